@@ -1,0 +1,213 @@
+"""The engine: one thread, one request at a time, the most urgent first.
+
+Requests wait in order of priority and arrival.  A more urgent one interrupts the one that
+runs, wherever it stands; a cancelled one stops inside its prefill or after its current
+token.  Every request gets exactly one `Done`.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from .wire import PRIORITIES, Complete, Done, Piece, Reason, State
+
+Answer = Piece | Done
+# What a request asks between two tokens: None to go on, else why to stop.
+Halted = Callable[[], Reason | None]
+
+
+class BackendError(Exception):
+    """A backend cannot start or go on.  `args[0]` says what and why, `fix` what to do."""
+
+    def __init__(self, message: str, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class Backend(Protocol):
+    """Where tokens come from.  One thread calls it, but for `interrupt`."""
+
+    def load(self, progress: Callable[[float], None]) -> None:
+        """Get ready, reporting the share done; raise BackendError where it cannot."""
+
+    def describe(self, state: State) -> State:
+        """`state` with what is known of the model: family, context, measured rates."""
+
+    def complete(self, request: Complete, halted: Halted) -> Iterator[Answer]:
+        """Pieces and then one Done; raise BackendError where it cannot go on."""
+
+    def interrupt(self) -> None:
+        """Make a running computation look at `halted` very soon.  Any thread may call."""
+
+    def resume(self) -> None:
+        """Take back an interrupt that came too late."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A request on its way.  `halt` is set once, by whoever wants it to stop."""
+
+    request: Complete
+    answer: Callable[[Answer], None]
+    arrived: float = field(default_factory=time.monotonic)
+    halt: Reason | None = None
+    # A job that yields to a more urgent one starts again; what it already sent, it skips.
+    sent: int = 0
+
+    @property
+    def urgency(self) -> tuple[int, float]:
+        return PRIORITIES.index(self.request.priority), self.arrived
+
+    @property
+    def late(self) -> bool:
+        limit = self.request.deadline_ms
+        return limit is not None and time.monotonic() > self.arrived + limit / 1000
+
+
+class Engine:
+    """Runs a backend in a thread of its own.
+
+    `_lock` guards `_waiting`, `_running`, `_state` and every `Job.halt`.
+    """
+
+    def __init__(self, backend: Backend, state: State) -> None:
+        self._backend = backend
+        self._state = replace(state, state="loading", pid=os.getpid())
+        self._waiting: list[Job] = []
+        self._running: Job | None = None
+        self._closed = False
+        self._lock = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        with self._lock:
+            self._waiting.append(job)
+            running = self._running
+            if running and job.urgency[0] < running.urgency[0]:
+                self._backend.interrupt()
+            self._lock.notify()
+
+    def cancel(self, job: Job, reason: Reason = "cancelled") -> None:
+        """Stop `job` wherever it is; it still answers with a Done."""
+        with self._lock:
+            job.halt = job.halt or reason
+            if self._running is job:
+                self._backend.interrupt()
+            self._lock.notify()
+
+    @property
+    def busy(self) -> bool:
+        with self._lock:
+            return bool(self._waiting or self._running)
+
+    def state(self) -> State:
+        with self._lock:
+            state = self._state
+        described = self._backend.describe(state) if state.state == "ready" else state
+        return replace(described, memory=resident_bytes())
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            self._backend.interrupt()
+            self._lock.notify()
+
+    def _run(self) -> None:
+        self._load()
+        while (job := self._next()) is not None:
+            self._answer(job)
+
+    def _load(self) -> None:
+        def progress(share: float) -> None:
+            with self._lock:
+                self._state = replace(self._state, progress=round(share, 3))
+
+        try:
+            self._backend.load(progress)
+            loaded = replace(self._state, state="ready", progress=1.0)
+        except BackendError as error:
+            why = str(error)
+            loaded = replace(self._state, state="off", reason=why, fix=error.fix)
+        with self._lock:
+            self._state = loaded
+
+    def _next(self) -> Job | None:
+        """The most urgent job, once there is one; None when closed."""
+        with self._lock:
+            while not self._waiting and not self._closed:
+                self._lock.wait()
+            if self._closed:
+                return None
+            job = min(self._waiting, key=lambda waiting: waiting.urgency)
+            self._waiting.remove(job)
+            self._running = job
+            # From here an interrupt means this job.
+            self._backend.resume()
+            return job
+
+    def _answer(self, job: Job) -> None:
+        queued = time.monotonic() - job.arrived
+        done = Done(job.request.id, "failed", "the engine gave no answer")
+        try:
+            if self._state.state == "off":
+                done = Done(job.request.id, "failed", self._state.reason)
+            elif reason := self._halted(job):
+                done = Done(job.request.id, reason)
+            else:
+                done = self._generate(job)
+        except BackendError as error:
+            done = Done(job.request.id, "failed", str(error))
+        except _Yield:
+            with self._lock:
+                self._running = None
+                self._waiting.append(job)
+            return
+        with self._lock:
+            self._running = None
+        job.answer(replace(done, ms=done.ms | {"queue": round(queued * 1000, 2)}))
+
+    def _generate(self, job: Job) -> Done:
+        seen = 0
+        for answer in self._backend.complete(job.request, lambda: self._halted(job)):
+            if isinstance(answer, Done):
+                if answer.done == "cancelled" and job.halt is None:
+                    raise _Yield
+                return answer
+            seen += 1
+            if seen > job.sent:
+                job.sent = seen
+                job.answer(answer)
+        raise BackendError("the model stopped without a reason")
+
+    def _halted(self, job: Job) -> Reason | None:
+        """Why `job` should stop now.  Without a `halt` of its own, "cancelled" means that
+        a more urgent job waits."""
+        with self._lock:
+            if job.halt:
+                return job.halt
+            if job.late:
+                job.halt = "deadline"
+                return job.halt
+            mine = job.urgency[0]
+            urgent = any(w.urgency[0] < mine for w in self._waiting)
+            return "cancelled" if urgent or self._closed else None
+
+
+class _Yield(Exception):
+    """The running job made room for a more urgent one and waits again."""
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in use (Linux; 0 elsewhere)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,132 @@
+"""The engine's front: editors on one side, the engine's thread on the other.
+
+`serve` is given a bound socket and runs until nobody has needed it for a while.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from functools import partial
+
+from .engine import Answer, Engine, Job
+from .wire import (
+    LINE_LIMIT,
+    Cancel,
+    Complete,
+    Malformed,
+    Status,
+    hello,
+    read_hello,
+    read_request,
+    to_line,
+    write_answer,
+    write_state,
+)
+
+# A client that does not read its answers is dropped once this much waits for it.
+UNREAD_LIMIT = 4 << 20
+
+
+async def serve(
+    listening: socket.socket,
+    engine: Engine,
+    *,
+    version: str,
+    idle_seconds: float,
+    allowed: Callable[[socket.socket], bool],
+    stop: asyncio.Event,
+) -> None:
+    """Answer every connection that `allowed` lets in.
+
+    Returns after `idle_seconds` without connection and work, or when `stop` is set; who is
+    still connected then is told farewell, so that leaving is not taken for a crash.
+    """
+    connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    async def connected(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        task = asyncio.current_task()
+        if task is None or not allowed(writer.get_extra_info("socket")):
+            writer.close()
+            return
+        connections[task] = writer
+        try:
+            await _converse(reader, writer, engine, version)
+        finally:
+            del connections[task]
+
+    server = await asyncio.start_unix_server(
+        connected, sock=listening, limit=LINE_LIMIT
+    )
+    idle, pause = 0.0, min(1.0, idle_seconds / 4)
+    while idle < idle_seconds and not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+        idle = 0.0 if connections or engine.busy else idle + pause
+    server.close()
+    for task, writer in list(connections.items()):
+        writer.write(to_line({"bye": "stopped"}))
+        task.cancel()
+
+
+async def _converse(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    engine: Engine,
+    version: str,
+) -> None:
+    """One connection from hello to its end; its jobs end with it."""
+    loop = asyncio.get_running_loop()
+    jobs: dict[int, Job] = {}
+    deadlines: dict[int, asyncio.TimerHandle] = {}
+
+    def answered(number: int, answer: Answer) -> None:
+        if writer.is_closing():
+            return
+        writer.write(write_answer(answer))
+        if writer.transport.get_write_buffer_size() > UNREAD_LIMIT:
+            writer.transport.abort()
+        if not hasattr(answer, "done"):
+            return
+        jobs.pop(number, None)
+        if timer := deadlines.pop(number, None):
+            timer.cancel()
+
+    def from_engine(number: int, answer: Answer) -> None:
+        # The engine's thread may still answer while the loop is closing.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(answered, number, answer)
+
+    try:
+        writer.write(hello(version, engine.state()))
+        read_hello(await reader.readline())
+        while line := await reader.readline():
+            match read_request(line):
+                case Complete() as request:
+                    if request.id in jobs:
+                        raise Malformed(f"id {request.id} is in use")
+                    job = Job(request, partial(from_engine, request.id))
+                    jobs[request.id] = job
+                    if request.deadline_ms is not None:
+                        deadlines[request.id] = loop.call_later(
+                            request.deadline_ms / 1000, engine.cancel, job, "deadline"
+                        )
+                    engine.submit(job)
+                case Cancel(target=target):
+                    if target in jobs:
+                        engine.cancel(jobs[target])
+                case Status(id=number):
+                    writer.write(write_state(number, engine.state()))
+    except Malformed as error:
+        writer.write(to_line({"error": str(error)}))
+    except (ConnectionError, ValueError, asyncio.CancelledError):
+        # A dead client, a line over the limit, or our own end.
+        pass
+    finally:
+        for timer in deadlines.values():
+            timer.cancel()
+        for job in jobs.values():
+            engine.cancel(job)
+        writer.close()

@@ -1,0 +1,202 @@
+"""What can be told about half-typed code without a parser: strings, comments, brackets.
+
+Trimming needs it where a tree is late, broken or missing: at the cursor.  A language is a
+row; a language without a row is prose, in which no bracket and no quote means anything.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A string or a comment: what is in between is no code."""
+
+    start: str
+    end: str
+    lines: bool = False  # It goes on past the end of a line.
+    escapes: bool = True  # A backslash takes the next character with it.
+    comment: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """`block` finds, at the end of a statement's code, that an indented block follows.
+
+    `skip` is a pattern of code in which quotes and brackets mean nothing.  In a language
+    that is `indented` only a block may be deeper than the line above it.
+    """
+
+    quotes: tuple[Quote, ...] = ()
+    block: re.Pattern[str] = re.compile(r"(?!)")
+    skip: str = "(?!)"
+    brackets: bool = True
+    indented: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What stands open at the end of a text, and what the text closes of the text before.
+
+    `opened` holds the closers that are still due, innermost last.  `closers` are those
+    that close nothing in the text itself, with their offsets.  `end` is the offset behind
+    the last code; `pairs` are the offsets of brackets that found each other.
+    """
+
+    inside: Quote | None
+    opened: tuple[str, ...]
+    closers: tuple[tuple[int, str], ...]
+    pairs: tuple[tuple[int, int], ...]
+    end: int
+
+    @property
+    def due(self) -> tuple[str, ...]:
+        """The closers due, that of an open string included."""
+        if self.inside is None or self.inside.end == "\n":
+            return self.opened
+        return (*self.opened, self.inside.end)
+
+
+def read(text: str, syntax: Syntax, inside: Quote | None = None) -> Reading:
+    """Read `text`, which begins in the string or comment `inside`."""
+    opened: list[tuple[int, str]] = []
+    closers: list[tuple[int, str]] = []
+    pairs: list[tuple[int, int]] = []
+    spans: list[tuple[int, int, bool]] = []  # start, end, is a comment
+    at = 0
+    if inside is not None:
+        found = _body(inside).match(text)
+        assert found, "a body may be empty, so it always matches"
+        at = found.end()
+        spans.append((0, at, inside.comment))
+        if found["end"]:
+            if inside.end != "\n":
+                closers.append((found.start("end"), inside.end))
+            inside = None
+        elif at < len(text):
+            inside = None  # The line ended first: the string was never closed.
+    for found in _tokens(syntax).finditer(text, at):
+        kind, start = found.lastgroup or "", found.start()
+        if kind == "bracket":
+            spans.append((start, start + 1, False))
+            closer = CLOSER.get(text[start])
+            if closer:
+                opened.append((start, closer))
+            elif opened and opened[-1][1] == text[start]:
+                pairs.append((opened.pop()[0], start))
+            else:
+                closers.append((start, text[start]))
+        elif kind[0] in "oc":
+            quote = syntax.quotes[int(kind[1:])]
+            spans.append((start, found.end(), quote.comment))
+            if kind[0] == "o" and found.end() == len(text):
+                inside = quote
+    end = len(text)
+    while spans and not text[spans[-1][1] : end].strip() and spans[-1][2]:
+        end = spans.pop()[0]
+    return Reading(
+        inside,
+        tuple(closer for _, closer in opened),
+        tuple(closers),
+        tuple(pairs),
+        len(text[:end].rstrip()),
+    )
+
+
+def block_head(text: str, syntax: Syntax, reading: Reading) -> str | None:
+    """The first line of the statement that ends `text` and asks for an indented block."""
+    start = text.rfind("\n", 0, reading.end) + 1
+    for opener, closer in reversed(reading.pairs):
+        if closer < start:
+            break
+        start = min(start, text.rfind("\n", 0, opener) + 1)
+    statement = text[start : reading.end]
+    return statement.split("\n", 1)[0] if syntax.block.search(statement) else None
+
+
+def syntax_of(language: str) -> Syntax:
+    """The row of an LSP language identifier; prose for one that is not known."""
+    return SYNTAX.get(language, PROSE)
+
+
+CLOSER = {"(": ")", "[": "]", "{": "}"}
+# Hard keywords begin no annotation (`match: int` is a field), soft ones need a subject.
+PYTHON_BLOCK = re.compile(
+    r"^\s*(?:(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with)\b"
+    r"|(?:match|case)\s+[^:=\s]).*:\Z",
+    re.DOTALL,
+)
+BRACE_BLOCK = re.compile(r"\{\Z|^\s*(?:case\b.*|default\s*):\Z", re.DOTALL)
+TEXT = (Quote('"', '"'), Quote("'", "'"))
+SLASHES = (
+    Quote("//", "\n", escapes=False, comment=True),
+    Quote("/*", "*/", lines=True, escapes=False, comment=True),
+)
+# A slash where a value is due begins a regular expression, not a division.
+REGULAR_EXPRESSION = r"(?<=[(,=:\[!&|?{;\s])/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\n])*\]|[^/\\\n])+/"
+LIFETIME_OR_CHARACTER = r"'(?:\\[^'\n]*'|[^'\\\n]')|'\w+"
+
+PROSE = Syntax(brackets=False)
+PYTHON = Syntax(
+    (
+        Quote('"""', '"""', lines=True),
+        Quote("'''", "'''", lines=True),
+        *TEXT,
+        Quote("#", "\n", escapes=False, comment=True),
+    ),
+    PYTHON_BLOCK,
+    indented=True,
+)
+BRACES = Syntax((*SLASHES, *TEXT), BRACE_BLOCK)
+GO = Syntax((*SLASHES, *TEXT, Quote("`", "`", lines=True, escapes=False)), BRACE_BLOCK)
+SCRIPT = Syntax(
+    (*SLASHES, *TEXT, Quote("`", "`", lines=True)), BRACE_BLOCK, REGULAR_EXPRESSION
+)
+RUST = Syntax(
+    (
+        *SLASHES,
+        Quote('r#"', '"#', lines=True, escapes=False),
+        Quote('"', '"', lines=True),
+    ),
+    BRACE_BLOCK,
+    LIFETIME_OR_CHARACTER,
+)
+SYNTAX = {
+    "python": PYTHON,
+    "go": GO,
+    "rust": RUST,
+    **dict.fromkeys(
+        ("javascript", "javascriptreact", "typescript", "typescriptreact"), SCRIPT
+    ),
+    **dict.fromkeys(
+        ("c", "cpp", "objective-c", "objective-cpp", "cuda-cpp", "csharp", "java")
+        + ("kotlin", "scala", "swift", "dart", "zig", "json", "jsonc"),
+        BRACES,
+    ),
+}
+
+
+def _rest(quote: Quote, group: str) -> str:
+    """A pattern from behind `quote.start` to its end, which `group` catches if it is there."""
+    end, line = re.escape(quote.end), "" if quote.lines else r"\n"
+    escaped = r"|\\(?s:.)?" if quote.escapes else ""
+    first = re.escape(quote.end[0])
+    back = r"\\" if quote.escapes else ""
+    return f"(?:[^{first}{back}{line}]++{escaped}|(?!{end})[^{back}{line}])*+(?P<{group}>{end})?"
+
+
+@cache
+def _body(quote: Quote) -> re.Pattern[str]:
+    return re.compile(_rest(quote, "end"))
+
+
+@cache
+def _tokens(syntax: Syntax) -> re.Pattern[str]:
+    """Everything but plain code; `o<row>` is a quote left open, `c<row>` a closed one."""
+    quotes = (
+        f"(?P<o{row}>{re.escape(quote.start)}){_rest(quote, f'c{row}')}"
+        for row, quote in enumerate(syntax.quotes)
+    )
+    brackets = [r"(?P<bracket>[()\[\]{}])"] if syntax.brackets else []
+    return re.compile("|".join([*quotes, f"(?P<skip>{syntax.skip})", *brackets]))

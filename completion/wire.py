@@ -1,0 +1,224 @@
+"""What the LSP process and the engine say to each other: one JSON object per line.
+
+Both sides first send a hello with their version and `PROTOCOL`.  Then the client asks
+`complete`, `cancel` or `status`, each with an id of its own; a `complete` is answered by
+any number of pieces and then exactly one `done`.  A closed connection cancels its ids.
+Reader and writer stand side by side, and the reader refuses what the writer would not
+have written.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, cast, get_args
+
+from .cursor import Snippet
+
+# 1: first version.
+PROTOCOL = 1
+# A line holds at most 24 KB of prefix, 6 KB of suffix and the context.
+LINE_LIMIT = 1 << 20
+PREFIX_LIMIT = 24 << 10
+SUFFIX_LIMIT = 6 << 10
+
+Priority = Literal["manual", "auto", "prefetch", "warm"]
+PRIORITIES: tuple[Priority, ...] = get_args(Priority)
+Reason = Literal["stop", "length", "deadline", "cancelled", "failed"]
+
+
+class Malformed(Exception):
+    """A line that the other side should not have sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Ask for the text between `prefix` and `suffix`."""
+
+    id: int
+    path: str
+    language: str
+    prefix: str
+    suffix: str
+    priority: Priority = "auto"
+    deadline_ms: int | None = None
+    lines: int = 1
+    context: tuple[Snippet, ...] = ()
+    alternatives: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    id: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    id: int
+
+
+Request = Complete | Cancel | Status
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some generated text and the log-probability (natural) of its last token."""
+
+    id: int
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of one answer.  `tokens`: prefill, reused, decoded; `ms`: queue, prefill,
+    decode."""
+
+    id: int
+    done: Reason
+    why: str | None = None
+    tokens: dict[str, int] = field(default_factory=dict[str, int])
+    ms: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the engine is: sent as its hello and as the answer to `status`.
+
+    `rates` are measured tokens per second; `languages` empty means any.
+    """
+
+    model: str
+    sha256: str
+    state: Literal["loading", "ready", "off"]
+    progress: float = 0.0
+    reason: str | None = None
+    fix: str | None = None
+    family: str = ""
+    order: str = ""
+    context: int = 0
+    languages: tuple[str, ...] = ()
+    rates: dict[str, float] = field(default_factory=dict[str, float])
+    memory: int = 0
+    pid: int = 0
+
+
+def hello(version: str, state: State | None = None) -> bytes:
+    """The first line of either side; the engine adds its state."""
+    said = {"wicket": version, "protocol": PROTOCOL}
+    return to_line(said | (asdict(state) if state else {}))
+
+
+def read_hello(line: bytes) -> tuple[str, State | None]:
+    """The other side's version and, from an engine, its state.  Raises Malformed."""
+    said = from_line(line)
+    version, protocol = said.get("wicket"), said.get("protocol")
+    if not isinstance(version, str) or protocol != PROTOCOL:
+        raise Malformed(f"speaks protocol {protocol}, this is {PROTOCOL}")
+    return version, read_state(said) if "model" in said else None
+
+
+def read_state(said: Mapping[str, Any]) -> State:
+    known = {k: said[k] for k in State.__dataclass_fields__ if k in said}
+    known["languages"] = tuple(cast(list[str], known.get("languages", ())))
+    return State(**known)
+
+
+def write_state(request: int, state: State) -> bytes:
+    return to_line({"id": request} | asdict(state))
+
+
+def write_request(request: Request) -> bytes:
+    verb = type(request).__name__.lower()
+    said = {"id": request.id, "do": verb} | asdict(request)
+    if isinstance(request, Complete):
+        said["context"] = [{"path": s.path, "text": s.text} for s in request.context]
+    return to_line(said)
+
+
+def read_request(line: bytes) -> Request:
+    """Raises Malformed with one line that names the field."""
+    said = from_line(line)
+    number = _integer(said, "id")
+    match said.get("do"):
+        case "complete":
+            return Complete(
+                id=number,
+                path=_text(said, "path"),
+                language=_text(said, "language"),
+                prefix=_text(said, "prefix"),
+                suffix=_text(said, "suffix"),
+                priority=_priority(said),
+                deadline_ms=None
+                if said.get("deadline_ms") is None
+                else _integer(said, "deadline_ms"),
+                lines=max(1, _integer(said, "lines")),
+                context=tuple(_snippets(said)),
+                alternatives=_integer(said, "alternatives"),
+            )
+        case "cancel":
+            return Cancel(number, _integer(said, "target"))
+        case "status":
+            return Status(number)
+        case other:
+            raise Malformed(f"unknown request {other!r}")
+
+
+def write_answer(answer: Piece | Done) -> bytes:
+    return to_line(asdict(answer))
+
+
+def read_answer(said: Mapping[str, Any]) -> Piece | Done | State:
+    """Which of the three it is shows in its members."""
+    if "done" in said:
+        return Done(**said)
+    if "text" in said:
+        return Piece(**said)
+    return read_state(said)
+
+
+def to_line(said: Mapping[str, Any]) -> bytes:
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "replace"
+    ) + b"\n"
+
+
+def from_line(line: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(line)
+    except ValueError as error:
+        raise Malformed(f"not JSON: {error}") from None
+    if not isinstance(said, dict):
+        raise Malformed("not a JSON object")
+    return cast(dict[str, Any], said)
+
+
+def _integer(said: Mapping[str, Any], name: str) -> int:
+    value = said.get(name)
+    if type(value) is not int:
+        raise Malformed(f"{name} is not an integer")
+    return value
+
+
+def _text(said: Mapping[str, Any], name: str) -> str:
+    value = said.get(name)
+    if not isinstance(value, str):
+        raise Malformed(f"{name} is not a text")
+    return value
+
+
+def _priority(said: Mapping[str, Any]) -> Priority:
+    value = said.get("priority")
+    if value not in PRIORITIES:
+        raise Malformed("priority is not one of " + ", ".join(PRIORITIES))
+    return value
+
+
+def _snippets(said: Mapping[str, Any]) -> list[Snippet]:
+    rows = said.get("context")
+    if not isinstance(rows, list):
+        raise Malformed("context is not a list")
+    return [
+        Snippet(_text(row, "path"), _text(row, "text"))
+        for row in cast(list[dict[str, Any]], rows)
+    ]

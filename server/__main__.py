@@ -1,0 +1,153 @@
+"""`wicket VERB ...`: one row per verb, each in a module of its own, imported when asked."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .. import __version__
+from . import perimeter
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One `add_argument` call."""
+
+    flags: tuple[str, ...]
+    options: dict[str, object]
+
+
+def argument(*flags: str, **options: object) -> Argument:
+    return Argument(flags, options)
+
+
+JSON = argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """`run` is "module:function" in this room; it takes the parsed arguments and answers
+    an exit code.  A verb that `reaches` the network says so; the others have unix sockets
+    only."""
+
+    name: str
+    help: str
+    run: str
+    arguments: tuple[Argument, ...] = ()
+    reaches: bool = False
+
+
+VERBS = (
+    Verb(
+        "lsp",
+        "serve an editor on standard input and output",
+        "lsp:run",
+        (
+            argument("--stdio", action="store_true", help="accepted and meant anyway"),
+            argument(
+                "--clientProcessId",
+                type=int,
+                metavar="PID",
+                help="leave when this process is gone",
+            ),
+        ),
+    ),
+    Verb(
+        "complete",
+        "print one suggestion, by the path that the editor uses",
+        "complete_verb:run",
+        (
+            argument("place", metavar="PATH:LINE:COL", help="1-based, columns in characters"),
+            JSON,
+            argument("--no-context", action="store_true", help="the open file alone"),
+            argument("--model", metavar="NAME", help="instead of the model in the settings"),
+        ),
+    ),
+    Verb(
+        "demo",
+        "open a source file as an editor would, type, and show the ghost text",
+        "demo:run",
+        (argument("path", nargs="?", help="a source file (default: one of Wicket's own)"),),
+    ),
+    Verb(
+        "engine",
+        "serve tokens (started by itself); build or choose where they come from",
+        "engine_verb:run",
+        (
+            argument("action", nargs="?", choices=("build", "use"), help=argparse.SUPPRESS),
+            argument("url", nargs="?", help=argparse.SUPPRESS),
+            argument("--model", metavar="NAME", help="instead of the model in the settings"),
+            argument("--idle", type=float, metavar="SECONDS", help="leave after so long unused"),
+        ),
+        reaches=True,
+    ),
+    Verb(
+        "model",
+        "list, choose, check and import models",
+        "model_verb:run",
+        (
+            argument("action", choices=("list", "use", "verify", "import")),
+            argument("name", nargs="?", help="a model's name; a .gguf file for `import`"),
+            argument("--name", dest="new_name", help="the name to import it under"),
+            JSON,
+        ),
+    ),
+    Verb("config", "print every setting, its value and where it comes from", "config_verb:run", (JSON,)),
+    Verb("doctor", "say what works, and the command that mends the rest", "doctor:run", (JSON,)),
+    Verb("ps", "list the processes that Wicket runs", "ps_verb:run", (JSON,)),
+    Verb(
+        "stop",
+        "stop them",
+        "ps_verb:stop",
+        (argument("process", nargs="?", choices=("engine", "index", "gate")),),
+    ),
+)
+
+EPILOGUE = """\
+exit codes: 0 done, 1 failed or not found, 2 usage, 130 interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser(
+        prog="wicket",
+        description="Inline code completion by a small model on this machine.",
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument("--version", action="version", version=f"wicket {__version__}")
+    verbs = whole.add_subparsers(metavar="VERB", required=True)
+    for verb in VERBS:
+        one = verbs.add_parser(verb.name, help=verb.help, description=verb.help.capitalize() + ".")
+        for row in verb.arguments:
+            one.add_argument(*row.flags, **row.options)  # type: ignore[arg-type]
+        one.set_defaults(verb=verb)
+    return whole
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb.  Whatever goes wrong is one line on stderr, never a traceback."""
+    arguments, unknown = parser().parse_known_args(argv)
+    verb: Verb = arguments.verb
+    # Language clients append flags of their own to `lsp`; elsewhere they are mistakes.
+    if unknown and verb.name != "lsp":
+        parser().error(f"unknown arguments: {' '.join(unknown)}")
+    if not verb.reaches:
+        perimeter.enclose()
+    module, _, function = verb.run.partition(":")
+    try:
+        run: Callable[[argparse.Namespace], int] = getattr(
+            importlib.import_module(f".{module}", __package__), function
+        )
+        return run(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stderr.close()
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

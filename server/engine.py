@@ -1,0 +1,88 @@
+"""`wicket engine`: load one model and serve its tokens to this user's editors."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from .. import __version__
+from ..completion.engine import Backend, Engine
+from ..completion.models import Model
+from ..completion.serve import serve
+from ..completion.wire import State
+from . import processes
+from .settings import EngineSettings
+
+# A tiny model gains nothing from more threads, and threads that wait for each other on
+# cores that an editor keeps busy are many times slower than one (measured: 5,700 tokens
+# per second with one thread, 240 to 770 with two beside one busy process on two cores).
+TINY_BYTES = 64 << 20
+MOST_THREADS = 8
+
+
+def run(model: Model, settings: EngineSettings, socket: Path, idle: float | None) -> int:
+    """Serve until nobody has needed the engine for `idle` seconds.  An exit code."""
+    # Whatever native code prints goes to the log that our starter gave us as stderr.
+    sys.stdout.flush()
+    os.dup2(2, 1)
+    # numpy's BLAS would keep a thread and its memory per core for work that we never do.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    try:
+        listening = processes.bind(socket)
+    except OSError as error:
+        reason = error.strerror or error
+        print(f"wicket engine: cannot listen on {socket}: {reason}", file=sys.stderr)
+        return 1
+    state = State(model.name, model.sha256, "loading", languages=tuple(model.languages))
+    engine = Engine(backend(model, settings), state)
+    engine.start()
+    seconds = settings.idle_minutes * 60 if idle is None else idle
+
+    async def until_idle() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await serve(
+            listening,
+            engine,
+            version=__version__,
+            idle_seconds=seconds,
+            allowed=processes.same_user,
+            stop=stop,
+        )
+
+    asyncio.run(until_idle())
+    engine.close()
+    processes.leave(socket)
+    return 0
+
+
+def backend(model: Model, settings: EngineSettings) -> Backend:
+    if model.endpoint:
+        from ..completion.remote import RemoteBackend  # noqa: PLC0415  Needs HTTP.
+
+        return RemoteBackend(model.endpoint)
+    from ..completion.local import LocalBackend  # noqa: PLC0415  Needs numpy.
+
+    return LocalBackend(
+        model.path,
+        threads=settings.threads or threads_for(model.path),
+        gpu_layers=-1 if settings.gpu_layers == "auto" else settings.gpu_layers,
+    )
+
+
+def threads_for(path: Path) -> int:
+    """All physical cores but one, which the editor and its server need."""
+    free = max(1, (physical_cores() or 2) - 1)
+    tiny = path.is_file() and path.stat().st_size < TINY_BYTES
+    return min(free, 2 if tiny else MOST_THREADS)
+
+
+def physical_cores() -> int | None:
+    """Cores without their hyper-threads (Linux), else the logical ones."""
+    siblings = {
+        file.read_text()
+        for file in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/topology/core_cpus_list")
+    }
+    return len(siblings) or os.cpu_count()

@@ -1,0 +1,34 @@
+"""Our own log files: private, small, and never a word of source code."""
+
+import logging
+import logging.handlers
+from pathlib import Path
+
+from .processes import private
+
+# Five files of a megabyte each.
+FILE_BYTES = 1_000_000
+FILES = 5
+
+
+class _PrivateRotatingFile(logging.handlers.RotatingFileHandler):
+    def _open(self):  # type: ignore[no-untyped-def]
+        return open(self.baseFilename, self.mode, encoding="utf-8", opener=private)
+
+
+def log_to(path: Path, level: str = "warning") -> None:
+    """Send this process's log to `path`; a full disk or a read-only home loses it quietly."""
+    logging.raiseExceptions = False
+    root = logging.getLogger()
+    root.setLevel(getattr(logging, level.upper(), logging.WARNING))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handler: logging.Handler = _PrivateRotatingFile(
+            path, maxBytes=FILE_BYTES, backupCount=FILES - 1, delay=True
+        )
+    except OSError:
+        handler = logging.NullHandler()
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s")
+    )
+    root.handlers[:] = [handler]

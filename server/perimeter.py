@@ -1,0 +1,38 @@
+"""Refuse, inside this process, every network address that is not on its list.
+
+One audit hook, installed before other imports.  It stops honest mistakes and library
+surprises; native code can go around it, which is why the kernel's own limits are planned.
+"""
+
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any, cast
+
+
+class OutsidePerimeter(PermissionError):
+    """Something tried to reach an address that this process may not reach."""
+
+
+def enclose(allowed: Sequence[tuple[str, int]] = ()) -> None:
+    """From now on only unix sockets and the given (host, port) pairs can be reached.
+
+    It cannot be taken back: audit hooks are for the life of the process.
+    """
+    hosts = {host for host, _port in allowed}
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if not event.startswith("socket."):
+            return
+        if event == "socket.__new__" and not hosts:
+            if arguments[1] not in (socket.AF_UNIX, -1):
+                raise OutsidePerimeter("this process opens unix sockets only")
+        elif event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"):
+            address = cast(object, arguments[1])
+            if isinstance(address, tuple) and address[:2] not in allowed:
+                raise OutsidePerimeter(f"{event} outside the perimeter")
+        elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+            if arguments[0] not in hosts:
+                raise OutsidePerimeter(f"{event} outside the perimeter")
+
+    sys.addaudithook(hook)

@@ -1,0 +1,260 @@
+"""Start, find and stop the processes that all editors of a user share.
+
+The socket's name says what must match (version, model, context), so that a wrong engine is
+never met.  Starting is guarded by a file lock beside the socket: of two editors that start
+at once, one spawns and both connect.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .. import __version__
+from ..completion.client import EngineGone, Streams
+from ..completion.wire import LINE_LIMIT
+
+# A process that does not listen by then is not coming.
+START_SECONDS = 10.0
+# Pauses before starts that follow a crash; three crashes in CRASH_SECONDS end it.
+BACK_OFF = (0.5, 2.0, 8.0)
+CRASH_SECONDS = 60.0
+# What a shared process may know of the environment that started it.
+ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
+ENVIRONMENT_PREFIXES = ("LC_", "XDG_")
+
+
+def socket_name(process: str, *matching: str) -> str:
+    """`engine-<12 hex>.sock` for the values that both sides must agree on."""
+    text = "\0".join((__version__, *matching))
+    return f"{process}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.sock"
+
+
+def command(process: str, *arguments: str) -> list[str]:
+    """How one of our processes is started: isolated, so that no PYTHONPATH is obeyed."""
+    return [sys.executable, "-I", "-m", "wicket.server", process, *arguments]
+
+
+@dataclass(slots=True)
+class Starter:
+    """Connects to a process, starting it where it does not run.
+
+    `crashes` holds the times of its latest deaths; after three in a minute it stays off
+    until `forgive`.
+    """
+
+    path: Path
+    argv: Sequence[str]
+    log: Path
+    crashes: list[float] = field(default_factory=list[float])
+    # Set by who reads the farewell of a process that leaves on purpose.
+    left: bool = False
+    _child: subprocess.Popen[bytes] | None = None
+    _connected_before: bool = False
+
+    async def connect(self) -> Streams:
+        """Streams to the process.  Raises EngineGone with the reason."""
+        with contextlib.suppress(OSError):
+            return await self._open()
+        self._note_loss()
+        self._refuse_while_crashing()
+        deadline = time.monotonic() + START_SECONDS
+        with _locked_when_free(self.path) as locked:
+            while time.monotonic() < deadline:
+                # Whoever held the lock before us may have started it.
+                with contextlib.suppress(OSError):
+                    return await self._open()
+                if locked() and self._child is None:
+                    self._spawn()
+                elif self._child is not None and self._child.poll() is not None:
+                    code, self._child = self._child.returncode, None
+                    self.crashes.append(time.monotonic())
+                    why = f"the engine ended at start ({_ending(code)}); see {self.log}"
+                    raise EngineGone(why)
+                await asyncio.sleep(0.01)
+        self.crashes.append(time.monotonic())
+        raise EngineGone(
+            f"the engine did not start in {START_SECONDS:.0f} s; see {self.log}"
+        )
+
+    def forgive(self) -> None:
+        """The user acted: crashes so far no longer count."""
+        self.crashes.clear()
+
+    def pause(self) -> float:
+        """Seconds until the next start is due; infinite after too many crashes."""
+        if not self.crashes:
+            return 0.0
+        if len(self.crashes) >= len(BACK_OFF):
+            return float("inf")
+        due = self.crashes[-1] + BACK_OFF[len(self.crashes) - 1]
+        return max(0.0, due - time.monotonic())
+
+    async def _open(self) -> Streams:
+        streams = await asyncio.open_unix_connection(self.path, limit=LINE_LIMIT)
+        if not same_user(streams[1].get_extra_info("socket")):
+            streams[1].close()
+            raise EngineGone(f"{self.path} belongs to another user")
+        self._connected_before, self.left = True, False
+        return streams
+
+    def _note_loss(self) -> None:
+        """If it ran before and is gone without a farewell, that was a crash."""
+        if not self._connected_before:
+            return
+        child, self._child = self._child, None
+        self._connected_before = False
+        if self.left or (child is not None and child.poll() == 0):
+            return
+        now = time.monotonic()
+        self.crashes = [t for t in self.crashes if now - t < CRASH_SECONDS] + [now]
+
+    def _refuse_while_crashing(self) -> None:
+        pause = self.pause()
+        if pause == float("inf"):
+            raise EngineGone(
+                f"the engine crashed {len(self.crashes)} times in a minute and stays off; "
+                f"see {self.log}, then restart the editor's language server"
+            )
+        if pause > 0:
+            raise EngineGone(f"the engine crashed; next start in {pause:.1f} s")
+
+    def _spawn(self) -> None:
+        # Only the holder of the lock comes here, so the socket is nobody's.
+        self.path.unlink(missing_ok=True)
+        self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(self.log, "ab", opener=private) as log:
+            self._child = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=environment(os.environ),
+                cwd="/",
+            )
+
+
+def environment(of: Mapping[str, str]) -> dict[str, str]:
+    """The allowed part of an environment."""
+    return {
+        name: value
+        for name, value in of.items()
+        if name in ENVIRONMENT or name.startswith(ENVIRONMENT_PREFIXES)
+    }
+
+
+def bind(path: Path) -> socket.socket:
+    """A listening socket that only this user can reach."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listening.bind(str(path))
+    finally:
+        os.umask(before)
+    listening.listen(64)
+    return listening
+
+
+def same_user(sock: socket.socket) -> bool:
+    """Whether the other end runs as this user (SO_PEERCRED: pid, uid, gid)."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # The directory's mode is the guard where the kernel does not tell.
+    peer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return struct.unpack("3i", peer)[1] == os.getuid()
+
+
+def leave(path: Path) -> None:
+    """Remove our socket at the end, unless somebody is starting a successor just now."""
+    with _locked_when_free(path) as locked:
+        if locked():
+            path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process of ours found by its socket."""
+
+    process: str
+    pid: int
+    path: Path
+
+
+def running(directory: Path) -> list[Running]:
+    """Every process that listens in `directory`; stale sockets are passed over."""
+    found: list[Running] = []
+    for path in sorted(directory.glob("*.sock")):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(1.0)
+            try:
+                sock.connect(str(path))
+                peer = sock.getsockopt(
+                    socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+                )
+            except OSError:
+                continue
+            pid = struct.unpack("3i", peer)[0]
+            found.append(Running(path.name.split("-")[0], pid, path))
+    return found
+
+
+def stop(process: Running, seconds: float = 5.0) -> bool:
+    """Ask a process to end, then make it; whether it is gone."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not _listens(process.path):
+                return True
+            time.sleep(0.02)
+    return False
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        try:
+            sock.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def _locked_when_free(path: Path) -> Iterator[Callable[[], bool]]:
+    """Yields a question: do we hold the lock of `path` by now?  Never blocks."""
+    held = False
+    with open(f"{path}.lock", "ab", opener=private) as file:
+
+        def locked() -> bool:
+            nonlocal held
+            if not held:
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    held = True
+            return held
+
+        yield locked
+
+
+def private(path: str, flags: int) -> int:
+    """An opener for files that nobody else may read."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    with contextlib.suppress(ValueError):
+        return signal.Signals(-code).name
+    return f"signal {-code}"
