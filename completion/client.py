@@ -41,15 +41,11 @@ class EngineClient:
     """One connection to the engine, made when needed and made anew after a loss.
 
     `connect` answers streams to a running engine, starting one where there is none.
-    `lost` is told of the end of a connection, and whether the engine said farewell.
     """
 
-    def __init__(
-        self, connect: Connect, version: str, lost: Callable[[bool], None]
-    ) -> None:
+    def __init__(self, connect: Connect, version: str) -> None:
         self._connect = connect
         self._version = version
-        self._lost = lost
         self._writer: asyncio.StreamWriter | None = None
         self._listening: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
@@ -140,11 +136,10 @@ class EngineClient:
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         """Hand every answer to who waits for it; at the end everybody learns of it."""
-        why, left = "the engine stopped", False
+        why = "the engine stopped"
         try:
             while line := await reader.readline():
                 said = from_line(line)
-                left = "bye" in said
                 if "error" in said:
                     why = f"the engine refused a request: {said['error']}"
                 waiting = self._answers.get(said.get("id", 0))
@@ -158,5 +153,4 @@ class EngineClient:
                 self._writer = None
             for number, waiting in self._answers.items():
                 waiting.put_nowait(Done(number, "failed", why))
-            self._lost(left)
 

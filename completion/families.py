@@ -1,6 +1,6 @@
 """Which family a model belongs to, and its prompt as token ids.
 
-A prompt is a list of ids and texts, never one text: what the user's file contains cannot
+A prompt is a list of ids and texts, never one text: nothing in the user's file can
 become a marker.
 """
 
@@ -11,14 +11,15 @@ from typing import Protocol
 
 from .cursor import Cursor, Snippet
 from .formats import FAMILIES, UNNAMED, Family, Order, order_of
+from .gguf import shown
 
 
 class NotForInfill(Exception):
     """The vocabulary has no fill-in-the-middle markers; the message is one line."""
 
 
-class Vocabulary(Protocol):
-    """The tokens of a loaded model."""
+class Lexicon(Protocol):
+    """The tokens of a model, loaded or not."""
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -31,6 +32,10 @@ class Vocabulary(Protocol):
     def id_of(self, token_text: str, /) -> int | None:
         """The token with exactly this text, markers included."""
         ...
+
+
+class Vocabulary(Lexicon, Protocol):
+    """The tokens of a loaded model."""
 
     def tokenize(self, text: str, /) -> list[int]:
         """Ids of plain text: markers in it are not parsed, nothing is put before it."""
@@ -56,7 +61,7 @@ class Fim:
         return order_of(self.layout)
 
 
-def fim_for(vocabulary: Vocabulary, order: Order | None = None) -> Fim:
+def fim_for(vocabulary: Lexicon, order: Order | None = None) -> Fim:
     """Find the family of a vocabulary and its markers' ids.
 
     Ids named in the GGUF metadata win over token texts.  `order` chooses among the
@@ -72,8 +77,8 @@ def fim_for(vocabulary: Vocabulary, order: Order | None = None) -> Fim:
     mid = _marker(vocabulary, ("fim_mid", "middle"), family.middle)
     if pre is None or suf is None or (mid is None and family.middle is not None):
         raise NotForInfill(
-            f"{name or 'this model'} has no fill-in-the-middle tokens and cannot see "
-            "what stands after the cursor; choose another with `wicket model list`"
+            f"{shown(name) or 'this model'} has no fill-in-the-middle tokens, so it is "
+            "no use inside a file; choose another with `wicket model list`"
         )
     sep = _marker(vocabulary, ("fim_sep",), family.separator)
     rep = _marker(vocabulary, ("fim_rep",), family.repository)
@@ -113,7 +118,9 @@ def parts(
     """
     family = fim.family
     found: list[int | str] = [] if fim.bos is None else [fim.bos]
-    shown = context if family.header != "never" else ()
+    # Without its separator a vocabulary cannot tell where one file ends.
+    several = family.header != "never" and (not family.separator or fim.sep is not None)
+    shown = context if several else ()
     header = family.header == "always" or bool(shown)
 
     def mark(token: int | None) -> None:
@@ -237,22 +244,20 @@ def indents_with_tabs(cursor: Cursor) -> bool:
     return found.count("\t") * 2 > len(found)
 
 
-def _fits(family: Family, kind: str, vocabulary: Vocabulary) -> bool:
+def _fits(family: Family, kind: str, vocabulary: Lexicon) -> bool:
     texts = (family.prefix, family.suffix, family.middle)
     return re.search(family.names, kind) is not None and all(
         _id_of(vocabulary, text) is not None for text in texts if text is not None
     )
 
 
-def _id_of(vocabulary: Vocabulary, text: str) -> int | None:
+def _id_of(vocabulary: Lexicon, text: str) -> int | None:
     """SentencePiece vocabularies may hold a marker with their space sign before it."""
     found = vocabulary.id_of(text)
     return vocabulary.id_of(f"▁{text}") if found is None else found
 
 
-def _marker(
-    vocabulary: Vocabulary, keys: Sequence[str], text: str | None
-) -> int | None:
+def _marker(vocabulary: Lexicon, keys: Sequence[str], text: str | None) -> int | None:
     """A token that the metadata names, else the one with this text."""
     for key in keys:
         value = vocabulary.metadata.get(f"tokenizer.ggml.{key}_token_id", "")
@@ -261,7 +266,7 @@ def _marker(
     return _id_of(vocabulary, text) if text else None
 
 
-def _bos(vocabulary: Vocabulary) -> int | None:
+def _bos(vocabulary: Lexicon) -> int | None:
     """The token that begins every sequence, if any; defaults as in llama.cpp."""
     metadata = vocabulary.metadata
     sentencepiece = metadata.get("tokenizer.ggml.model") == "llama"
@@ -272,7 +277,7 @@ def _bos(vocabulary: Vocabulary) -> int | None:
     return None
 
 
-def _implies_space(vocabulary: Vocabulary) -> bool:
+def _implies_space(vocabulary: Lexicon) -> bool:
     """Whether the tokenizer puts a space before every text (SentencePiece)."""
     metadata = vocabulary.metadata
     return (

@@ -25,7 +25,7 @@ class Family:
     `middle` is None where the answer follows the prefix directly.  `layouts` are those
     the family was trained with, the documented one first.  `names` is a pattern on
     "general.name architecture", lower case, for families that share token texts.
-    `separator` and `path_line`, which may use {path}, name a file; `header` says whether
+    `separator` and `path_line`, which may use {path}, name a file; `header` says when
     the current one is named.  `gap` ends the text of every other file.  `lead` stands
     before the text that the answer continues.  With `spaces_for_tabs` the training text
     had four spaces for each tab and LF line ends.

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 # graph nodes, and a finished micro-batch of UBATCH tokens survives an abort.
 BATCH = 512
 UBATCH = 64
+# Texts whose tokens are remembered.
+TOKENIZED_TEXTS = 64
 
 
 class LlamaError(Exception):
@@ -77,6 +79,7 @@ class Llama:
         self.size: int = api.llama_vocab_n_tokens(self._vocabulary)
         self.context = context
         self.slots = slots
+        self._tokenized: dict[str, list[int]] = {}
         # The abort callback is libc's strlen over this buffer: an empty string means go
         # on, a non-empty one means stop.  No Python runs inside the computation.
         self._stop = ctypes.create_string_buffer(64)
@@ -117,8 +120,19 @@ class Llama:
             found[key] = buffer.value.decode("utf-8", "replace")
         return found
 
-    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
-        """Token ids of `text`; markers inside it stay plain text unless `special`."""
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of `text`; markers inside it stay plain text.
+
+        The latest texts are remembered: of a prompt, one key changes only the prefix.
+        """
+        found = self._tokenized.get(text)
+        if found is None:
+            if len(self._tokenized) >= TOKENIZED_TEXTS:
+                self._tokenized.clear()
+            found = self._tokenized[text] = self._tokenize(text, special=False)
+        return list(found)
+
+    def _tokenize(self, text: str, *, special: bool) -> list[int]:
         data = text.encode("utf-8", "replace")
         room = len(data) + 8
         ids = (api.llama_token * room)()
@@ -128,7 +142,7 @@ class Llama:
         return ids[: max(count, 0)]
 
     def id_of(self, token_text: str) -> int | None:
-        ids = self.tokenize(token_text, special=True)
+        ids = self._tokenize(token_text, special=True)
         if len(ids) != 1:
             return None
         text: bytes = api.llama_vocab_get_text(self._vocabulary, ids[0])

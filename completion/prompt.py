@@ -18,6 +18,8 @@ from .families import Fim, Vocabulary
 LOW_WATER = 0.7
 # The first characters of a window, by which it is found again in the next request.
 HEAD = 160
+# Characters that may be typed between two requests without losing the window's beginning.
+GROWTH = 512
 # Files whose anchors are remembered.
 FILES = 32
 # The word that the cursor stands in: its tokens are taken back and generated again under
@@ -46,20 +48,34 @@ class Prompt:
     healed: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """How a window began, and how long it was: enough to find its beginning again."""
+
+    head: str = ""
+    length: int = 0
+
+    def find(self, prefix: str) -> int:
+        """Where the window begins in `prefix`; -1 where it cannot be found."""
+        if not self.head:
+            return -1
+        return prefix.find(self.head, max(0, len(prefix) - self.length - GROWTH))
+
+
 class Anchors:
     """Where the prefix window of each recent file begins."""
 
     def __init__(self) -> None:
-        self._heads: OrderedDict[str, str] = OrderedDict()
+        self._of: OrderedDict[str, Anchor] = OrderedDict()
 
-    def head(self, path: str) -> str:
-        return self._heads.get(path, "")
+    def of(self, path: str) -> Anchor:
+        return self._of.get(path, Anchor())
 
-    def remember(self, path: str, head: str) -> None:
-        self._heads[path] = head
-        self._heads.move_to_end(path)
-        while len(self._heads) > FILES:
-            self._heads.popitem(last=False)
+    def remember(self, path: str, window: str) -> None:
+        self._of[path] = Anchor(window[:HEAD], len(window))
+        self._of.move_to_end(path)
+        while len(self._of) > FILES:
+            self._of.popitem(last=False)
 
 
 def build(
@@ -87,8 +103,8 @@ def build(
     while snippets and len(ids("", snippets)) > budget.prompt // 2:
         snippets.pop(0)
     room = budget.prompt - len(ids("", snippets))
-    window = cut_prefix(before, vocabulary, room, anchors.head(path))
-    anchors.remember(path, window[:HEAD])
+    window = cut_prefix(before, vocabulary, room, anchors.of(path))
+    anchors.remember(path, window)
     return Prompt(ids(window, snippets), healed.encode())
 
 
@@ -104,10 +120,11 @@ def split_partial_word(prefix: str) -> tuple[str, str]:
     return prefix[:at], prefix[at:]
 
 
-def cut_prefix(prefix: str, vocabulary: Vocabulary, room: int, head: str) -> str:
-    """The end of `prefix` in at most `room` tokens, beginning at `head` while that fits."""
-    at = prefix.find(head, max(0, len(prefix) - room * 16)) if head else -1
-    window = prefix[at:] if at >= 0 else prefix[max(0, len(prefix) - room * 16) :]
+def cut_prefix(prefix: str, vocabulary: Vocabulary, room: int, anchor: Anchor) -> str:
+    """The end of `prefix` in at most `room` tokens, beginning at `anchor` while it fits."""
+    at = anchor.find(prefix)
+    # No token of source code is longer than 16 characters on average.
+    window = prefix[at:] if at >= 0 else prefix[-room * 16 :]
     while (tokens := len(vocabulary.tokenize(window))) > room:
         keep = int(len(window) / tokens * room * LOW_WATER)
         window = from_line_start(window, len(window) - keep)
@@ -122,9 +139,14 @@ def from_line_start(text: str, at: int) -> str:
 
 def cut_suffix(suffix: str, vocabulary: Vocabulary, room: int) -> str:
     """The beginning of `suffix` in about `room` tokens, ending with a whole line."""
-    window = suffix[: room * 4]
-    if len(window) < len(suffix) and (end := window.rfind("\n")) > 0:
-        window = window[: end + 1]
+    window = whole_lines(suffix, room * 4)
     while (tokens := len(vocabulary.tokenize(window))) > room:
-        window = window[: int(len(window) / tokens * room * 0.95)]
+        window = whole_lines(window, int(len(window) / tokens * room * 0.95))
     return window
+
+
+def whole_lines(text: str, limit: int) -> str:
+    """The beginning of `text` in `limit` characters, ending with a line if one fits."""
+    if len(text) <= limit:
+        return text
+    return text[: text.rfind("\n", 1, limit) + 1] or text[:limit]

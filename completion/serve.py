@@ -36,13 +36,14 @@ async def serve(
     idle_seconds: float,
     allowed: Callable[[socket.socket], bool],
     stop: asyncio.Event,
+    leave: Callable[[], None],
 ) -> None:
     """Answer every connection that `allowed` lets in.
 
-    Returns after `idle_seconds` without connection and work, or when `stop` is set; who is
-    still connected then is told farewell, so that leaving is not taken for a crash.
+    Returns after `idle_seconds` without connection and work, or when `stop` is set.
+    `leave` is called before connections end, so that leaving is not taken for a crash.
     """
-    connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+    connections: set[asyncio.Task[None]] = set()
 
     async def connected(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -51,11 +52,11 @@ async def serve(
         if task is None or not allowed(writer.get_extra_info("socket")):
             writer.close()
             return
-        connections[task] = writer
+        connections.add(task)
         try:
             await _converse(reader, writer, engine, version)
         finally:
-            del connections[task]
+            connections.discard(task)
 
     server = await asyncio.start_unix_server(
         connected, sock=listening, limit=LINE_LIMIT
@@ -65,9 +66,9 @@ async def serve(
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
         idle = 0.0 if connections or engine.busy else idle + pause
+    leave()
     server.close()
-    for task, writer in list(connections.items()):
-        writer.write(to_line({"bye": "stopped"}))
+    for task in connections:
         task.cancel()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from .. import __version__
@@ -50,11 +51,11 @@ def run(model: Model, settings: EngineSettings, socket: Path, idle: float | None
             idle_seconds=seconds,
             allowed=processes.same_user,
             stop=stop,
+            leave=partial(processes.leave, socket),
         )
 
     asyncio.run(until_idle())
     engine.close()
-    processes.leave(socket)
     return 0
 
 

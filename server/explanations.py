@@ -5,6 +5,8 @@ from typing import Any
 
 from ..completion.cursor import Cursor, Suggestion
 
+# The request by which an editor asks; its parameter `id` may be left out for the latest.
+EXPLAIN = "wicket/explainSuggestion"
 # Answers remembered, so that an editor may ask after the fact.
 REMEMBERED = 64
 

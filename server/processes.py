@@ -57,8 +57,6 @@ class Starter:
     argv: Sequence[str]
     log: Path
     crashes: list[float] = field(default_factory=list[float])
-    # Set by who reads the farewell of a process that leaves on purpose.
-    left: bool = False
     _child: subprocess.Popen[bytes] | None = None
     _connected_before: bool = False
 
@@ -105,16 +103,19 @@ class Starter:
         if not same_user(streams[1].get_extra_info("socket")):
             streams[1].close()
             raise EngineGone(f"{self.path} belongs to another user")
-        self._connected_before, self.left = True, False
+        self._connected_before = True
         return streams
 
+    @property
+    def left(self) -> bool:
+        """Whether it went on purpose: then it took its socket away, a crash leaves it."""
+        return not self.path.exists()
+
     def _note_loss(self) -> None:
-        """If it ran before and is gone without a farewell, that was a crash."""
         if not self._connected_before:
             return
-        child, self._child = self._child, None
-        self._connected_before = False
-        if self.left or (child is not None and child.poll() == 0):
+        self._child, self._connected_before = None, False
+        if self.left:
             return
         now = time.monotonic()
         self.crashes = [t for t in self.crashes if now - t < CRASH_SECONDS] + [now]
@@ -134,6 +135,8 @@ class Starter:
         self.path.unlink(missing_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(self.log, "ab", opener=private) as log:
+            # Earlier children that have ended since are reaped here.
+            _children[:] = [child for child in _children if child.poll() is None]
             self._child = subprocess.Popen(
                 self.argv,
                 stdin=subprocess.DEVNULL,
@@ -143,6 +146,11 @@ class Starter:
                 env=environment(os.environ),
                 cwd="/",
             )
+            _children.append(self._child)
+
+
+# What this process started: kept, because a child forgotten while it runs stays a zombie.
+_children: list[subprocess.Popen[bytes]] = []
 
 
 def environment(of: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,31 @@
+-- The server for `vim.lsp.enable('wicket')`; Neovim 0.10 starts it from the same table.
+---@type vim.lsp.Config
+return {
+  cmd = require('wicket').command(),
+
+  root_dir = function(buffer, on_dir)
+    local root = require('wicket').root(buffer)
+    if root then
+      on_dir(root)
+    end
+  end,
+
+  -- Neovim below 0.12 does not know inline completion; the ghost text here speaks it.
+  capabilities = vim.tbl_deep_extend('force', vim.lsp.protocol.make_client_capabilities(), {
+    textDocument = { inlineCompletion = { dynamicRegistration = false } },
+  }),
+
+  settings = { wicket = require('wicket').options().settings },
+
+  handlers = {
+    ['wicket/status'] = function(_, result)
+      require('wicket.status').receive(result)
+    end,
+  },
+
+  on_exit = function(code, signal)
+    vim.schedule(function()
+      require('wicket.status').stopped(code, signal)
+    end)
+  end,
+}

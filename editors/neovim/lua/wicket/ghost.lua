@@ -1,0 +1,328 @@
+--- Ghost text: asks the server on every change, draws the answer, keeps it while the typed
+--- text agrees with it, and accepts it.
+---
+--- Neovim fires its insert-mode events before it redraws.  All that must be true of the next
+--- frame is therefore decided inside them, without waiting for the server.
+local M = {}
+
+local items = require('wicket.item')
+local keys = require('wicket.keys')
+local api = vim.api
+
+local namespace = api.nvim_create_namespace('wicket')
+local METHOD = 'textDocument/inlineCompletion'
+local INVOKED, AUTOMATIC = 1, 2
+
+---@type table<integer, vim.lsp.Client> By buffer.
+local clients = {}
+
+---@class wicket.Shown
+---@field buffer integer
+---@field alternatives wicket.Item[]
+---@field index integer The one of them that is drawn.
+---@field last_row integer The row its drawing hangs on.
+---@field foreign boolean Something other than typing has changed the buffer.
+
+local shown ---@type wicket.Shown?
+local pending ---@type { client: vim.lsp.Client, id: integer }?
+local seen ---@type string? The state of the buffer that was last dealt with.
+local last_id ---@type string?
+local drawn_buffer ---@type integer?
+
+-- Neovim 0.11 turned the functions of a client into methods.
+local function call(client, name, ...)
+  if vim.fn.has('nvim-0.11') == 1 then
+    return client[name](client, ...)
+  end
+  return client[name](...)
+end
+
+---@return wicket.View
+local function view()
+  local cursor = api.nvim_win_get_cursor(0)
+  return {
+    row = cursor[1] - 1,
+    column = cursor[2],
+    line = api.nvim_get_current_line(),
+    line_count = api.nvim_buf_line_count(0),
+  }
+end
+
+local function enabled(buffer)
+  return clients[buffer] and vim.g.wicket_enabled ~= false and vim.b[buffer].wicket_enabled ~= false
+end
+
+--- Plain insert mode, no menu open, and a person at the keys.
+local function typing()
+  return api.nvim_get_mode().mode == 'i' and vim.fn.pumvisible() == 0 and vim.fn.reg_executing() == ''
+end
+
+local function cancel()
+  if pending then
+    call(pending.client, 'cancel_request', pending.id)
+    pending = nil
+  end
+end
+
+local function clear()
+  shown = nil
+  keys.release()
+  if drawn_buffer and api.nvim_buf_is_valid(drawn_buffer) then
+    api.nvim_buf_clear_namespace(drawn_buffer, namespace, 0, -1)
+  end
+  drawn_buffer = nil
+end
+
+---@return wicket.Item?, wicket.Rest?
+local function current()
+  local buffer = api.nvim_get_current_buf()
+  if not shown or shown.buffer ~= buffer or shown.foreign then
+    return
+  end
+  local item = shown.alternatives[shown.index]
+  local now = view()
+  if now.row < item.row then
+    return
+  end
+  local rest = items.rest(item, api.nvim_buf_get_lines(buffer, item.row, now.row + 1, false), now)
+  return item, rest
+end
+
+---@param rest wicket.Rest
+local function draw(rest)
+  local buffer = api.nvim_get_current_buf()
+  local before = api.nvim_get_current_line():sub(1, rest.column)
+  local pieces, below = items.drawing(rest, before)
+  if #pieces == 0 then
+    pieces = { { text = '', column = rest.column, over = false } }
+  end
+  api.nvim_buf_clear_namespace(buffer, namespace, 0, -1)
+  for index, piece in ipairs(pieces) do
+    local mark = {
+      virt_text = { { piece.text, 'WicketGhost' } },
+      virt_text_pos = piece.over and 'overlay' or 'inline',
+      hl_mode = 'combine',
+      undo_restore = false,
+    }
+    if index == 1 and #below > 0 then
+      mark.virt_lines = vim.tbl_map(function(line)
+        return { { line, 'WicketGhost' } }
+      end, below)
+      if vim.fn.has('nvim-0.11') == 1 then
+        mark.virt_lines_overflow = 'scroll'
+      end
+    end
+    api.nvim_buf_set_extmark(buffer, namespace, rest.row, piece.column, mark)
+  end
+  drawn_buffer = buffer
+  shown.last_row = rest.row
+  keys.hold(buffer)
+end
+
+--- Redraw what still agrees with the buffer, or take it away.
+local function refresh()
+  local item, rest = current()
+  if item and rest then
+    last_id = item.id
+    draw(rest)
+  else
+    clear()
+  end
+end
+
+--- An answer: null leaves what is shown, an empty list takes it away.
+---@param result table?
+---@param asked wicket.View
+---@param client vim.lsp.Client
+---@param buffer integer
+local function answered(result, asked, client, buffer)
+  if not result or result == vim.NIL or buffer ~= api.nvim_get_current_buf() or not typing() then
+    return
+  end
+  local alternatives = {}
+  for _, answer in ipairs(result.items or result) do
+    alternatives[#alternatives + 1] = items.read(answer, asked, client.offset_encoding)
+  end
+  if #alternatives == 0 then
+    clear()
+    return
+  end
+  shown = { buffer = buffer, alternatives = alternatives, index = 1, last_row = asked.row, foreign = false }
+  refresh()
+end
+
+--- Ask for the text at the cursor; the question before this one is withdrawn.
+---@param kind integer
+local function ask(kind)
+  cancel()
+  local buffer = api.nvim_get_current_buf()
+  local client = clients[buffer]
+  local asked = view()
+  local mine = { client = client }
+  local sent, id = call(client, 'request', METHOD, {
+    textDocument = { uri = vim.uri_from_bufnr(buffer) },
+    position = items.position(asked, client.offset_encoding),
+    context = { triggerKind = kind },
+  }, function(err, result)
+    if pending == mine then
+      pending = nil
+      if not err then
+        answered(result, asked, client, buffer)
+      end
+    end
+  end, buffer)
+  mine.id = id
+  pending = sent and mine or nil
+end
+
+--- One step for each state of the buffer, whichever event tells of it first.
+local function update()
+  local buffer = api.nvim_get_current_buf()
+  if not enabled(buffer) or not typing() then
+    M.dismiss()
+    return
+  end
+  local cursor = api.nvim_win_get_cursor(0)
+  local state = table.concat({ buffer, api.nvim_buf_get_changedtick(buffer), cursor[1], cursor[2] }, ' ')
+  if state ~= seen then
+    seen = state
+    refresh()
+    ask(AUTOMATIC)
+  end
+end
+
+--- Hide the ghost text until the text or the cursor changes.
+function M.dismiss()
+  cancel()
+  clear()
+end
+
+--- Ask now; where several answers are shown already, go to the next one.
+function M.trigger()
+  local buffer = api.nvim_get_current_buf()
+  if not enabled(buffer) or not typing() then
+    return
+  end
+  if shown and #shown.alternatives > 1 then
+    local index = shown.index
+    repeat
+      index = index % #shown.alternatives + 1
+      shown.index = index
+      local _, rest = current()
+    until rest or index == 1
+    refresh()
+  else
+    ask(INVOKED)
+  end
+end
+
+--- Insert what is shown, or the beginning of it.
+---@param amount 'all'|'line'|'word'
+function M.accept(amount)
+  local item, rest = current()
+  if not item or not rest then
+    return
+  end
+  local client = clients[shown.buffer]
+  local buffer = shown.buffer
+  local text = items.amounts[amount](rest.text)
+  local whole = text == rest.text
+  local lines = vim.split(text, '\n', { plain = true })
+  local last = rest.column + (whole and #rest.replaced or 0)
+  cancel()
+  if whole then
+    clear()
+  end
+  api.nvim_buf_set_text(buffer, rest.row, rest.column, rest.row, last, lines)
+  local column = #lines[#lines] + (#lines == 1 and rest.column or 0)
+  api.nvim_win_set_cursor(0, { rest.row + #lines, column })
+  if whole and item.command and client then
+    call(client, 'request', 'workspace/executeCommand', {
+      command = item.command.command,
+      arguments = item.command.arguments,
+    }, function() end, buffer)
+  elseif not whole then
+    refresh()
+  end
+end
+
+--- What the server knows the shown suggestion by, or the one shown last.
+---@return string?
+function M.last_id()
+  return last_id
+end
+
+--- Typing changes the rows that the shown item spans; anything else is somebody else's edit.
+local function watch(buffer)
+  api.nvim_buf_attach(buffer, false, {
+    on_lines = function(_, _, _, first, last_before)
+      if not clients[buffer] then
+        return true
+      end
+      if shown and shown.buffer == buffer then
+        local item = shown.alternatives[shown.index]
+        shown.foreign = shown.foreign or first < item.row or last_before > shown.last_row + 1
+      end
+    end,
+  })
+end
+
+local function listen()
+  local group = api.nvim_create_augroup('wicket.ghost', {})
+  api.nvim_create_autocmd({ 'TextChangedI', 'CursorMovedI' }, { group = group, callback = update })
+  -- Every way out of plain insert mode, <C-c> and a completion menu included, and every way in.
+  api.nvim_create_autocmd('ModeChanged', {
+    group = group,
+    callback = function(event)
+      if not clients[event.buf] then
+        return
+      end
+      seen = nil
+      if vim.v.event.new_mode == 'i' then
+        vim.schedule(update) -- The cursor is not yet where the mode puts it.
+      else
+        M.dismiss()
+      end
+    end,
+  })
+  api.nvim_create_autocmd({ 'CompleteChanged', 'BufLeave', 'WinLeave' }, { group = group, callback = M.dismiss })
+  api.nvim_set_hl(0, 'WicketGhost', { link = 'Comment', default = true })
+end
+
+---@param buffer integer
+---@param client vim.lsp.Client
+function M.attach(buffer, client)
+  if not client.server_capabilities.inlineCompletionProvider then
+    return
+  end
+  if not next(clients) then
+    listen()
+  end
+  if not clients[buffer] then
+    watch(buffer)
+  end
+  clients[buffer] = client
+  local trigger = require('wicket').options().trigger
+  if trigger then
+    vim.keymap.set('i', trigger, '<Plug>(wicket-trigger)', { buffer = buffer, remap = true })
+  end
+  vim.schedule(function()
+    if enabled(buffer) and buffer == api.nvim_get_current_buf() and typing() then
+      update() -- The server came up while the person was typing already.
+    end
+  end)
+end
+
+---@param buffer integer
+---@param client_id integer
+function M.detach(buffer, client_id)
+  if clients[buffer] and clients[buffer].id == client_id then
+    if shown and shown.buffer == buffer then
+      clear()
+    end
+    pending = pending and pending.client.id ~= client_id and pending or nil
+    clients[buffer] = nil
+  end
+end
+
+return M

@@ -1,0 +1,110 @@
+--- Where Wicket's server is found, for which buffers it runs, and turning it on and off.
+local M = {}
+
+---@class wicket.Options
+---@field cmd? string[] The command that starts the server; found on $PATH if not given.
+---@field settings? table Sent to the server as its `wicket` settings.
+---@field accept? string|false Takes the ghost text; mapped only while some is shown.
+---@field accept_word? string|false Takes its next word; the same.
+---@field accept_line? string|false Takes its next line; the same.
+---@field dismiss? string|false Hides it; the same.
+---@field trigger? string|false Asks now, and then for the next alternative; always mapped.
+
+---@return wicket.Options
+function M.options()
+  return vim.tbl_extend('keep', vim.g.wicket or {}, { accept = '<Tab>', settings = vim.empty_dict() })
+end
+
+--- The Python beside a console script, run isolated: the script itself would obey a
+--- PYTHONPATH that a hostile repository had set for the shell.
+---@return string[]
+function M.command()
+  local given = M.options().cmd
+  if given then
+    return given
+  end
+  local script = vim.fn.exepath('wicket')
+  local folder = vim.fs.dirname(vim.uv.fs_realpath(script) or '')
+  local python = folder .. '/python'
+  if vim.fn.executable(python) == 1 and vim.uv.fs_stat(folder .. '/../pyvenv.cfg') then
+    return { python, '-I', '-m', 'wicket.server', 'lsp' }
+  end
+  return { script ~= '' and script or 'wicket', 'lsp' }
+end
+
+--- The command that will really run: a user's `vim.lsp.config('wicket', ...)` wins.
+---@return string[]|function
+function M.effective_command()
+  return vim.lsp.config and vim.lsp.config.wicket.cmd or M.command()
+end
+
+---@param command string[]|function
+---@return string? problem What is wrong and what to do, on one line.
+function M.problem(command)
+  if type(command) == 'table' and vim.fn.executable(command[1]) == 0 then
+    return ("'%s' is not a program; install Wicket so that `wicket` is on $PATH, or set g:wicket.cmd"):format(
+      command[1]
+    )
+  end
+end
+
+--- The folder the server works in for a buffer, or nil where it has no business.
+---@param buffer integer
+---@return string?
+function M.root(buffer)
+  local name = vim.api.nvim_buf_get_name(buffer)
+  if vim.bo[buffer].buftype ~= '' or name == '' or name:find('^%a[%w+.-]+://') then
+    return
+  end
+  local problem = M.problem(M.effective_command())
+  if problem then
+    vim.notify_once('wicket: ' .. problem, vim.log.levels.WARN)
+    return
+  end
+  return vim.fs.root(buffer, '.git') or vim.fs.dirname(vim.fs.normalize(name))
+end
+
+--- Start the server for a buffer, or attach it to the one of its root: Neovim 0.10 only.
+---@param buffer integer
+function M.start(buffer)
+  local root = vim.g.wicket_enabled ~= false and M.root(buffer)
+  if root then
+    local file = vim.api.nvim_get_runtime_file('lsp/wicket.lua', false)[1]
+    local config = vim.tbl_extend('force', dofile(file), { name = 'wicket', root_dir = root })
+    vim.lsp.start(config, { bufnr = buffer })
+  end
+end
+
+function M.enable()
+  vim.g.wicket_enabled = true
+  if vim.lsp.enable then
+    vim.lsp.enable('wicket')
+    return
+  end
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.api.nvim_buf_is_loaded(buffer) and vim.bo[buffer].filetype ~= '' then
+      M.start(buffer)
+    end
+  end
+end
+
+--- No ghost text and no server: a disabled Wicket holds no memory and reads no text.
+function M.disable()
+  vim.g.wicket_enabled = false
+  require('wicket.ghost').dismiss()
+  if vim.lsp.enable then
+    vim.lsp.enable('wicket', false)
+    return
+  end
+  for _, client in ipairs(vim.lsp.get_clients({ name = 'wicket' })) do
+    client.stop()
+  end
+end
+
+--- For a statusline: "wicket: ready".
+---@return string
+function M.status()
+  return require('wicket.status').text()
+end
+
+return M

@@ -1,0 +1,190 @@
+// The editor's side of Wicket: starts the server, shows how it is, and is quiet otherwise.
+// Inline completion itself needs no code here; the language client registers it.
+"use strict";
+
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const readline = require("node:readline");
+const vscode = require("vscode");
+const lc = require("vscode-languageclient/node");
+
+// Pauses before the first restarts; a third crash within the window ends them.
+const RESTART_AFTER_MS = [500, 2000];
+const CRASH_WINDOW_MS = 60_000;
+const ICONS = { ready: "$(check)", loading: "$(loading~spin)", off: "$(circle-slash)" };
+const EXPLANATION = "wicket-explanation";
+
+let log, item, client, status, restart;
+let turn = 0;
+let crashes = [];
+let lastWords = "";
+
+exports.activate = (context) => {
+  log = vscode.window.createOutputChannel("Wicket", { log: true });
+  item = vscode.window.createStatusBarItem("wicket.status", vscode.StatusBarAlignment.Right, 100);
+  item.name = "Wicket";
+  item.command = "wicket.details";
+  const on = vscode.commands.registerCommand;
+  context.subscriptions.push(
+    log,
+    item,
+    on("wicket.why", why),
+    on("wicket.restart", begin),
+    on("wicket.toggle", toggle),
+    on("wicket.details", details),
+    vscode.workspace.registerTextDocumentContentProvider(EXPLANATION, {
+      provideTextDocumentContent: (uri) => uri.query,
+    }),
+    vscode.workspace.onDidChangeConfiguration(
+      (e) => ["wicket.enabled", "wicket.command"].some((name) => e.affectsConfiguration(name)) && begin(),
+    ),
+    vscode.workspace.onDidGrantWorkspaceTrust(begin),
+  );
+  begin();
+};
+
+exports.deactivate = end;
+
+// Start anew because the user acted; what went wrong before is forgotten.
+async function begin() {
+  const mine = ++turn;
+  crashes = [];
+  lastWords = "";
+  await end();
+  if (mine === turn) await start();
+}
+
+async function end() {
+  clearTimeout(restart);
+  const old = client;
+  client = undefined;
+  // A client that is still starting cannot be stopped, only its process can.
+  if (old?.state === lc.State.Starting) old.serverProcess?.kill();
+  else await old?.stop().catch((error) => log.warn(error.message));
+}
+
+async function start() {
+  const settings = vscode.workspace.getConfiguration("wicket");
+  if (!settings.get("enabled")) {
+    return show({ state: "off", reason: "wicket.enabled is false", fix: "Wicket: Toggle" });
+  }
+  const { command, problem } = serverCommand(settings.get("command"));
+  if (problem) return fail(problem, "install Wicket, or set wicket.command", "Open Settings");
+  show({ state: "loading", reason: "the server is starting" });
+  const mine = (client = new Client("wicket", "Wicket", server(command), options()));
+  mine.onNotification("wicket/status", (news) => mine === client && show(news));
+  mine.onDidChangeState(({ newState }) => newState === lc.State.Stopped && crashed(mine));
+  await mine.start().catch(() => crashed(mine));
+}
+
+// Errors are written to the log; the user is told by `fail`, once.
+class Client extends lc.LanguageClient {
+  error(message, data) {
+    super.error(message, data, false);
+  }
+}
+
+function server([command, ...args]) {
+  // Python would obey PYTHONPATH and its like, which a repository may have set for the shell.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PYTHON")));
+  return { command, args, transport: lc.TransportKind.stdio, options: { cwd: os.homedir(), env } };
+}
+
+function options() {
+  return {
+    documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+    initializationOptions: { trusted: vscode.workspace.isTrusted },
+    outputChannel: log,
+    revealOutputChannelOn: lc.RevealOutputChannelOn.Never,
+    stdioOptions: {
+      stderr: (stream) => readline.createInterface({ input: stream }).on("line", (line) => log.info((lastWords = line))),
+    },
+    // `crashed` decides about restarts, also about those of a server that never came up.
+    initializationFailedHandler: () => false,
+    errorHandler: {
+      error: () => ({ action: lc.ErrorAction.Continue, handled: true }),
+      closed: () => ({ action: lc.CloseAction.DoNotRestart, handled: true }),
+    },
+  };
+}
+
+function crashed(which) {
+  if (which !== client) return;
+  client = undefined;
+  const now = Date.now();
+  crashes = [...crashes.filter((time) => now - time < CRASH_WINDOW_MS), now];
+  const reason = `the server stopped${lastWords && `: ${lastWords}`}`;
+  if (crashes.length > RESTART_AFTER_MS.length) {
+    return fail(`${reason} (${crashes.length} times in a minute)`, "read the log, then Wicket: Restart", "Show Log");
+  }
+  show({ state: "off", reason, fix: "it is started again in a moment" });
+  restart = setTimeout(start, RESTART_AFTER_MS[crashes.length - 1]);
+}
+
+async function fail(reason, fix, action) {
+  show({ state: "off", reason, fix });
+  log.error(`${reason}; ${fix}`);
+  const chosen = await vscode.window.showErrorMessage(`Wicket: ${reason}. To mend it: ${fix}.`, action);
+  if (chosen === "Open Settings") vscode.commands.executeCommand("workbench.action.openSettings", "wicket.command");
+  if (chosen === "Show Log") log.show();
+}
+
+// {command} with an absolute program, or {problem}.  A relative one would be the repository's.
+function serverCommand(given) {
+  const [name, ...args] = given.length ? given : ["wicket", "lsp"];
+  const places = name.includes("/") ? [name] : (process.env.PATH ?? "").split(path.delimiter).map((d) => path.join(d, name));
+  const program = places.find((place) => path.isAbsolute(place) && runs(place));
+  if (!program) return { problem: `there is no program ${name}${name.includes("/") ? "" : " on PATH"}` };
+  // The Python of the script's environment, isolated, is safer than the script; see `server`.
+  const bin = path.dirname(fs.realpathSync(program));
+  const isolated = !given.length && runs(`${bin}/python`) && fs.existsSync(`${bin}/../pyvenv.cfg`);
+  return { command: isolated ? [`${bin}/python`, "-I", "-m", "wicket.server", "lsp"] : [program, ...args] };
+}
+
+function runs(file) {
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return fs.statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+// `now` is {state, model, reason, fix, progress}, all but the state may be missing.
+function show(now) {
+  status = now;
+  const percent = now.progress == null ? "" : ` ${Math.round(100 * now.progress)} %`;
+  item.text = `${ICONS[now.state] ?? ICONS.off} wicket${percent}`;
+  item.tooltip = ["Wicket: " + now.state, now.model, now.reason, now.fix && `To mend it: ${now.fix}`].filter(Boolean).join("\n");
+  item.show();
+  vscode.commands.executeCommand("setContext", "wicket.running", client !== undefined);
+}
+
+async function details() {
+  const { state, model, reason, fix } = status;
+  const actions = [
+    { label: "$(question) Why this suggestion", run: why },
+    { label: "$(circle-slash) Turn on or off", run: toggle },
+    { label: "$(refresh) Restart the server", run: begin },
+    { label: "$(output) Show the log", run: () => log.show() },
+  ];
+  const chosen = await vscode.window.showQuickPick(client ? actions : actions.slice(1), {
+    title: ["Wicket", state, model].filter(Boolean).join(" · "),
+    placeHolder: [reason, fix].filter(Boolean).join("; ") || "Inline completion is ready",
+  });
+  await chosen?.run();
+}
+
+function toggle() {
+  const settings = vscode.workspace.getConfiguration("wicket");
+  return settings.update("enabled", !settings.get("enabled"), vscode.ConfigurationTarget.Global);
+}
+
+async function why() {
+  const explanation = await client?.sendRequest("wicket/explainSuggestion", {}).catch((error) => ({ error: error.message }));
+  if (!explanation) return vscode.window.showInformationMessage("Wicket has suggested nothing yet.");
+  const text = JSON.stringify(explanation, null, 2) + "\n";
+  const uri = vscode.Uri.from({ scheme: EXPLANATION, path: "/suggestion.json", query: text });
+  await vscode.window.showTextDocument(uri, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
+}
