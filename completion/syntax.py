@@ -134,7 +134,9 @@ SLASHES = (
     Quote("/*", "*/", lines=True, escapes=False, comment=True),
 )
 # A slash where a value is due begins a regular expression, not a division.
-REGULAR_EXPRESSION = r"(?<=[(,=:\[!&|?{;\s])/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\n])*\]|[^/\\\n])+/"
+REGULAR_EXPRESSION = (
+    r"(?<=[(,=:\[!&|?{;\s])/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\n])*\]|[^/\\\n])+/"
+)
 LIFETIME_OR_CHARACTER = r"'(?:\\[^'\n]*'|[^'\\\n]')|'\w+"
 
 PROSE = Syntax(brackets=False)
@@ -178,12 +180,13 @@ SYNTAX = {
 
 
 def _rest(quote: Quote, group: str) -> str:
-    """A pattern from behind `quote.start` to its end, which `group` catches if it is there."""
-    end, line = re.escape(quote.end), "" if quote.lines else r"\n"
+    """A pattern from behind the start of `quote` to its end, which `group` catches."""
+    end, first = re.escape(quote.end), re.escape(quote.end[0])
+    barred = ("" if quote.lines else r"\n") + (r"\\" if quote.escapes else "")
     escaped = r"|\\(?s:.)?" if quote.escapes else ""
-    first = re.escape(quote.end[0])
-    back = r"\\" if quote.escapes else ""
-    return f"(?:[^{first}{back}{line}]++{escaped}|(?!{end})[^{back}{line}])*+(?P<{group}>{end})?"
+    other = f"[^{barred}]" if barred else "(?s:.)"
+    plain = f"[^{first}{barred}]++{escaped}|(?!{end}){other}"
+    return f"(?:{plain})*+(?P<{group}>{end})?"
 
 
 @cache

@@ -1,7 +1,7 @@
-"""Standard input and output as message bodies; the parent process as a thing to outlive.
+"""Standard input and output as message bodies, and how a conversation over them ends.
 
-Reading and writing have threads of their own: a large message or an editor that does not
-read stops nobody, and a thread that still waits for input keeps no process alive.
+Reading and writing have threads of their own: a large message or an editor that does
+not read stops nobody, and a thread that still waits for input keeps no process alive.
 """
 
 import asyncio
@@ -9,27 +9,89 @@ import contextlib
 import os
 import queue
 import re
+import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
+
+from . import discreet
 
 # A message beyond this is a broken header; no editor sends a quarter of a gigabyte.
 LARGEST_BODY = 1 << 28
 # Lines that are no header are read in pieces, so that they cannot fill the memory.
 LONGEST_HEADER = 1 << 13
-# Searched anywhere in a line: after a wrong length a header follows on the rest of a body.
+# Searched anywhere in a line: after a wrong length, the rest of a body comes before it.
 CONTENT_LENGTH = re.compile(rb"content-length:\s*(\d{1,12})\s*$", re.IGNORECASE)
-# How often the parent is looked at.
+# How often the editor's process is looked at.
 WATCH_SECONDS = 1.0
+# Seconds from the order to stop: to an editor that reads late, and to everything else.
+# VS Code kills two seconds after its order.
+OUTPUT_SECONDS = 0.3
+LEAVE_SECONDS = 1.5
+
+
+class Conversation(Protocol):
+    """What is talked, as opposed to over what."""
+
+    def begin(self, send: Callable[[bytes], None]) -> None:
+        """From now on messages may come, and be sent."""
+
+    def receive(self, body: bytes) -> None: ...
+
+    def stop(self, code: int | None = None) -> None:
+        """End soon, with `code` or one of its own; the first order counts."""
+
+    async def stopped(self) -> int:
+        """Wait for the order to stop; the exit code."""
+        ...
+
+    async def finish(self) -> None:
+        """Answer what is open and end what runs, within a second."""
+
+
+def run(talk: Conversation, client_process_id: int | None = None) -> int:
+    """Talk over standard input and output until the end is ordered; the exit code.
+
+    The process itself is gone `LEAVE_SECONDS` after that, whatever still runs in it.  A
+    client process that is given is outlived by `WATCH_SECONDS` at most.
+    """
+    incoming, outgoing = claim()
+    with asyncio.Runner() as runner:
+        return runner.run(_run(talk, incoming, outgoing, client_process_id))
+
+
+async def _run(
+    talk: Conversation, incoming: BinaryIO, outgoing: BinaryIO, pid: int | None
+) -> int:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(discreet.in_loop)
+    loop.add_signal_handler(signal.SIGINT, talk.stop, 130)
+    loop.add_signal_handler(signal.SIGTERM, talk.stop)
+    outbox = Outbox(outgoing, talk.stop)
+    talk.begin(outbox.write)
+    Inbox(incoming, talk.receive, talk.stop)
+    watch = asyncio.ensure_future(outlive(pid, talk.stop))
+    code = await talk.stopped()
+    threading.Thread(target=_leave, args=(code,), daemon=True).start()
+    watch.cancel()
+    await talk.finish()
+    outbox.close(OUTPUT_SECONDS)
+    return code
+
+
+def _leave(code: int) -> None:
+    time.sleep(LEAVE_SECONDS)
+    os._exit(code)
 
 
 def claim() -> tuple[BinaryIO, BinaryIO]:
     """Take standard input and output for the protocol alone.
 
-    From then on `print` and descriptor 1 of this process and its children are stderr, and
-    reading standard input finds its end.
+    From then on `print`, descriptor 1 and child processes write to stderr, and whoever
+    reads standard input finds its end.
     """
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -41,7 +103,7 @@ def claim() -> tuple[BinaryIO, BinaryIO]:
 
 
 def bodies(stream: BinaryIO) -> Iterator[bytes]:
-    """Message bodies until the end of `stream`; b"" for one that cannot be taken.
+    """Message bodies until the end of `stream`; b"" for one that is too large.
 
     Never raises on bad framing: what is no header is passed over up to the next one.
     """
@@ -50,18 +112,18 @@ def bodies(stream: BinaryIO) -> Iterator[bytes]:
         if found := CONTENT_LENGTH.search(line):
             size = int(found[1])
         elif size is not None and not line.strip():
-            body = stream.read(size) if size <= LARGEST_BODY else b""
-            if len(body) < size <= LARGEST_BODY:
+            wanted = size if size <= LARGEST_BODY else 0
+            body, size = stream.read(wanted), None
+            if len(body) < wanted:
                 return
             yield body
-            size = None
 
 
 class Inbox:
-    """Hands bodies to `take` on the event loop, in order, and calls `ended` after the last.
+    """Hands bodies to `take` on the event loop, in order, and calls `ended` at the end.
 
-    The loop is told that there is a body, not which: debugging output of asyncio shows the
-    arguments of callbacks.
+    The loop is told that there is a body, not which: in debug mode asyncio logs the
+    arguments of slow callbacks.
     """
 
     def __init__(
@@ -76,7 +138,7 @@ class Inbox:
         threading.Thread(target=self._read, name="stdin", daemon=True).start()
 
     def _read(self) -> None:
-        # RuntimeError: the loop has closed, so nobody waits any more.
+        # RuntimeError: the loop is closed, nobody waits any more.
         with contextlib.suppress(RuntimeError):
             with contextlib.suppress(OSError):
                 for body in bodies(self._stream):
@@ -89,7 +151,7 @@ class Inbox:
 
 
 class Outbox:
-    """Writes in order; calls `lost` on the event loop when nobody reads any more."""
+    """Frames and writes bodies in order; calls `lost` when nobody reads any more."""
 
     def __init__(self, stream: BinaryIO, lost: Callable[[], None]) -> None:
         self._stream, self._lost = stream, lost
@@ -98,22 +160,35 @@ class Outbox:
         self._thread = threading.Thread(target=self._write, name="stdout", daemon=True)
         self._thread.start()
 
-    def write(self, data: bytes) -> None:
-        self._waiting.put(data)
+    def write(self, body: bytes) -> None:
+        self._waiting.put(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
-    def close(self, seconds: float = 0.0) -> None:
+    def close(self, seconds: float) -> None:
         """Wait until all is written, but not longer than `seconds`."""
         self._waiting.put(None)
         self._thread.join(seconds)
 
     def _write(self) -> None:
         try:
-            while (data := self._waiting.get()) is not None:
-                self._stream.write(data)
+            while (message := self._waiting.get()) is not None:
+                self._stream.write(message)
                 self._stream.flush()
         except OSError:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._lost)
+
+
+async def outlive(pid: int | None, gone: Callable[[], None]) -> None:
+    """Call `gone` when the editor's process has ended.
+
+    Never for our own number, which clients send that do not know theirs, nor for one
+    that cannot be seen from the start: then the editor lives in another container.
+    """
+    if pid is None or not 0 < pid < 1 << 31 or pid == os.getpid() or not alive(pid):
+        return
+    while alive(pid):  # noqa: ASYNC110 (no event announces it)
+        await asyncio.sleep(WATCH_SECONDS)
+    gone()
 
 
 def alive(pid: int) -> bool:
@@ -125,21 +200,3 @@ def alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def watchable(pid: int | None) -> bool:
-    """Whether the end of `pid` would mean that our editor is gone.
-
-    A process that cannot be seen from the start lives in another container, and one's own
-    number is what a client sends that does not know its own.
-    """
-    if pid is None or not 0 < pid < 1 << 31 or pid == os.getpid():
-        return False
-    return alive(pid)
-
-
-async def outlive(pid: int, gone: Callable[[], None]) -> None:
-    """Call `gone` when `pid` has ended."""
-    while alive(pid):
-        await asyncio.sleep(WATCH_SECONDS)
-    gone()

@@ -76,7 +76,7 @@ def test_the_embedded_model() -> None:
     assert model.size == model.size_needed == 7_519_328
     assert len(model.tensors) == 56
     assert {tensor.type for tensor in model.tensors} == {"F32", "Q8_0"}
-    assert sum(t.shape[0] * (t.shape + (1,))[1] for t in model.tensors) == 6_823_168
+    assert sum(t.shape[0] * (*t.shape, 1)[1] for t in model.tensors) == 6_819_072
     assert model.metadata["general.license"] == "Apache-2.0"
     assert model.metadata["tokenizer.ggml.add_bos_token"] is False
     assert model.arrays == {}

@@ -6,7 +6,7 @@ local M = {}
 ---@field model? string
 ---@field reason? string
 ---@field fix? string
----@field progress? number
+---@field progress? number Of loading, 0 to 1.
 
 local current = { state = 'off', reason = 'no server runs', fix = 'open a file that has a filetype' } ---@type wicket.Status
 
@@ -41,7 +41,7 @@ end
 ---@return string
 function M.text()
   local progress = current.progress
-  local share = current.state == 'loading' and progress and (' %d%%'):format(progress) or ''
+  local share = current.state == 'loading' and progress and (' %d%%'):format(progress * 100) or ''
   return 'wicket: ' .. current.state .. share
 end
 

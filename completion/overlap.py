@@ -1,0 +1,216 @@
+"""Rules about what the document holds already: a suggestion gives way to it."""
+
+import re
+
+from .place import Place, matches
+from .syntax import read
+
+# Rest of a line that a suggestion may take the place of.
+ONLY_CLOSERS = re.compile(r"[\s)\]}\"'`,:;]*")
+# Shortest text that says enough to be the same by intent: a line met again in the middle
+# of a suggestion, the rest of the line met again, the start of a line typed again.
+SAME_LINE, SAME_REST, SAME_START = 10, 4, 3
+
+
+def drop_typed(place: Place, text: str) -> str:
+    """Remove what the model repeats of the line before the cursor."""
+    if place.blank:
+        return text
+    while text and (repeated := _typed_again(place, text)):
+        text = text[repeated:]
+    return text.lstrip(" \t") if place.before[-1] in " \t" else text
+
+
+def yield_to_suffix(place: Place, text: str) -> str:
+    """Cut where the text goes over into what follows the cursor."""
+    text = _without_following(place, text)
+    rest = place.after.rstrip()
+    if ONLY_CLOSERS.fullmatch(rest):
+        return text  # These are replaced, so that the text reads right.
+    bare = rest.strip()
+    if len(bare) >= SAME_REST and re.search(r"\w", bare):
+        for found in re.finditer(re.escape(bare), text):
+            if not _inside_word(text, found.start()):
+                return _end(place, text[: found.start()])
+    if shared := _shared(place, text, rest):
+        text = text[:-shared]
+    return _end(place, text)
+
+
+def balance_brackets(place: Place, text: str) -> str:
+    """Cut at a closer for which nothing is open, or which the document has itself."""
+    while (cut := _fit(place, text)[0]) is not None:
+        text = text[:cut].rstrip()
+    return text
+
+
+def replaced(place: Place, text: str) -> int:
+    """How many code points after the cursor `text` takes the place of."""
+    rest = place.after.rstrip()
+    if not rest or not ONLY_CLOSERS.fullmatch(rest):
+        return 0
+    cut, reach = _fit(place, text)
+    if cut is not None:
+        return 0
+    written = read(text, place.syntax, place.code.inside).closers
+    # The closers are accounted for; what follows the last of them may still be shared.
+    tail = text
+    if written and place.ahead is not None:
+        at, closer = written[-1]
+        tail = text[at + len(closer) :]
+    return reach + _shared(place, tail, rest[reach:])
+
+
+def drop_duplicate(place: Place, text: str) -> str:
+    """Remove what would say the same as the lines around it."""
+    lines = text.split("\n")
+    while (
+        place.blank and len(lines) > 1 and _says(place.before + lines[0], place.above)
+    ):
+        # The line above is repeated, then goes on: what is new follows it.
+        second = lines[1]
+        if not second.startswith(place.before):
+            return ""
+        lines = [second[len(place.before) :], *lines[2:]]
+    ends = place.after[replaced(place, text) :] if len(lines) == 1 else ""
+    whole = [place.before + lines[0] + ends, *lines[1:]]
+    shown = [line.rstrip() for line in whole if line.strip()]
+    if not shown or _wordless("".join(shown)):
+        return "\n".join(lines)
+    previous = [line.rstrip() for line in place.previous[-len(shown) :]]
+    if shown in (previous, list(place.following[: len(shown)])):
+        return ""
+    return "\n".join(lines)
+
+
+def refuse_unchanged(place: Place, text: str) -> str:
+    """Refuse what leaves the document as it is."""
+    return "" if text == place.after[: replaced(place, text)] else text
+
+
+def _typed_again(place: Place, text: str) -> int:
+    """How many code points at the start of `text` stand before the cursor already."""
+    before = place.before
+    typed = before.lstrip()
+    word = re.match(r"\w*", text.lstrip(" \t"))
+    merged = re.search(r"[^\W\d]\w*\Z", before)
+    # A name that the document has is no repetition: `s` + `sh`, `tar` + `tar`.
+    if merged and word and _known(place, merged[0] + word[0]):
+        return 0
+    if len(typed) >= SAME_START and not _wordless(typed) and typed.rstrip()[-1] != ",":
+        for head in (
+            before,
+            typed,
+            text[: len(text) - len(text.lstrip(" \t"))] + typed,
+        ):
+            if text.startswith(head):
+                return len(head)
+    for found in re.finditer(r"(?<![\w.])[^\W\d]", before):
+        tail = before[found.start() :]
+        if not text.startswith(tail):
+            continue
+        if merged and found.start() < merged.start():
+            return len(tail)
+        if (
+            re.fullmatch(r"[\w.]+\.", tail)
+            and word
+            and tail + word[0] not in place.words
+        ):
+            return len(tail)
+    if merged and word and word[0].startswith(merged[0]) and text.startswith(merged[0]):
+        # Two letters say little; then the document has to know the word.
+        if len(merged[0]) >= SAME_START or _known(place, word[0]):
+            return len(merged[0])
+    return 0
+
+
+def _known(place: Place, word: str) -> bool:
+    return re.search(rf"\b{re.escape(word)}\b", place.words) is not None
+
+
+def _without_following(place: Place, text: str) -> str:
+    """`text` up to where it goes over into the lines below the cursor's."""
+    lines = text.split("\n")
+    below = place.following
+    for i in range(1, len(lines)):
+        if not below or lines[i].rstrip() != below[0]:
+            continue
+        rest = [line.rstrip() for line in lines[i:] if line.strip()]
+        same = tuple(rest) == below[: len(rest)]
+        tail = "\n".join(lines[i:])
+        if (same or len(below[0].strip()) >= SAME_LINE) and _own(
+            place, text, len(tail)
+        ):
+            return "\n".join(lines[:i]).rstrip()
+    return text
+
+
+def _shared(place: Place, text: str, rest: str) -> int:
+    """Length of the end of `text` with which `rest` begins."""
+    for length in range(min(len(text), len(rest)), 0, -1):
+        start = len(text) - length
+        if not text.endswith(rest[:length]):
+            continue
+        whole = length == len(rest) or start == 0
+        cuts_word = _inside_word(text, start) or _inside_word(rest, length)
+        if (whole or not cuts_word) and _own(place, text, length):
+            return length
+    return 0
+
+
+def _own(place: Place, text: str, length: int) -> bool:
+    """Whether the last `length` code points close nothing that the text before opened."""
+    cut = len(text) - length
+    head = read(text[:cut], place.syntax, place.code.inside)
+    tail = read(text[cut:], place.syntax, head.inside)
+    whole = read(text, place.syntax, place.code.inside)
+    return len(whole.closers) == len(head.closers) + len(tail.closers)
+
+
+def _fit(place: Place, text: str) -> tuple[int | None, int]:
+    """Where `text` has a closer too many, else how far it replaces the rest of the line.
+
+    Closers in `text` close what stands open at the cursor.  The closers that the document
+    has for the same are dropped where nothing but closers would be lost with them.
+    """
+    written = read(text, place.syntax, place.code.inside)
+    left = list(place.code.due)
+    for at, closer in written.closers:
+        line = (place.before + text[:at]).rpartition("\n")[2]
+        while left and left[-1] != closer and not line.strip():
+            left.pop()  # A closer on its own line is surer than an open bracket above.
+        if left and left[-1] == closer:
+            left.pop()
+        elif left or not place.unseen:
+            return at, 0
+    if not written.closers or place.ahead is None:
+        return None, 0
+    due = (*left, *written.due)
+    kinds = [closer for _, closer in written.closers]
+    replaceable = ONLY_CLOSERS.fullmatch(place.after)
+    near = [c for c in place.ahead if replaceable and c[0] < len(place.after)]
+    for count in range(min(len(near), len(kinds)) + 1):
+        dropped = [closer for _, closer in near[:count]]
+        if dropped == kinds[len(kinds) - count :] and matches(
+            due, place.ahead[count:], place.unseen
+        ):
+            at, closer = near[count - 1] if count else (0, "")
+            return None, at + len(closer)
+    return written.closers[-1][0], 0
+
+
+def _end(place: Place, text: str) -> str:
+    """No space at the end, but before a word that goes on right at the cursor."""
+    return text.rstrip() if place.after[:1].strip() == "" else text
+
+
+def _inside_word(text: str, at: int) -> bool:
+    return re.match(r"\w\w", text[max(at - 1, 0) : at + 1]) is not None
+
+
+def _says(line: str, other: str) -> bool:
+    return line.rstrip() == other.rstrip() and not _wordless(line)
+
+
+def _wordless(text: str) -> bool:
+    return re.search(r"[^\W\d_]", text) is None

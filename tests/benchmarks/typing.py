@@ -1,0 +1,216 @@
+"""How fast Wicket answers while a person types: `python tests/benchmarks/typing.py`.
+
+Starts `wicket lsp` as an editor does, types real lines of a file at a human pace (seeded
+gaps: median 180 ms, bursts of 60 ms) and prints medians with minimum and maximum over runs.
+Measured from outside: request to answer over stdio, memory of both processes, CPU seconds.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import random
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+from lsprotocol import types
+from pygls.lsp.client import LanguageClient
+
+EXPLAIN = "wicket/explainSuggestion"
+SOURCE = Path(asyncio.__file__).parent / "base_events.py"
+KEYS = 200
+
+
+class Editor:
+    """An LSP client with one open document and a cursor."""
+
+    def __init__(self, folder: str) -> None:
+        self.client = LanguageClient("benchmark", "1")
+        self.ready = asyncio.Event()
+        self.environment = dict(os.environ) | {
+            f"XDG_{name}_HOME": f"{folder}/{name.lower()}"
+            for name in ("CONFIG", "DATA", "STATE", "CACHE")
+        }
+        self.environment["XDG_RUNTIME_DIR"] = folder
+        self.version = 1
+
+        @self.client.feature("wicket/status")
+        def status(params: Any) -> None:
+            if params.state == "ready":
+                self.ready.set()
+
+    async def open(self, text: str, uri: str = "file:///bench/base_events.py") -> None:
+        self.uri = uri
+        command = [sys.executable, "-I", "-m", "wicket.server", "lsp"]
+        await self.client.start_io(*command, env=self.environment)
+        await self.client.initialize_async(
+            types.InitializeParams(types.ClientCapabilities(), os.getpid())
+        )
+        self.client.initialized(types.InitializedParams())
+        self.client.text_document_did_open(
+            types.DidOpenTextDocumentParams(
+                types.TextDocumentItem(uri, "python", self.version, text)
+            )
+        )
+
+    def insert(self, at: types.Position, text: str) -> None:
+        self.version += 1
+        self.client.text_document_did_change(
+            types.DidChangeTextDocumentParams(
+                types.VersionedTextDocumentIdentifier(self.version, self.uri),
+                [types.TextDocumentContentChangePartial(types.Range(at, at), text)],
+            )
+        )
+
+    async def ask(self, at: types.Position) -> Any:
+        return await self.client.text_document_inline_completion_async(
+            types.InlineCompletionParams(
+                types.InlineCompletionContext(
+                    types.InlineCompletionTriggerKind.Automatic
+                ),
+                types.TextDocumentIdentifier(self.uri),
+                at,
+            )
+        )
+
+    async def explain(self) -> Any:
+        return await self.client.protocol.send_request_async(EXPLAIN, {})
+
+    async def close(self) -> None:
+        await self.client.shutdown_async(None)
+        self.client.exit(None)
+        await self.client.stop()
+
+
+async def measure(keys: int, seed: int) -> dict[str, Any]:
+    source = SOURCE.read_text()
+    lines = source.splitlines(keepends=True)
+    first = len(lines) // 2
+    typed = "".join(lines[first : first + 60])[:keys]
+    rest = "".join(lines[first:])[len(typed) :]
+    before = "".join(lines[:first])
+    with tempfile.TemporaryDirectory(prefix="wb", dir="/tmp") as folder:
+        editor = Editor(folder)
+        began = time.perf_counter()
+        await editor.open(before + rest)
+        line, column = before.count("\n"), 0
+        answer = await editor.ask(types.Position(line, column))
+        cold = time.perf_counter() - began
+        await asyncio.wait_for(editor.ready.wait(), 60)
+        chance = random.Random(seed)
+        walls: list[float] = []
+        with_item: list[float] = []
+        prefill: list[int] = []
+        for key in typed:
+            pause = chance.lognormvariate(-1.71, 0.35)
+            await asyncio.sleep(0.06 if chance.random() < 0.25 else min(pause, 0.5))
+            editor.insert(types.Position(line, column), key)
+            line, column = (line + 1, 0) if key == "\n" else (line, column + 1)
+            sent = time.perf_counter()
+            answer = await editor.ask(types.Position(line, column))
+            walls.append((time.perf_counter() - sent) * 1000)
+            if answer and answer.items:
+                with_item.append(walls[-1])
+            prefill.append(getattr((await editor.explain()).tokens, "prefill", 0))
+        lsp, engine = processes_of(folder)
+        cancel = [await cancel_to_idle(editor, line, column) for _ in range(10)]
+        figures = {
+            "cold_start_s": cold,
+            "request_p50_ms": quantile(walls, 0.5),
+            "request_p95_ms": quantile(walls, 0.95),
+            "with_item_p50_ms": quantile(with_item, 0.5),
+            "with_item_p95_ms": quantile(with_item, 0.95),
+            "share_with_item": len(with_item) / len(walls),
+            "tokens_per_key_mean": statistics.mean(prefill[1:]),
+            "tokens_per_key_p95": quantile(prefill[1:], 0.95),
+            "lsp_private_mb": lsp.memory_full_info().uss / 1e6,
+            "engine_private_mb": engine.memory_full_info().uss / 1e6,
+            "lsp_cpu_s": sum(lsp.cpu_times()[:2]),
+            "engine_cpu_s": sum(engine.cpu_times()[:2]),
+            "cancel_to_answer_p95_ms": quantile(cancel, 0.95),
+        }
+        await editor.close()
+        engine.terminate()
+        engine.wait(10)
+    return figures
+
+
+async def cancel_to_idle(editor: Editor, line: int, column: int) -> float:
+    """Milliseconds from cancelling a long request to the answer of the next one.
+
+    The first request is for another document, so that its prefill is cold and long; what
+    is measured therefore includes a warm request, and bounds the engine's way to idle.
+    """
+    other = f"file:///bench/other{editor.version}.py"
+    editor.client.text_document_did_open(
+        types.DidOpenTextDocumentParams(
+            types.TextDocumentItem(other, "python", 1, SOURCE.read_text()[-9000:])
+        )
+    )
+    editor.version += 1
+    params = types.InlineCompletionParams(
+        types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
+        types.TextDocumentIdentifier(other),
+        types.Position(150, 0),
+    )
+    long = editor.client.protocol.send_request("textDocument/inlineCompletion", params)
+    await asyncio.sleep(0.03)
+    sent = time.perf_counter()
+    number = next(
+        key for key, f in editor.client.protocol._request_futures.items() if f is long
+    )
+    editor.client.cancel_request(types.CancelParams(number))
+    await editor.ask(types.Position(line, column))
+    return (time.perf_counter() - sent) * 1000
+
+
+def processes_of(folder: str) -> tuple[psutil.Process, psutil.Process]:
+    """The LSP process and its engine, by the runtime directory in their environment."""
+    found: dict[str, psutil.Process] = {}
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("XDG_RUNTIME_DIR") == folder:
+                found[next(v for v in ("lsp", "engine") if v in process.cmdline())] = process
+        except (psutil.Error, StopIteration):
+            continue
+    return found["lsp"], found["engine"]
+
+
+def quantile(values: list[Any], share: float) -> float:
+    ordered = sorted(values)
+    return float(ordered[min(len(ordered) - 1, int(len(ordered) * share))])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--keys", type=int, default=KEYS)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    load = os.getloadavg()[0]
+    runs = [asyncio.run(measure(arguments.keys, seed)) for seed in range(arguments.runs)]
+    table = {
+        name: {
+            "median": statistics.median(run[name] for run in runs),
+            "min": min(run[name] for run in runs),
+            "max": max(run[name] for run in runs),
+        }
+        for name in runs[0]
+    }
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, load before {load:.2f}"
+    if arguments.json:
+        print(json.dumps({"machine": machine, "runs": arguments.runs, "figures": table}))
+        return
+    print(f"{machine}; {arguments.runs} runs of {arguments.keys} keys")
+    for name, row in table.items():
+        print(f"{name:26}{row['median']:9.2f}   ({row['min']:.2f} to {row['max']:.2f})")
+
+
+if __name__ == "__main__":
+    main()
