@@ -23,6 +23,9 @@ from .wire import (
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[], Awaitable[Streams]]
 
+# The engine keeps deadlines itself; one that is so late hangs.
+GRACE_SECONDS = 5.0
+
 
 class EngineGone(Exception):
     """There is no engine to ask.  The message is one line for the status."""
@@ -83,9 +86,15 @@ class EngineClient:
         pieces: list[Piece] = []
         try:
             self._send(replace(request, id=number))
-            while not isinstance(answer := await answers.get(), Done):
-                if isinstance(answer, Piece):
-                    pieces.append(answer)
+            limit = None
+            if request.deadline_ms is not None:
+                limit = request.deadline_ms / 1000 + GRACE_SECONDS
+            async with asyncio.timeout(limit):
+                while not isinstance(answer := await answers.get(), Done):
+                    if isinstance(answer, Piece):
+                        pieces.append(answer)
+        except TimeoutError:
+            raise EngineGone("the engine does not answer; run `wicket stop engine`") from None
         except asyncio.CancelledError:
             self._send(Cancel(self._next_number(), number))
             raise

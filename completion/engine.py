@@ -5,15 +5,19 @@ runs, wherever it stands; a cancelled one stops inside its prefill or after its 
 token.  Every request gets exactly one `Done`.
 """
 
+import logging
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from .wire import PRIORITIES, Complete, Done, Piece, Reason, State
+
+logger = logging.getLogger(__name__)
 
 Answer = Piece | Done
 # What a request asks between two tokens: None to go on, else why to stop.
@@ -135,6 +139,11 @@ class Engine:
         except BackendError as error:
             why = str(error)
             loaded = replace(self._state, state="off", reason=why, fix=error.fix)
+        except Exception as error:
+            # Without this the thread would end and every request wait for ever.
+            _log_where("loading", error)
+            why = f"the model cannot be loaded ({type(error).__name__})"
+            loaded = replace(self._state, state="off", reason=why, fix="wicket doctor")
         with self._lock:
             self._state = loaded
 
@@ -169,6 +178,10 @@ class Engine:
                 self._running = None
                 self._waiting.append(job)
             return
+        except Exception as error:
+            # One bad request must not end the thread; the log has where, never text.
+            _log_where("a request", error)
+            done = Done(job.request.id, "failed", f"an error of {type(error).__name__}")
         with self._lock:
             self._running = None
         job.answer(replace(done, ms=done.ms | {"queue": round(queued * 1000, 2)}))
@@ -202,6 +215,12 @@ class Engine:
 
 class _Yield(Exception):
     """The running job made room for a more urgent one and waits again."""
+
+
+def _log_where(what: str, error: Exception) -> None:
+    """The kind and the place of an error: its message may quote the user's text."""
+    places = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s failed: %s\n%s", what, type(error).__name__, places)
 
 
 def resident_bytes() -> int:

@@ -120,8 +120,8 @@ def parts(
     found: list[int | str] = [] if fim.bos is None else [fim.bos]
     # Without its separator a vocabulary cannot tell where one file ends.
     several = family.header != "never" and (not family.separator or fim.sep is not None)
-    shown = context if several else ()
-    header = family.header == "always" or bool(shown)
+    others = context if several else ()
+    header = family.header == "always" or bool(others)
 
     def mark(token: int | None) -> None:
         if token is not None:
@@ -137,7 +137,7 @@ def parts(
     for slot in fim.layout.split():
         match slot:
             case "context":
-                for snippet in shown:
+                for snippet in others:
                     mark(fim.sep)
                     write(family.path_line.format(path=snippet.path) + snippet.text)
                     if not snippet.text.endswith(family.gap):

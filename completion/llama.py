@@ -80,6 +80,7 @@ class Llama:
         self.context = context
         self.slots = slots
         self._tokenized: dict[str, list[int]] = {}
+        self._metadata = self._read_metadata()
         # The abort callback is libc's strlen over this buffer: an empty string means go
         # on, a non-empty one means stop.  No Python runs inside the computation.
         self._stop = ctypes.create_string_buffer(64)
@@ -108,9 +109,12 @@ class Llama:
             )
         return context
 
-    @cached_property
+    @property
     def metadata(self) -> Mapping[str, str]:
         """Scalar GGUF metadata as text."""
+        return self._metadata
+
+    def _read_metadata(self) -> dict[str, str]:
         buffer = ctypes.create_string_buffer(4096)
         found: dict[str, str] = {}
         for i in range(api.llama_model_meta_count(self._model)):

@@ -2,7 +2,7 @@
 
 import re
 
-from .place import Place, matches
+from .place import Place, homeless, last_word
 from .syntax import read
 
 # Rest of a line that a suggestion may take the place of.
@@ -27,13 +27,13 @@ def yield_to_suffix(place: Place, text: str) -> str:
     rest = place.after.rstrip()
     if ONLY_CLOSERS.fullmatch(rest):
         return text  # These are replaced, so that the text reads right.
-    bare = rest.strip()
-    if len(bare) >= SAME_REST and re.search(r"\w", bare):
-        for found in re.finditer(re.escape(bare), text):
-            if not _inside_word(text, found.start()):
-                return _end(place, text[: found.start()])
     if shared := _shared(place, text, rest):
-        text = text[:-shared]
+        return _end(place, text[:-shared])
+    bare = rest.strip()
+    if len(bare) >= SAME_REST and not _wordless(bare):
+        for found in re.finditer(re.escape(bare), text):
+            if not any(_inside_word(text, at) for at in found.span()):
+                return _end(place, text[: found.start()])
     return _end(place, text)
 
 
@@ -90,38 +90,42 @@ def refuse_unchanged(place: Place, text: str) -> str:
 
 def _typed_again(place: Place, text: str) -> int:
     """How many code points at the start of `text` stand before the cursor already."""
-    before = place.before
-    typed = before.lstrip()
-    word = re.match(r"\w*", text.lstrip(" \t"))
-    merged = re.search(r"[^\W\d]\w*\Z", before)
-    # A name that the document has is no repetition: `s` + `sh`, `tar` + `tar`.
-    if merged and word and _known(place, merged[0] + word[0]):
-        return 0
-    if len(typed) >= SAME_START and not _wordless(typed) and typed.rstrip()[-1] != ",":
-        for head in (
-            before,
-            typed,
-            text[: len(text) - len(text.lstrip(" \t"))] + typed,
-        ):
+    before, typed = place.before, place.before.lstrip()
+    if not _wordless(typed) and len(typed) >= SAME_START and _starts_line(place):
+        space = text[: len(text) - len(text.lstrip(" \t"))]
+        for head in (before, typed, space + typed):
             if text.startswith(head):
                 return len(head)
+    word = last_word(before)
+    again = re.match(r"\w*", text)
+    merged = word + again[0] if again else word
+    # A name that the document has is no repetition: `s` + `sh`, `tar` + `tar`.
+    if word and merged != word and _known(place, merged):
+        return 0
     for found in re.finditer(r"(?<![\w.])[^\W\d]", before):
         tail = before[found.start() :]
         if not text.startswith(tail):
             continue
-        if merged and found.start() < merged.start():
+        if word and tail != word:
             return len(tail)
-        if (
-            re.fullmatch(r"[\w.]+\.", tail)
-            and word
-            and tail + word[0] not in place.words
-        ):
+        if re.fullmatch(r"[\w.]+\.", tail) and tail + merged not in place.words:
             return len(tail)
-    if merged and word and word[0].startswith(merged[0]) and text.startswith(merged[0]):
+    if word and not word[0].isdigit() and text.startswith(word):
         # Two letters say little; then the document has to know the word.
-        if len(merged[0]) >= SAME_START or _known(place, word[0]):
-            return len(merged[0])
+        known = again and _known(place, again[0])
+        return len(word) if len(word) >= SAME_START or known else 0
     return 0
+
+
+def _starts_line(place: Place) -> bool:
+    """Whether no line goes on from here by saying what it began with.
+
+    A list does: `None, ` + `None, `.  So may a word: `tar` + `tar`.
+    """
+    typed = place.before.strip()
+    if typed.endswith(","):
+        return "(" in typed or place.code.inside is not None
+    return last_word(typed) != typed
 
 
 def _known(place: Place, word: str) -> bool:
@@ -168,33 +172,34 @@ def _own(place: Place, text: str, length: int) -> bool:
 
 
 def _fit(place: Place, text: str) -> tuple[int | None, int]:
-    """Where `text` has a closer too many, else how far it replaces the rest of the line.
+    """Where `text` has a closer too many, or how far it replaces the rest of the line.
 
-    Closers in `text` close what stands open at the cursor.  The closers that the document
-    has for the same are dropped where nothing but closers would be lost with them.
+    Closers in `text` close what stands open at the cursor.  Where the document has its
+    own for that, these are dropped if nothing but closers is lost with them; if not,
+    that of the text is the one too many.
     """
     written = read(text, place.syntax, place.code.inside)
     left = list(place.code.due)
     for at, closer in written.closers:
-        line = (place.before + text[:at]).rpartition("\n")[2]
-        while left and left[-1] != closer and not line.strip():
-            left.pop()  # A closer on its own line is surer than an open bracket above.
-        if left and left[-1] == closer:
-            left.pop()
-        elif left or not place.unseen:
+        alone = not (place.before + text[:at]).rpartition("\n")[2].strip()
+        if alone and closer in left:
+            # A closer on its own line is surer than a bracket left open above.
+            while left[-1] != closer:
+                left.pop()
+        if not left or left.pop() != closer:
             return at, 0
     if not written.closers or place.ahead is None:
         return None, 0
     due = (*left, *written.due)
-    kinds = [closer for _, closer in written.closers]
+    usual = homeless(place.code.due, place.ahead)
+    if homeless(due, place.ahead) <= usual:
+        return None, 0
+    kinds = iter(closer for _, closer in written.closers)
     replaceable = ONLY_CLOSERS.fullmatch(place.after)
-    near = [c for c in place.ahead if replaceable and c[0] < len(place.after)]
-    for count in range(min(len(near), len(kinds)) + 1):
-        dropped = [closer for _, closer in near[:count]]
-        if dropped == kinds[len(kinds) - count :] and matches(
-            due, place.ahead[count:], place.unseen
-        ):
-            at, closer = near[count - 1] if count else (0, "")
+    for count, (at, closer) in enumerate(place.ahead, 1):
+        if not replaceable or at >= len(place.after) or closer not in kinds:
+            break
+        if homeless(due, place.ahead[count:]) <= usual:
             return None, at + len(closer)
     return written.closers[-1][0], 0
 

@@ -3,29 +3,29 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .cursor import Cursor
 from .syntax import Reading, Syntax, block_head, read, syntax_of
 
-# Code points read on either side: 16 K take 1 ms and hold about 400 lines.
-BEFORE, AFTER = 16_384, 8_192
+# Code points read on either side, about 300 and 100 lines: 1 ms.
+BEFORE, AFTER = 12_288, 4_096
 TAB = 4  # Columns of a tab; the client writes four leading spaces as one, too.
+NEAR = 100  # Lines on either side that show how a file is indented.
 STEP = 4  # Columns of a step of indentation where the text shows none.
-# What stands too far up to be read has opened a class, a module or a table of data.
-HIDDEN = ("}", "]")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The line of the cursor, its neighbours with LF line breaks, and what was asked for.
+    """The cursor's line, its neighbours with LF line breaks, and what was asked for.
 
     `previous` and `following` are the lines around it that are not blank.  `code` is what
     stands open at the cursor.  `ahead` are the closers that the text behind the cursor
-    holds for that, with offsets from the cursor on, or None where the two do not belong
-    together and nothing can be told from them.  `unseen`: the text before was read from
-    its middle.  `head` is the first line of the statement that asks for a block here.
-    `unit` is one step of indentation, "" where the text shows none.  `words` is the text
-    around without the word at the cursor.
+    has for that, with offsets from the cursor on; it is None in a string of several lines
+    that does not end on this one, as the next quote may end it or begin another.  `head`
+    is the first line of the statement that asks for a block here.  `unit` is one step of
+    indentation, "" where none is to be seen.  `words` is the text around without the word
+    at the cursor.
     """
 
     before: str
@@ -35,7 +35,6 @@ class Place:
     syntax: Syntax
     code: Reading
     ahead: tuple[tuple[int, str], ...] | None
-    unseen: bool
     head: str | None
     unit: str
     words: str
@@ -60,16 +59,12 @@ class Place:
 
 def place_of(cursor: Cursor, lines: int = 1, done: str = "stop") -> Place:
     syntax = syntax_of(cursor.language)
-    prefix, unseen = _near(cursor.prefix)
+    prefix = _near(cursor.prefix)
     suffix = with_lf(cursor.suffix[:AFTER])
     before, after = cursor.line_before, cursor.line_after
     code = read(prefix, syntax)
-    ahead = read(suffix, syntax, code.inside).closers
-    if not matches(code.due, ahead, unseen):
-        ahead = tuple(closer for closer in ahead if closer[0] < len(after))
     above = prefix[: max(len(prefix) - len(before), 0)].split("\n")
     below = suffix[len(after) :].split("\n")
-    word = re.search(r"\w*\Z", prefix)
     return Place(
         before=before,
         after=after,
@@ -77,30 +72,26 @@ def place_of(cursor: Cursor, lines: int = 1, done: str = "stop") -> Place:
         following=tuple(line.rstrip() for line in below if line.strip()),
         syntax=syntax,
         code=code,
-        ahead=ahead if matches(code.due, ahead, unseen) else None,
-        unseen=unseen,
+        ahead=_ahead(suffix, len(after), syntax, code),
         head=None if code.inside else block_head(prefix, syntax, code),
-        unit=_unit([*above, before, *below]),
-        words=prefix[: word.start() if word else None] + "\n" + suffix,
+        unit=_unit([*above[-NEAR:], *below[:NEAR]], before),
+        words=prefix[: len(prefix) - len(last_word(before))] + "\n" + suffix,
         # Where text follows on the line, a block would tear that line apart.
         lines=1 if after.strip() else max(lines, 1),
         done=done,
     )
 
 
-def matches(
-    due: tuple[str, ...], closers: tuple[tuple[int, str], ...], unseen: bool
-) -> bool:
-    """Whether each closer finds its own among those `due`; some may still be missing."""
-    left = list(due)
+def homeless(due: tuple[str, ...], closers: tuple[tuple[int, str], ...]) -> int:
+    """How many `closers` find nothing `due` to close; what is due may also stay open."""
+    left, count = list(due), 0
     for _, closer in closers:
-        while left and left[-1] != closer:
-            left.pop()
-        if left:
-            left.pop()
-        elif not (unseen and closer in HIDDEN):
-            return False
-    return True
+        if closer in left:
+            while left.pop() != closer:
+                pass
+        else:
+            count += 1
+    return count
 
 
 def indentation(line: str) -> str:
@@ -112,28 +103,46 @@ def width(line: str) -> int:
     return len(indentation(line).expandtabs(TAB))
 
 
+def last_word(text: str) -> str:
+    """The letters, digits and underscores at the end of `text`."""
+    start = len(text)
+    while start and (text[start - 1].isalnum() or text[start - 1] == "_"):
+        start -= 1
+    return text[start:]
+
+
 def with_lf(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _near(prefix: str) -> tuple[str, bool]:
-    """The last part of `prefix` from the start of a top-level line, and whether it is cut."""
+def _ahead(
+    suffix: str, line: int, syntax: Syntax, code: Reading
+) -> tuple[tuple[int, str], ...] | None:
+    """See `Place.ahead`; the first `line` code points of `suffix` are the cursor's line."""
+    ahead = read(suffix, syntax, code.inside).closers
+    if code.inside is None or not code.inside.lines or (ahead and ahead[0][0] < line):
+        return ahead
+    return None
+
+
+def _near(prefix: str) -> str:
+    """The last part of `prefix`, from the start of a top-level line if it has one."""
     if len(prefix) <= BEFORE:
-        return with_lf(prefix), False
-    cut = with_lf(prefix[-BEFORE:])
-    start = re.search(r"\n(?=\w)", cut) or re.search(r"\n", cut)
-    return cut[start.end() if start else 0 :], True
+        return with_lf(prefix)
+    near = with_lf(prefix[-BEFORE:])
+    start = re.search(r"\n(?=\w)", near) or re.search(r"\n", near)
+    return near[start.end() if start else 0 :]
 
 
-def _unit(lines: list[str]) -> str:
-    """One step of indentation as these lines have it, "" where none is indented."""
+def _unit(lines: list[str], here: str) -> str:
+    """One step of indentation as `lines` have it, "" where none is indented."""
     indents = [indentation(line) for line in lines if line.strip()]
-    tabs = sum(indent.startswith("\t") for indent in indents)
-    if 2 * tabs > sum(bool(indent) for indent in indents):
+    # One space is the margin of a comment's stars.
+    deep = [indent for indent in indents if indent.startswith("\t") or len(indent) > 1]
+    tabs = sum(indent.startswith("\t") for indent in deep)
+    margin = indentation(here)
+    if margin.startswith("\t") or (len(margin) < 2 and 2 * tabs > len(deep)):
         return "\t"
-    steps = Counter(
-        len(deeper) - len(indent)
-        for indent, deeper in zip(indents, indents[1:], strict=False)
-    )
+    steps = Counter(len(deeper) - len(indent) for indent, deeper in pairwise(indents))
     common = max((2, 3, 4, 8), key=lambda columns: steps[columns])
     return " " * common if steps[common] else ""

@@ -2,7 +2,7 @@
 
 import re
 
-from .place import TAB, Place, indentation, width, with_lf
+from .place import TAB, Place, indentation, last_word, width, with_lf
 from .syntax import block_head, read
 
 # Special tokens that a tokenizer or a server may hand out as text.  The first three are
@@ -67,7 +67,7 @@ def fit_indentation(place: Place, text: str) -> str:
     if (deepest := _deepest(place)) is not None:
         total = min(total, max(deepest, typed))
     shift = total - believed if certain or believed != literal else 0
-    if total != literal:
+    if total != literal or (start and typed):
         first = _space(place, total - typed) + first.lstrip(" \t")
     if shift:
         rest = [_space(place, width(r) + shift) + r.lstrip(" \t") for r in rest]
@@ -83,9 +83,10 @@ def drop_unfinished(place: Place, text: str) -> str:
         return text if place.lines == 1 else "\n".join([*whole, ""])
     if place.done != "length" or read(last, place.syntax, place.code.inside).inside:
         return ""
-    word = re.search(r"\w+\Z", last)
-    known = word and re.search(rf"\b{re.escape(word[0])}\b", place.words)
-    return text if not word or known else text[: -len(word[0])].rstrip()
+    word = last_word(last)
+    if not word or re.search(rf"\b{re.escape(word)}\b", place.words):
+        return text
+    return text[: -len(word)].rstrip()
 
 
 def limit_lines(place: Place, text: str) -> str:
@@ -102,7 +103,10 @@ def limit_lines(place: Place, text: str) -> str:
         if not line.strip() and not kept[-1]:
             break
         if line.strip() and width(line) < floor and not _in_quote(place, kept):
-            if closers := CLOSERS.match(line):
+            closers = CLOSERS.match(line)
+            below = CLOSERS.match(place.following[0]) if place.following else None
+            # The same bracket in the same column is there already.
+            if closers and not (below and below[0].startswith(closers[0].rstrip(",;"))):
                 kept.append(closers[0])
             break
         kept.append(line.rstrip())

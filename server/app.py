@@ -2,20 +2,23 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..completion import models
-from ..completion.client import EngineClient, EngineGone
+from ..completion.client import EngineClient, EngineGone, Streams
 from ..completion.complete import complete
 from ..completion.cursor import Cursor, Suggestion
+from ..completion.gguf import BadModel
 from ..completion.models import Model
+from ..completion.models.catalogue import SHIPPED
 from ..completion.wire import Priority
 from . import exclusions, processes, settings
 from .paths import Paths, UnsafePath, socket_directory
 from .settings import CompletionSettings, Effective
+from .settings_checks import is_path
 
 # From request to the first line, as a person at a keyboard bears it.
 AUTOMATIC_MS = 400
@@ -24,14 +27,14 @@ MANUAL_MS = 3_000
 
 @dataclass(frozen=True, slots=True)
 class Startup:
-    """What a process of ours knows when it starts."""
+    """What a process of ours knows when it starts.  `model` is a name or a path."""
 
     paths: Paths
     effective: Effective
     model: str
 
-    def with_model(self, name: str) -> "Startup":
-        return Startup(self.paths, self.effective, name)
+    def with_model(self, name: str | None) -> "Startup":
+        return replace(self, model=name) if name else self
 
 
 def start(
@@ -43,22 +46,64 @@ def start(
     return Startup(paths, effective, effective.settings.completion.model)
 
 
+def chosen_model(startup: Startup) -> Model:
+    """The model that the settings mean.  Raises BadModel with one line."""
+    cache = startup.paths.cache / "models.json"
+    name = startup.model or SHIPPED.name
+    if is_path(name):
+        named = {name: {"path": name}}
+    else:
+        named = {
+            own: {"endpoint": source.endpoint}
+            if source.endpoint
+            else {"path": str(source.path)}
+            for own, source in startup.effective.settings.engine.models.items()
+        }
+    return models.find(name, startup.paths.models, named, cache)
+
+
+def engine_socket(startup: Startup, model: Model) -> Path:
+    """Where the engine of this model listens.  Raises UnsafePath."""
+    wanted = startup.effective.settings.engine
+    name = processes.socket_name(
+        "engine",
+        model.endpoint or model.sha256,
+        f"{wanted.threads} {wanted.gpu_layers}",
+    )
+    return socket_directory(startup.paths) / name
+
+
 class Completions:
     """Suggestions from the engine that the settings name."""
 
     def __init__(self, startup: Startup) -> None:
         self.startup = startup
-        self.starter: processes.Starter | None = None
         self.engine = EngineClient(self._connect, __version__)
+        self._starter: processes.Starter | None = None
+
+    @property
+    def starter(self) -> processes.Starter:
+        """How the engine is started.  Raises EngineGone where it cannot be."""
+        if self._starter is None:
+            try:
+                socket = engine_socket(self.startup, chosen_model(self.startup))
+            except (BadModel, UnsafePath) as error:
+                raise EngineGone(str(error)) from None
+            chosen = ("--model", self.startup.model) if self.startup.model else ()
+            self._starter = processes.Starter(
+                socket,
+                processes.command("engine", *chosen),
+                self.startup.paths.logs / "engine.log",
+            )
+        return self._starter
 
     async def _connect(self) -> Streams:
-        if self.starter is None:
-            self.starter = engine_starter(self.startup)
         return await self.starter.connect()
 
     async def suggest(
         self,
         cursor: Cursor,
+        wanted: CompletionSettings,
         priority: Priority = "auto",
         deadline_ms: int | None = None,
     ) -> Suggestion:
@@ -66,7 +111,6 @@ class Completions:
 
         Raises EngineGone where no engine can be reached.
         """
-        wanted = self.startup.effective.settings.completion
         if reason := refusal(cursor, wanted):
             return Suggestion("", filtered=reason)
         state = await self.engine.open()
@@ -88,7 +132,7 @@ def refusal(cursor: Cursor, wanted: CompletionSettings) -> str | None:
     """Why nothing is offered at `cursor` whatever the model says, or None."""
     if not wanted.enabled:
         return "completion.enabled is false"
-    if wanted.languages and cursor.language not in wanted.languages:
+    if not wanted.speaks(cursor.language):
         return f"completion.languages leaves out {cursor.language}"
     if rule := exclusions.excluded(cursor.path, wanted.exclude):
         return f"the path is excluded by {rule}"

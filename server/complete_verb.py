@@ -27,9 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     except BadPlace as error:
         print(f"wicket complete: {error}", file=sys.stderr)
         return 2
-    startup = start(folders=[repository(path)])
-    if arguments.model:
-        startup = startup.with_model(arguments.model)
+    startup = start(folders=[repository(path)]).with_model(arguments.model)
     try:
         suggestion = asyncio.run(ask(startup, cursor))
     except EngineGone as error:
@@ -47,8 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def ask(startup: Startup, cursor: Cursor) -> Suggestion:
     completions = Completions(startup)
+    wanted = startup.effective.settings.completion
     try:
-        return await completions.suggest(cursor, "manual", PATIENCE_MS)
+        return await completions.suggest(cursor, wanted, "manual", PATIENCE_MS)
     finally:
         await completions.engine.close()
 

@@ -60,7 +60,7 @@ def run(model: Model, settings: EngineSettings, socket: Path, idle: float | None
 
 
 def backend(model: Model, settings: EngineSettings) -> Backend:
-    if model.endpoint:
+    if model.endpoint is not None:
         from ..completion.remote import RemoteBackend  # noqa: PLC0415  Needs HTTP.
 
         return RemoteBackend(model.endpoint)
@@ -68,7 +68,10 @@ def backend(model: Model, settings: EngineSettings) -> Backend:
 
     return LocalBackend(
         model.path,
-        threads=settings.threads or threads_for(model.path),
+        threads=threads_for(model.path)
+        if settings.threads == "auto"
+        else settings.threads,
+        # A negative number means all layers; without a GPU it means nothing.
         gpu_layers=-1 if settings.gpu_layers == "auto" else settings.gpu_layers,
     )
 

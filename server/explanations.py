@@ -41,10 +41,15 @@ class Explanations:
     def remember(self, explanation: dict[str, Any]) -> str:
         self._number += 1
         number = str(self._number)
-        self._by_id[number] = {"id": number} | explanation
+        self._by_id[number] = {"id": number} | explanation | {"accepted": False}
         if len(self._by_id) > REMEMBERED:
             self._by_id.popitem(last=False)
         return number
+
+    def accept(self, number: str) -> None:
+        """The editor says that it inserted this answer."""
+        if number in self._by_id:
+            self._by_id[number]["accepted"] = True
 
     def find(self, number: str | None) -> dict[str, Any] | None:
         """The explanation of `number`, of the latest answer for None."""

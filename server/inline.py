@@ -9,7 +9,7 @@ import logging
 from lsprotocol import types
 
 from ..completion.cursor import Cursor
-from .documents import Document, Documents
+from .documents import Document, Documents, file_path
 from .session import Session
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,8 @@ async def inline_completion(
     if document is None:
         return NOTHING
     manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
-    if not manual and session.settings.completion.trigger == "manual":
+    wanted = session.wanted(file_path(document.uri))
+    if not manual and wanted.trigger == "manual":
         return NOTHING
     cursor = Cursor(
         documents.relative_path(document.uri),
@@ -38,7 +39,7 @@ async def inline_completion(
     )
     try:
         suggestion = await session.suggest(
-            document.uri, cursor, "manual" if manual else "auto"
+            document.uri, cursor, wanted, "manual" if manual else "auto"
         )
     except Exception as error:
         # A failing suggestion must not become an error box under every key.

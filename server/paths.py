@@ -1,7 +1,7 @@
 """Where Wicket keeps its files, and what makes a place safe to keep them in.
 
-Locations follow the XDG base directory specification.  `Paths` is a value computed from an
-environment mapping; the functions below it touch the disk.
+Locations follow the XDG base directory specification.  `Paths` is a value computed from
+an environment mapping; the functions below it touch the disk.
 """
 
 import os
@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, Literal
 
 # Bytes of a socket's path.  `sun_path` holds 108 bytes on Linux and 104 on macOS, both
 # with a closing zero; a little room is left for names longer than today's.
@@ -20,24 +20,24 @@ LONGEST_SOCKET_NAME = "engine-0123456789ab.sock"
 
 
 class UnsafePath(Exception):
-    """A place that Wicket will not use; the message is one line: what, why, what to do."""
+    """A place that Wicket will not use.  The message: what, why, what to do."""
 
 
 class UnsafeDirectory(UnsafePath):
-    """A directory that somebody else could read, change or redirect, or that is none."""
+    """No directory, or one that somebody else could read, change or redirect."""
 
 
 class InsideWorkspace(UnsafePath):
-    """A place of Wicket's own inside an open workspace, where a repository could fill it."""
+    """A place of Wicket's own in an open folder, where a repository could fill it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
     """Wicket's directories.  None of them needs to exist.
 
-    `runtime` is None where `XDG_RUNTIME_DIR` is not set.  `managed` is the administrator's
-    directory and `administrator` the user id that must own what is in it; no environment
-    variable moves either.
+    `runtime` is None where `XDG_RUNTIME_DIR` is not set.  `managed` is the
+    administrator's directory and `administrator` the user id that must own what is in
+    it; no environment variable moves either.
     """
 
     config: Path
@@ -58,10 +58,14 @@ class Paths:
         home = _home(environ)
         runtime = _absolute(environ.get("XDG_RUNTIME_DIR"))
         return cls(
-            config=(_absolute(environ.get("XDG_CONFIG_HOME")) or home / ".config") / "wicket",
-            data=(_absolute(environ.get("XDG_DATA_HOME")) or home / ".local/share") / "wicket",
-            state=(_absolute(environ.get("XDG_STATE_HOME")) or home / ".local/state") / "wicket",
-            cache=(_absolute(environ.get("XDG_CACHE_HOME")) or home / ".cache") / "wicket",
+            config=(_absolute(environ.get("XDG_CONFIG_HOME")) or home / ".config")
+            / "wicket",
+            data=(_absolute(environ.get("XDG_DATA_HOME")) or home / ".local/share")
+            / "wicket",
+            state=(_absolute(environ.get("XDG_STATE_HOME")) or home / ".local/state")
+            / "wicket",
+            cache=(_absolute(environ.get("XDG_CACHE_HOME")) or home / ".cache")
+            / "wicket",
             runtime=runtime / "wicket" if runtime else None,
         )
 
@@ -108,15 +112,16 @@ def private_directory(path: Path) -> Path:
     An existing directory is never repaired: who could enter it before may have left
     something in it.
 
-    Raises UnsafeDirectory unless it is a real directory (no symbolic link) that belongs to
-    this user and that nobody else may enter.
+    Raises UnsafeDirectory unless it is a real directory (no symbolic link) that belongs
+    to this user and that nobody else may enter.
     """
     try:
         _create(path)
         found = os.lstat(path)
     except OSError as error:
         raise UnsafeDirectory(
-            f"{path} cannot be created: {error.strerror}; make its parent writable for you"
+            f"{path} cannot be created: {error.strerror}; "
+            "make its parent writable for you"
         ) from error
     if stat.S_ISLNK(found.st_mode):
         raise UnsafeDirectory(
@@ -126,7 +131,8 @@ def private_directory(path: Path) -> Path:
         raise UnsafeDirectory(f"{path} is not a directory; move it out of the way")
     if found.st_uid != os.getuid():
         raise UnsafeDirectory(
-            f"{path} belongs to user id {found.st_uid}, not to you; remove it or ask its owner"
+            f"{path} belongs to user id {found.st_uid}, not to you; "
+            "remove it or ask its owner to"
         )
     if found.st_mode & 0o077:
         raise UnsafeDirectory(
@@ -137,17 +143,17 @@ def private_directory(path: Path) -> Path:
 
 
 def private_file(path: Path, mode: Literal["ab", "wb", "xb", "r+b"] = "ab") -> BinaryIO:
-    """Open a file of our own that only this user may read; it is created with mode 0600.
+    """Open a file of our own that only this user may read, created with mode 0600.
 
-    A file of ours that is open to others is closed to them, whatever the umask says.
+    A file of ours that was open to others is closed to them.
 
     Raises OSError, also where `path` is a symbolic link, and UnsafePath where it is no
     regular file or belongs to somebody else.
     """
 
     def opener(name: str, flags: int) -> int:
-        # Truncation waits until the file is known to be ours; NONBLOCK keeps a named pipe
-        # from holding us up.
+        # Truncation waits until the file is known to be ours; O_NONBLOCK keeps a named
+        # pipe from holding us up.
         flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         descriptor = os.open(name, flags & ~os.O_TRUNC, 0o600)
         try:
@@ -159,7 +165,7 @@ def private_file(path: Path, mode: Literal["ab", "wb", "xb", "r+b"] = "ab") -> B
             raise
         return descriptor
 
-    return cast(BinaryIO, open(path, mode, opener=opener))  # noqa: SIM115 - the caller closes it
+    return open(path, mode, opener=opener)
 
 
 def refuse_inside(path: Path, folders: Iterable[Path]) -> None:
@@ -177,8 +183,8 @@ def refuse_inside(path: Path, folders: Iterable[Path]) -> None:
         folder = opened.get(_identity(ancestor))
         if folder is not None:
             raise InsideWorkspace(
-                f"{path} lies in the open folder {folder}, whose contents could pose as "
-                "yours; point the XDG_* variable to a place outside it"
+                f"{path} lies in the open folder {folder}, whose contents could pose "
+                "as yours; point the XDG_* variable to a place outside it"
             )
 
 
@@ -197,8 +203,8 @@ def _home(environ: Mapping[str, str]) -> Path:
 
 
 def _socket_places(paths: Paths) -> Iterator[Path]:
-    # A runtime directory that is gone or somebody else's is usual after `sudo` and `su`;
-    # the specification asks for a replacement then.
+    # A runtime directory that is gone or somebody else's is usual after `sudo` and
+    # `su`; the specification asks for a replacement then.
     if paths.runtime and _is_ours(paths.runtime.parent):
         yield paths.runtime
     yield paths.state / "run"
@@ -225,7 +231,7 @@ def _create(path: Path) -> None:
         try:
             os.mkdir(directory, 0o700)
         except FileExistsError:
-            continue  # Another process was first, or it was there; the caller looks at it.
+            continue  # It was there, or another process was first: the caller looks.
 
 
 def _close_to_others(descriptor: int, path: Path) -> None:
@@ -234,7 +240,8 @@ def _close_to_others(descriptor: int, path: Path) -> None:
         raise UnsafePath(f"{path} is not a regular file; move it out of the way")
     if found.st_uid != os.getuid():
         raise UnsafePath(
-            f"{path} belongs to user id {found.st_uid}, not to you; move it out of the way"
+            f"{path} belongs to user id {found.st_uid}, not to you; "
+            "move it out of the way"
         )
     if found.st_mode & 0o077:
         os.fchmod(descriptor, 0o600)
@@ -244,6 +251,6 @@ def _identity(directory: Path) -> object:
     """Device and inode, or the absolute name of what does not exist."""
     try:
         found = os.stat(directory)
-    except OSError:
+    except (OSError, ValueError):  # Gone, or a name that no file can have.
         return os.path.abspath(directory)
     return (found.st_dev, found.st_ino)

@@ -16,9 +16,10 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from .. import __version__
 from ..completion.client import EngineGone, Streams
@@ -59,6 +60,15 @@ class Starter:
     crashes: list[float] = field(default_factory=list[float])
     _child: subprocess.Popen[bytes] | None = None
     _connected_before: bool = False
+    _lock: BinaryIO | None = None
+
+    def ahead(self) -> None:
+        """Start the process now, if it does not run, without waiting for it.
+
+        Raises EngineGone where it cannot be started.  `connect` goes on from here.
+        """
+        if not _listens(self.path) and self._locked():
+            self._spawn()
 
     async def connect(self) -> Streams:
         """Streams to the process.  Raises EngineGone with the reason."""
@@ -67,23 +77,37 @@ class Starter:
         self._note_loss()
         self._refuse_while_crashing()
         deadline = time.monotonic() + START_SECONDS
-        with _locked_when_free(self.path) as locked:
+        try:
             while time.monotonic() < deadline:
                 # Whoever held the lock before us may have started it.
                 with contextlib.suppress(OSError):
                     return await self._open()
-                if locked() and self._child is None:
-                    self._spawn()
-                elif self._child is not None and self._child.poll() is not None:
+                if self._child is None:
+                    if self._locked():
+                        self._spawn()
+                elif self._child.poll() is not None:
                     code, self._child = self._child.returncode, None
                     self.crashes.append(time.monotonic())
                     why = f"the engine ended at start ({_ending(code)}); see {self.log}"
                     raise EngineGone(why)
                 await asyncio.sleep(0.01)
+        finally:
+            self._unlock()
         self.crashes.append(time.monotonic())
         raise EngineGone(
             f"the engine did not start in {START_SECONDS:.0f} s; see {self.log}"
         )
+
+    def _locked(self) -> bool:
+        """Whether we hold the lock by now.  Never blocks."""
+        if self._lock is None:
+            self._lock = _try_lock(self.path)
+        return self._lock is not None
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def forgive(self) -> None:
         """The user acted: crashes so far no longer count."""
@@ -133,8 +157,13 @@ class Starter:
     def _spawn(self) -> None:
         # Only the holder of the lock comes here, so the socket is nobody's.
         self.path.unlink(missing_ok=True)
-        self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(self.log, "ab", opener=private) as log:
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            log: BinaryIO = open(self.log, "ab", opener=private)
+        except OSError:
+            # A full disk or a read-only home must not keep the engine from starting.
+            log = open(os.devnull, "ab")  # noqa: SIM115  Closed two lines below.
+        with log:
             # Earlier children that have ended since are reaped here.
             _children[:] = [child for child in _children if child.poll() is None]
             self._child = subprocess.Popen(
@@ -184,8 +213,8 @@ def same_user(sock: socket.socket) -> bool:
 
 def leave(path: Path) -> None:
     """Remove our socket at the end, unless somebody is starting a successor just now."""
-    with _locked_when_free(path) as locked:
-        if locked():
+    if lock := _try_lock(path):
+        with lock:
             path.unlink(missing_ok=True)
 
 
@@ -238,21 +267,21 @@ def _listens(path: Path) -> bool:
         return True
 
 
-@contextlib.contextmanager
-def _locked_when_free(path: Path) -> Iterator[Callable[[], bool]]:
-    """Yields a question: do we hold the lock of `path` by now?  Never blocks."""
-    held = False
-    with open(f"{path}.lock", "ab", opener=private) as file:
+def _try_lock(path: Path) -> BinaryIO | None:
+    """The open lock file of a socket while we hold it; None while somebody else does.
 
-        def locked() -> bool:
-            nonlocal held
-            if not held:
-                with contextlib.suppress(BlockingIOError):
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    held = True
-            return held
-
-        yield locked
+    Raises EngineGone where there cannot be a lock file.
+    """
+    try:
+        file = open(f"{path}.lock", "ab", opener=private)  # noqa: SIM115  The caller's.
+    except OSError as error:
+        raise EngineGone(f"cannot write {path}.lock: {error.strerror}") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
 
 
 def private(path: str, flags: int) -> int:

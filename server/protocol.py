@@ -2,9 +2,9 @@
 
 A message is taken in when it arrives, in order and at once: what it says about
 documents, folders and the life of the server holds for every message after it.  Its
-handler runs as one task, which sees the documents as they were at the arrival and which a
-cancellation stops.  Every request gets exactly one answer; no answer, popup or log line
-carries a traceback or a word of a document.
+handler runs as one task, which sees the documents as they were at the arrival and which
+a cancellation stops.  Every request gets exactly one answer; no answer, popup or log
+line carries a traceback or a word of a document.
 """
 
 import asyncio

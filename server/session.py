@@ -2,33 +2,61 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from ..completion.client import EngineGone
 from ..completion.cursor import Cursor, Suggestion
 from ..completion.wire import Priority
+from . import app, build, settings
 from .app import Completions
 from .explanations import Explanations, explain
+from .settings import CompletionSettings
 from .status import Status, StatusLine, of_engine
 
 logger = logging.getLogger(__name__)
 
-# How often the progress of a loading model is asked for.
-LOADING_POLL_SECONDS = 0.1
+# How often the progress of a loading model or of a compilation is asked for.
+PROGRESS_SECONDS = 0.1
+BUILD_SECONDS = 1.0
 
 
 class Session:
     """State that lives as long as one `wicket lsp`."""
 
-    def __init__(self, completions: Completions, status: StatusLine) -> None:
+    def __init__(self, completions: Completions) -> None:
         self.completions = completions
-        self.status = status
+        self.status = StatusLine()
         self.explanations = Explanations()
         self._newest: dict[str, asyncio.Task[Suggestion]] = {}
         self._language: str | None = None
         self._wanted = asyncio.Event()
 
+    def configure(
+        self, editor: Mapping[str, Any] | None, folders: Sequence[Path]
+    ) -> None:
+        """Hear the editor's settings and folders; None keeps what it said before."""
+        if editor is not None:
+            self._editor = editor
+        startup = app.start(getattr(self, "_editor", None), folders)
+        if startup.model != self.completions.startup.model:
+            # The old engine stays for other editors, or leaves when nobody needs it.
+            self.completions = Completions(startup)
+            self._wanted.set()
+        self.completions.startup = startup
+        for warning in startup.effective.warnings:
+            logger.warning("settings: %s", warning)
+
+    def wanted(self, file: Path | None) -> CompletionSettings:
+        """The settings for a file, tightened by the folder it lies in."""
+        effective = self.completions.startup.effective
+        if file is not None:
+            effective = settings.for_folder(effective, file)
+        return effective.settings.completion
+
     async def suggest(
-        self, uri: str, cursor: Cursor, priority: Priority
+        self, uri: str, cursor: Cursor, wanted: CompletionSettings, priority: Priority
     ) -> Suggestion | None:
         """The suggestion for the newest request of a document; None when superseded.
 
@@ -36,28 +64,29 @@ class Session:
         """
         if older := self._newest.pop(uri, None):
             older.cancel()
-        task = asyncio.ensure_future(self._suggest(cursor, priority))
+        task = asyncio.ensure_future(self._suggest(cursor, wanted, priority))
         self._newest[uri] = task
         try:
             return await task
         except asyncio.CancelledError:
             if self._newest.get(uri) is task:
                 # Nobody superseded it: the editor itself cancelled the request.
-                task.cancel()
                 raise
             return None
         finally:
             if self._newest.get(uri) is task:
                 del self._newest[uri]
 
-    async def _suggest(self, cursor: Cursor, priority: Priority) -> Suggestion:
+    async def _suggest(
+        self, cursor: Cursor, wanted: CompletionSettings, priority: Priority
+    ) -> Suggestion:
         self._language = cursor.language
+        self._wanted.set()
         try:
-            suggestion = await self.completions.suggest(cursor, priority)
+            suggestion = await self.completions.suggest(cursor, wanted, priority)
         except EngineGone as error:
-            self._wanted.set()
             return Suggestion("", filtered=str(error))
-        if state := self.completions.engine.state:
+        if (state := self.completions.engine.state) and state.state != "loading":
             self.status.show(of_engine(state, cursor.language))
         return suggestion
 
@@ -70,25 +99,53 @@ class Session:
 
         Runs until cancelled and never raises.
         """
-        engine, starter = self.completions.engine, self.completions.starter
         while True:
             self._wanted.clear()
             try:
-                state = await engine.refresh()
-                while state.state == "loading":
-                    self.status.show(of_engine(state, self._language))
-                    await asyncio.sleep(LOADING_POLL_SECONDS)
-                    state = await engine.refresh()
-                self.status.show(of_engine(state, self._language))
-                await engine.ended()
-                self.status.show(Status("off", reason="the engine stopped"))
+                await self._follow()
+                pause = self.completions.starter.pause()
+                left = self.completions.starter.left
             except EngineGone as error:
                 logger.warning("engine: %s", error)
                 self.status.show(Status("off", reason=str(error), fix="wicket doctor"))
-            pause = starter.pause()
-            if starter.left or pause in (0.0, float("inf")):
-                # Stopped on purpose, or broken for good: the next request tries again.
+                pause, left = self._pause(), False
+            if left or pause in (0.0, float("inf")):
+                # Gone on purpose, or broken for good: the next request tries again.
                 await self._wanted.wait()
             else:
                 await asyncio.sleep(pause)
 
+    def _pause(self) -> float:
+        try:
+            return self.completions.starter.pause()
+        except EngineGone:
+            return float("inf")
+
+    async def _follow(self) -> None:
+        """Show what the engine is until its connection ends.  Raises EngineGone."""
+        engine = self.completions.engine
+        state = await engine.refresh()
+        while state.state == "loading":
+            self.status.show(of_engine(state, self._language))
+            await asyncio.sleep(PROGRESS_SECONDS)
+            state = await engine.refresh()
+        self.status.show(of_engine(state, self._language))
+        ended = asyncio.ensure_future(engine.ended())
+        try:
+            while state.state == "off" and not ended.done():
+                self._show_build(of_engine(state, self._language))
+                await asyncio.wait([ended], timeout=BUILD_SECONDS)
+            await ended
+        finally:
+            ended.cancel()
+        self.status.show(Status("off", state.model, "the engine stopped"))
+
+    def _show_build(self, otherwise: Status) -> None:
+        """While llama-cpp-python is compiled, that is why the engine is off."""
+        building = build.current(self.completions.startup.paths)
+        if building and building.state == "running":
+            reason = "llama-cpp-python is being compiled"
+            status = Status("loading", otherwise.model, reason, None, building.share)
+            self.status.show(status)
+        else:
+            self.status.show(otherwise)

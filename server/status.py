@@ -36,15 +36,12 @@ def of_engine(state: State, language: str | None) -> Status:
 class StatusLine:
     """Sends a status to the editor when it differs from the last one."""
 
-    def __init__(self, send: Callable[[str, dict[str, Any]], None]) -> None:
-        self._send = send
-        self._shown: Status | None = None
-
-    @property
-    def shown(self) -> Status | None:
-        return self._shown
+    def __init__(self) -> None:
+        # Set once there is an editor to tell.
+        self.send: Callable[[str, dict[str, Any]], None] = lambda _method, _params: None
+        self.shown: Status | None = None
 
     def show(self, status: Status) -> None:
-        if status != self._shown:
-            self._shown = status
-            self._send(STATUS, asdict(status))
+        if status != self.shown:
+            self.shown = status
+            self.send(STATUS, asdict(status))

@@ -76,8 +76,8 @@ def find(
     never hashed is hashed now, and the digest noted in `cache`.
     Raises UnknownModel, and BadModel where the file cannot be used.
     """
-    if own := (named or {}).get(name):
-        model = _named(name, own, cache)
+    if named and name in named:
+        model = _named(name, named[name], cache)
     else:
         models = {model.name: model for model in installed(search_path, cache)}
         if name not in models:

@@ -153,7 +153,7 @@ def _copy(source: Path, target: Path, size: int, progress: hashes.Progress) -> s
             os.fchmod(writing.fileno(), _mode(directory))
             os.fsync(writing.fileno())
         # What counts is what arrived: the source may have changed meanwhile.
-        if gguf.read(part).size != size:
+        if part.stat().st_size != size or describe(part).problem:
             raise CannotImport(
                 f"{shown(source)}: changed while it was copied; try again"
             )

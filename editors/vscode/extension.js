@@ -15,12 +15,14 @@ const CRASH_WINDOW_MS = 60_000;
 const ICONS = { ready: "$(check)", loading: "$(loading~spin)", off: "$(circle-slash)" };
 const EXPLANATION = "wicket-explanation";
 
-let log, item, client, status, restart;
+let comfort, log, item, client, status, restart;
 let turn = 0;
 let crashes = [];
 let lastWords = "";
 
 exports.activate = (context) => {
+  const settings = Object.keys(context.extension.packageJSON.contributes.configuration.properties);
+  comfort = settings.filter((name) => name.startsWith("wicket.completion."));
   log = vscode.window.createOutputChannel("Wicket", { log: true });
   item = vscode.window.createStatusBarItem("wicket.status", vscode.StatusBarAlignment.Right, 100);
   item.name = "Wicket";
@@ -36,9 +38,7 @@ exports.activate = (context) => {
     vscode.workspace.registerTextDocumentContentProvider(EXPLANATION, {
       provideTextDocumentContent: (uri) => uri.query,
     }),
-    vscode.workspace.onDidChangeConfiguration(
-      (e) => ["wicket.enabled", "wicket.command"].some((name) => e.affectsConfiguration(name)) && begin(),
-    ),
+    vscode.workspace.onDidChangeConfiguration(configured),
     vscode.workspace.onDidGrantWorkspaceTrust(begin),
   );
   begin();
@@ -78,6 +78,21 @@ async function start() {
   await mine.start().catch(() => crashed(mine));
 }
 
+function configured(event) {
+  if (event.affectsConfiguration("wicket.enabled") || event.affectsConfiguration("wicket.command")) begin();
+  else if (event.affectsConfiguration("wicket") && client?.state === lc.State.Running) {
+    client.sendNotification("workspace/didChangeConfiguration", { settings: choices() });
+  }
+}
+
+// What was chosen here; a default is not said, so that it hides nothing of wicket.toml.
+function choices() {
+  const settings = vscode.workspace.getConfiguration();
+  const isDefault = (name) => JSON.stringify(settings.get(name)) === JSON.stringify(settings.inspect(name).defaultValue);
+  const chosen = comfort.filter((name) => !isDefault(name)).map((name) => [name.slice("wicket.".length), settings.get(name)]);
+  return { trusted: vscode.workspace.isTrusted, ...Object.fromEntries(chosen) };
+}
+
 // Errors are written to the log; the user is told by `fail`, once.
 class Client extends lc.LanguageClient {
   error(message, data) {
@@ -94,7 +109,7 @@ function server([command, ...args]) {
 function options() {
   return {
     documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
-    initializationOptions: { trusted: vscode.workspace.isTrusted },
+    initializationOptions: choices,
     outputChannel: log,
     revealOutputChannelOn: lc.RevealOutputChannelOn.Never,
     stdioOptions: {

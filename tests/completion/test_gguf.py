@@ -126,30 +126,29 @@ def test_types_are_as_large_as_ggml_says() -> None:
 
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     """Every length from nothing to one byte too few."""
-    whole = write(tmp_path / "whole.gguf", SMALL, TENSORS).read_bytes()
-    for length in range(len(whole)):
-        line = refusal(file(tmp_path, whole[:length]))
+    path = write(tmp_path / "model.gguf", SMALL, TENSORS)
+    gguf.read(path)
+    for length in reversed(range(path.stat().st_size)):
+        os.truncate(path, length)
+        line = refusal(path)
         assert "truncated" in line or "not a GGUF" in line or "claims" in line
-    gguf.read(file(tmp_path, whole))
 
 
 def test_any_changed_byte_is_read_or_refused(tmp_path: Path) -> None:
     """Damage leads to BadModel or to other values, never to another exception."""
-    data = bytearray(header(SMALL, TENSORS) + bytes(256))
-    path = tmp_path / "model.gguf"
+    data = header(SMALL, TENSORS)
+    path = file(tmp_path, data + bytes(256))
     outcomes = {"read": 0, "refused": 0}
-    for at in range(len(data) - 256):
-        for value in (0, 1, 0x7F, 0xFF, data[at] ^ 0x10):
-            old, data[at] = data[at], value
-            path.write_bytes(data)
-            try:
-                gguf.read(path, keep=(TOKENS,))
-                outcomes["read"] += 1
-            except BadModel as error:
-                assert str(error).isprintable()
-                outcomes["refused"] += 1
-            data[at] = old
-    assert min(outcomes.values()) > 100
+    with path.open("r+b", buffering=0) as changed:
+        for at, byte in enumerate(data):
+            for value in (0, 1, 0x7F, 0xFF, byte ^ 0x10, byte):
+                os.pwrite(changed.fileno(), bytes([value]), at)
+                try:
+                    gguf.read(path, keep=(TOKENS,))
+                    outcomes["read"] += 1
+                except BadModel:
+                    outcomes["refused"] += 1
+    assert min(outcomes.values()) > len(data)
 
 
 @given(data=st.binary(max_size=300))

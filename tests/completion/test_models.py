@@ -8,7 +8,8 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from .gguf_files import F32, Raw, Value, Weights, byte_level, write
 
 MARKERS = ["<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"]
 MADE = byte_level(MARKERS, name="Qwen2.5 Coder tiny") | {"general.license": "mit"}
+# More than the padding before the weights takes up.
+LARGER: dict[str, Value | Raw] = {"x": "y" * 99}
 # Three chunks of copying.
 TENSOR = Weights("blk.0.weight", (1 << 10, 700), F32, size=700 << 12)
 
@@ -98,7 +101,7 @@ class TestCatalogue:
             assert row_for(row.file.upper()) is row_for(row.name) is row
 
     def test_no_checksum_is_invented(self) -> None:
-        """Only the file that we made has one, and only it has no page to get it from."""
+        """Only the file that we made has one; only it needs no page to get it from."""
         assert [row.name for row in MODELS if row.sha256] == ["wicket-base"]
         assert [row.name for row in MODELS if not row.page] == ["wicket-base"]
 
@@ -185,7 +188,7 @@ class TestImport:
         """Neither one of another size nor one of the same size."""
         kept = import_file(model_file(tmp_path / "a.gguf"), tmp_path / "models")
         before = digest(kept.path)
-        for made in (MADE | {"general.license": "mi2"}, MADE | {"x": 1}):
+        for made in (MADE | {"general.license": "mi2"}, MADE | LARGER):
             other = model_file(tmp_path / "other.gguf", made)
             line = refused(lambda o=other: import_file(o, tmp_path / "models", "a"))
             assert "another file is already imported as a;" in line
@@ -229,15 +232,22 @@ def test_a_cut_file_is_refused(tmp_path: Path) -> None:
     assert listing(tmp_path / "models") == []
 
 
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """The kernel lets this process write no further than `size` bytes into a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path) -> None:
     """The kernel refuses the write in the middle of the file."""
     source = model_file(tmp_path / "model.gguf")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 19, hard))
-    try:
+    with largest_file(3 << 19):
         line = refused(lambda: import_file(source, tmp_path / "models"))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert line.startswith("no room for model in ")
     assert "free some space" in line
     assert listing(tmp_path / "models") == []
@@ -248,7 +258,8 @@ def test_a_file_larger_than_the_free_space_is_not_begun(tmp_path: Path) -> None:
     size = 8 << 40
     tensor = Weights("blk.0.weight", (1 << 20, size >> 22), F32, size=size)
     source = model_file(tmp_path / "model.gguf", MADE, tensor)
-    line = refused(lambda: import_file(source, tmp_path / "models"))
+    with largest_file(1 << 20):
+        line = refused(lambda: import_file(source, tmp_path / "models"))
     assert f"takes {size >> 20} MB and " in line
     assert listing(tmp_path / "models") == []
 
@@ -393,12 +404,12 @@ class TestDigests:
 
         def grown() -> None:
             state = path.stat()
-            model_file(path, MADE | {"x": 1})
+            model_file(path, MADE | LARGER)
             os.utime(path, ns=(1, state.st_mtime_ns))
 
         def moved() -> None:
             state = path.stat()
-            os.rename(model_file(tmp_path / "b", MADE | {"x": 2}), path)
+            os.rename(model_file(tmp_path / "b", MADE | {"x": "z" * 99}), path)
             os.utime(path, ns=(1, state.st_mtime_ns))
 
         for change in (touched, grown, moved):
@@ -443,7 +454,7 @@ class TestNote:
         model_file(model.path, MADE | {"general.license": "mi2"})
         found = models.find(model.name, [tmp_path / "models"])
         refused(lambda: models.verify(found), "replaced", "import it again")
-        model_file(model.path, MADE | {"x": 1})
+        model_file(model.path, MADE | LARGER)
         refused(
             lambda: models.find(model.name, [tmp_path / "models"]),
             "changed since it was imported",

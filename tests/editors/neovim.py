@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,16 +44,24 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
+        """With the `wicket` of this Python first on PATH, for the plugin to find."""
         names = ("CONFIG_HOME", "DATA_HOME", "STATE_HOME", "CACHE_HOME", "RUNTIME_DIR")
-        return {f"XDG_{name}": str(self.path / name[:3].lower()) for name in names}
+        folders = {f"XDG_{name}": str(self.path / name[:3].lower()) for name in names}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return folders | {"PATH": path}
+
+    @property
+    def project(self) -> Path:
+        """Where the edited files go; the directories above are outside of it."""
+        return self.path / "project"
 
     def processes(self) -> list[psutil.Process]:
         """Everything that was started from this home and still runs."""
-        mine = self.environment.items()
-        found = []
+        mine = self.environment["XDG_STATE_HOME"]
+        found: list[psutil.Process] = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if mine <= process.environ().items():
+                if process.environ().get("XDG_STATE_HOME") == mine:
                     found.append(process)
         return found
 
@@ -61,8 +70,10 @@ class Home:
 def home() -> Iterator[Home]:
     """Made new, and cleared of processes and files afterwards."""
     place = Home(Path(tempfile.mkdtemp(prefix="w", dir="/tmp")))
-    for directory in place.environment.values():
-        Path(directory).mkdir(mode=0o700)
+    place.project.mkdir()
+    for name, directory in place.environment.items():
+        if name.startswith("XDG_"):
+            Path(directory).mkdir(mode=0o700)
     try:
         yield place
     finally:
@@ -125,6 +136,11 @@ class Neovim:
         return self.lua("return vim.uv.os_getpid()")
 
     def lua(self, code: str, *values: Any) -> Any:
+        # Behind a prompt every other request would wait for ever.
+        if self.nvim.api.get_mode()["blocking"]:
+            self.nvim.input("<CR>")
+            said = self.nvim.command_output("messages")
+            raise AssertionError(f"Neovim waited for a key after it said: {said}")
         return self.nvim.exec_lua(code, *values)
 
     def edit(self, path: Path) -> None:

@@ -1,6 +1,6 @@
 """A server that shows what the protocol does; run by test_protocol.py over real stdio.
 
-Its log goes to stderr, everything from every logger, as the worst settings would have it.
+Its log goes to stderr, all levels of all loggers, as the worst settings have it.
 """
 
 import asyncio
@@ -38,8 +38,9 @@ async def hover(ls: WicketServer, params: types.HoverParams) -> list[str | int |
 
 @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
 async def changed(ls: WicketServer, params: types.DidChangeTextDocumentParams) -> None:
-    document = ls.document(params.text_document.uri)
-    events.append(f"changed to {document and document.version}")
+    uri = params.text_document.uri
+    document = ls.document(uri)
+    events.append(f"{uri} changed to {document and document.version}")
 
 
 @server.feature("probe/state")
@@ -57,11 +58,13 @@ async def state(ls: WicketServer, params: Any) -> dict[str, Any]:
 
 @server.feature("probe/sleep")
 async def sleep(params: Any) -> str:
-    events.append("began")
+    events.append(f"{params} began")
     try:
         await asyncio.sleep(60)
     except asyncio.CancelledError:
-        events.append("cancelled")
+        if "slow" in str(params):
+            await asyncio.sleep(0.02)
+        events.append(f"{params} cancelled")
         raise
     return "slept"
 
@@ -84,11 +87,9 @@ async def unserialisable(params: Any) -> Any:
 @server.feature("probe/print")
 async def stray(params: Any) -> str:
     """Whatever writes to standard output: Python, a C library, a child process."""
-    print("Content-Length: 5", flush=True)
+    print("a stray line", flush=True)
     os.write(1, b"stray bytes\n")
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "print(len(input() or '') if False else 'child')"
-    )
+    child = await asyncio.create_subprocess_exec("echo", "child")
     await child.wait()
     return "printed"
 
@@ -122,13 +123,14 @@ async def inline(params: types.InlineCompletionParams) -> types.InlineCompletion
 
 
 @server.command("probe.sleep")
-async def command_sleep() -> str:
-    return await sleep(None)
+async def command_sleep(name: str) -> str:
+    return await sleep(name)
 
 
 @server.command("probe.note")
 async def command_note(what: str) -> None:
     events.append(f"noted {what}")
+    print(f"noted {what}", file=sys.stderr, flush=True)
 
 
 @server.command("probe.count")

@@ -12,6 +12,7 @@ local api = vim.api
 local namespace = api.nvim_create_namespace('wicket')
 local METHOD = 'textDocument/inlineCompletion'
 local INVOKED, AUTOMATIC = 1, 2
+local SINCE_0_11 = vim.fn.has('nvim-0.11') == 1
 
 ---@type table<integer, vim.lsp.Client> By buffer.
 local clients = {}
@@ -31,7 +32,7 @@ local drawn_buffer ---@type integer?
 
 -- Neovim 0.11 turned the functions of a client into methods.
 local function call(client, name, ...)
-  if vim.fn.has('nvim-0.11') == 1 then
+  if SINCE_0_11 then
     return client[name](client, ...)
   end
   return client[name](...)
@@ -108,9 +109,7 @@ local function draw(rest)
       mark.virt_lines = vim.tbl_map(function(line)
         return { { line, 'WicketGhost' } }
       end, below)
-      if vim.fn.has('nvim-0.11') == 1 then
-        mark.virt_lines_overflow = 'scroll'
-      end
+      mark.virt_lines_overflow = SINCE_0_11 and 'scroll' or nil
     end
     api.nvim_buf_set_extmark(buffer, namespace, rest.row, piece.column, mark)
   end

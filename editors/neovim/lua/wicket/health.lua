@@ -8,7 +8,7 @@ local function check_server()
   local command = wicket.effective_command()
   local problem = wicket.problem(command)
   if problem then
-    health.error(problem)
+    health.error(problem.reason, { problem.fix })
     return
   end
   health.ok('server command: ' .. (type(command) == 'table' and table.concat(command, ' ') or 'a function'))
@@ -63,7 +63,7 @@ local function check_rivals()
   local native = vim.lsp.inline_completion
   if native and native.is_enabled() then
     health.warn('vim.lsp.inline_completion is on as well, so ghost text may be drawn twice', {
-      "turn it off: vim.lsp.inline_completion.enable(false)",
+      'turn it off: vim.lsp.inline_completion.enable(false)',
     })
   end
 end

@@ -39,12 +39,13 @@ function M.effective_command()
 end
 
 ---@param command string[]|function
----@return string? problem What is wrong and what to do, on one line.
+---@return { reason: string, fix: string }? problem
 function M.problem(command)
   if type(command) == 'table' and vim.fn.executable(command[1]) == 0 then
-    return ("'%s' is not a program; install Wicket so that `wicket` is on $PATH, or set g:wicket.cmd"):format(
-      command[1]
-    )
+    return {
+      reason = ("there is no program '%s'"):format(command[1]),
+      fix = 'install Wicket so that `wicket` is on $PATH, or set g:wicket.cmd',
+    }
   end
 end
 
@@ -58,7 +59,8 @@ function M.root(buffer)
   end
   local problem = M.problem(M.effective_command())
   if problem then
-    vim.notify_once('wicket: ' .. problem, vim.log.levels.WARN)
+    require('wicket.status').receive({ state = 'off', reason = problem.reason, fix = problem.fix })
+    vim.notify_once(require('wicket.status').sentence(), vim.log.levels.WARN)
     return
   end
   return vim.fs.root(buffer, '.git') or vim.fs.dirname(vim.fs.normalize(name))

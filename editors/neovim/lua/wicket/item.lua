@@ -36,7 +36,9 @@ local encodings = {
     end,
   },
   ['utf-16'] = {
-    units = vim.fn.strutf16len,
+    units = function(text)
+      return vim.fn.strutf16len(text, true) -- Composing characters count.
+    end,
     bytes = function(line, units)
       return vim.fn.byteidxcomp(line, units, true)
     end,
@@ -63,8 +65,9 @@ end
 ---@param encoding string
 ---@return wicket.Item?
 function M.read(answer, view, encoding)
-  local range = answer.range
   local text = answer.insertText
+  local here = M.position(view, encoding)
+  local range = type(answer.range) == 'table' and answer.range or { start = here, ['end'] = here }
   if type(text) ~= 'string' or range.start.line ~= view.row or range['end'].line ~= view.row then
     return
   end
@@ -157,7 +160,8 @@ M.amounts = {
     return text:match('^\n?[^\n]*')
   end,
   word = function(text)
-    return vim.fn.matchstr(text, [[^\_s*\%(\k\+\|\%(\k\@!\S\)\+\)\?]])
+    local space, line = text:match('^(%s*)([^\n]*)')
+    return space .. vim.fn.matchstr(line, [[^\%(\k\+\|\%(\k\@!\S\)\+\)]])
   end,
 }
 

@@ -1,0 +1,139 @@
+"""`wicket doctor`: what works here, and the command that mends the rest."""
+
+import argparse
+import asyncio
+import importlib.util
+import json
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .. import __version__
+from ..completion import gguf
+from ..completion.client import EngineGone
+from ..completion.cursor import Cursor
+from . import build
+from .app import Completions, Startup, chosen_model, start
+from .complete_verb import PATIENCE_MS
+from .paths import UnsafePath, socket_directory
+
+# Asked of the model to see it at work; any text does, a wrong one too.
+SAMPLE = Cursor("sample.py", "python", "def double(number):\n    return ", 31)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at.  `fix` is a command or a step, where something is wrong."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str | None = None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    startup = start()
+    findings = [*examine(startup)]
+    if arguments.json:
+        rows = [asdict(finding) for finding in findings]
+        print(json.dumps({"version": __version__, "findings": rows}))
+    else:
+        for finding in findings:
+            print(f"{'ok' if finding.ok else '!!'}  {finding.name}: {finding.detail}")
+            if finding.fix:
+                print(f"      -> {finding.fix}")
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+def examine(startup: Startup) -> Iterator[Finding]:
+    machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    yield Finding("wicket", True, f"{__version__}, {machine}")
+    yield from settings_findings(startup)
+    yield sockets(startup)
+    yield llama(startup)
+    yield model(startup)
+    yield asyncio.run(engine(startup))
+    yield accelerator()
+
+
+def settings_findings(startup: Startup) -> Iterator[Finding]:
+    warnings = startup.effective.warnings
+    for warning in warnings:
+        yield Finding("settings", False, warning, "edit the file that is named")
+    if not warnings:
+        yield Finding("settings", True, str(startup.paths.user_settings))
+
+
+def sockets(startup: Startup) -> Finding:
+    try:
+        return Finding("sockets", True, str(socket_directory(startup.paths)))
+    except UnsafePath as error:
+        return Finding("sockets", False, str(error), "remove or repair that directory")
+
+
+def llama(startup: Startup) -> Finding:
+    """Whether llama-cpp-python is there; importing it here could crash the doctor."""
+    if importlib.util.find_spec("llama_cpp"):
+        return Finding("llama-cpp-python", True, "installed")
+    building = build.current(startup.paths)
+    if building and building.state == "running":
+        return Finding("llama-cpp-python", True, f"compiling, {building.share:.0%} done")
+    detail = "not installed"
+    if building and building.reason:
+        detail += f"; the last build failed: {building.reason}"
+    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    fix = "wicket engine build" if compiler else build.NO_COMPILER
+    return Finding("llama-cpp-python", False, detail, fix)
+
+
+def model(startup: Startup) -> Finding:
+    try:
+        chosen = chosen_model(startup)
+    except gguf.BadModel as error:
+        return Finding("model", False, str(error), "wicket model list")
+    if chosen.endpoint:
+        return Finding("model", True, f"{chosen.name} at {chosen.endpoint}")
+    try:
+        header = gguf.read(chosen.path)
+    except gguf.BadModel as error:
+        return Finding("model", False, str(error), "wicket model list")
+    size = header.size / 1e6
+    return Finding("model", True, f"{chosen.name}, {size:.1f} MB, {chosen.path}")
+
+
+async def engine(startup: Startup) -> Finding:
+    """Start the engine, if it does not run, and have it answer once."""
+    completions = Completions(startup)
+    wanted = startup.effective.settings.completion
+    try:
+        suggestion = await completions.suggest(SAMPLE, wanted, "manual", PATIENCE_MS)
+        state = await completions.engine.refresh()
+    except EngineGone as error:
+        return Finding("engine", False, str(error), "wicket stop engine, then again")
+    finally:
+        await completions.engine.close()
+    if state.state != "ready":
+        return Finding("engine", False, state.reason or state.state, state.fix)
+    ms = suggestion.ms.get("total", 0.0)
+    rates = [f", {name} {rate:.0f} tokens/s" for name, rate in state.rates.items() if rate]
+    detail = f"pid {state.pid}, {state.memory >> 20} MB, one answer in {ms:.0f} ms"
+    return Finding("engine", True, detail + "".join(rates))
+
+
+def accelerator() -> Finding:
+    """A GPU that llama.cpp was not built for is worth a word."""
+    if not shutil.which("nvidia-smi"):
+        return Finding("accelerator", True, "none seen; the model runs on the CPU")
+    spec = importlib.util.find_spec("llama_cpp")
+    folder = Path(spec.origin).parent / "lib" if spec and spec.origin else None
+    if folder and list(folder.glob("*cuda*")):
+        return Finding("accelerator", True, "NVIDIA, used")
+    return Finding(
+        "accelerator",
+        False,
+        "an NVIDIA GPU is unused: llama-cpp-python was built without CUDA",
+        'CMAKE_ARGS="-DGGML_CUDA=on" wicket engine build',
+    )
+

@@ -1,0 +1,69 @@
+"""`wicket engine`: serve tokens; `build` and `use` say where they come from."""
+
+import argparse
+import os
+import sys
+from urllib.parse import urlsplit
+
+from ..completion.gguf import BadModel
+from . import app, build, engine, perimeter
+from .paths import Paths, UnsafePath
+from .settings_file import Unwritten, set_user
+
+# The name under which an endpoint is noted in the user's settings.
+REMOTE = "remote"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    match arguments.action:
+        case "build":
+            return build.follow(Paths.of(os.environ))
+        case "use":
+            return use(arguments.url)
+        case _:
+            return serve(arguments)
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    startup = app.start().with_model(arguments.model)
+    try:
+        model = app.chosen_model(startup)
+        socket = app.engine_socket(startup, model)
+    except (BadModel, UnsafePath) as error:
+        print(f"wicket engine: {error}", file=sys.stderr)
+        return 1
+    perimeter.enclose([address(model.endpoint)] if model.endpoint else [])
+    wanted = startup.effective.settings.engine
+    return engine.run(model, wanted, socket, arguments.idle)
+
+
+def use(url: str | None) -> int:
+    """Take tokens from a server that runs already: asked first, then noted."""
+    if not url:
+        print("wicket engine use: say which URL", file=sys.stderr)
+        return 2
+    from ..completion.engine import BackendError  # noqa: PLC0415  Needs HTTP.
+    from ..completion.remote import RemoteBackend  # noqa: PLC0415
+
+    paths = Paths.of(os.environ)
+    try:
+        perimeter.enclose([address(url)])
+        backend = RemoteBackend(url)
+        backend.load(lambda _share: None)
+        set_user(paths, f"engine.models.{REMOTE}", {"endpoint": url})
+        set_user(paths, "completion.model", REMOTE)
+    except (BackendError, Unwritten, ValueError) as error:
+        fix = getattr(error, "fix", None)
+        print(f"wicket engine use: {error}{f'; {fix}' if fix else ''}", file=sys.stderr)
+        return 1
+    print(f"{backend.about}: used from the next start of an editor on.")
+    print("`wicket model use wicket-base` goes back to the model on this machine.")
+    return 0
+
+
+def address(url: str) -> tuple[str, int]:
+    """Host and port of a URL.  Raises ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{url} is not a URL like http://127.0.0.1:8080")
+    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)

@@ -1,0 +1,72 @@
+"""What an editor may ask of Wicket: one short handler per LSP method and command."""
+
+import asyncio
+from typing import Any
+
+from lsprotocol import types
+
+from .. import __version__
+from . import protocol
+from .documents import file_path
+from .explanations import EXPLAIN
+from .inline import ACCEPTED, inline_completion
+from .protocol import WicketServer
+from .session import Session
+
+
+def serve(session: Session, client_process_id: int | None) -> int:
+    """Register every handler and serve the editor until it leaves; the exit code."""
+    server = WicketServer("wicket", __version__)
+    register(server, session)
+    return protocol.run(server, client_process_id)
+
+
+def register(server: WicketServer, session: Session) -> None:
+    session.status.send = server.protocol.notify
+
+    @server.feature(types.INITIALIZE)
+    def initialize(params: types.InitializeParams) -> None:
+        session.configure(options(params.initialization_options), folders(server))
+
+    @server.feature(types.INITIALIZED)
+    async def initialized(_params: types.InitializedParams) -> None:
+        await session.watch_engine()
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    def configured(params: types.DidChangeConfigurationParams) -> None:
+        session.configure(options(params.settings), folders(server))
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    def folders_changed(_params: types.DidChangeWorkspaceFoldersParams) -> None:
+        session.configure(None, folders(server))
+
+    @server.feature(
+        types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions()
+    )
+    async def complete(
+        params: types.InlineCompletionParams,
+    ) -> types.InlineCompletionList | None:
+        document = server.document(params.text_document.uri)
+        return await inline_completion(session, server.documents, document, params)
+
+    @server.feature(EXPLAIN)
+    def explain(params: Any) -> dict[str, Any] | None:
+        number = params.get("id") if isinstance(params, dict) else None
+        return session.explanations.find(None if number is None else str(number))
+
+    @server.command(ACCEPTED)
+    def accepted(number: str) -> None:
+        session.explanations.accept(number)
+
+
+def options(said: Any) -> dict[str, Any]:
+    """Comfort settings, which may stand below "wicket" as editors like to nest them."""
+    if not isinstance(said, dict):
+        return {}
+    inner = said.get("wicket", said)
+    return inner if isinstance(inner, dict) else {}
+
+
+def folders(server: WicketServer) -> list[Any]:
+    paths = (file_path(uri) for uri in server.documents.folders)
+    return [path for path in paths if path is not None]

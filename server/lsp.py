@@ -1,0 +1,21 @@
+"""`wicket lsp`: put together what serves one editor, and serve it."""
+
+import argparse
+import contextlib
+
+from ..completion.client import EngineGone
+from . import app, logs
+from .session import Session
+
+
+def run(arguments: argparse.Namespace) -> int:
+    startup = app.start()
+    logs.log_to(startup.paths.logs / "lsp.log", startup.effective.settings.log.level)
+    completions = app.Completions(startup)
+    # The engine loads its model while this process still imports its own libraries.
+    with contextlib.suppress(EngineGone):
+        completions.starter.ahead()
+    # Imported late for the same reason: pygls takes most of our own start.
+    from .features import serve  # noqa: PLC0415
+
+    return serve(Session(completions), arguments.clientProcessId)

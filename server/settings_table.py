@@ -1,0 +1,109 @@
+"""Every setting as a row: its name, what it may be, its default, who may set it.
+
+The table drives validation, `wicket config` and the manual.  A new setting is a row
+here and a field in `settings.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .settings_checks import (
+    Check,
+    both,
+    globs,
+    in_both,
+    in_either,
+    languages,
+    model_choice,
+    model_name,
+    model_source,
+    one_of,
+    truth,
+    whole,
+)
+
+# S: security, set by the managed and the user's file only.  C: comfort, set by the
+# editor as well.  T: a repository may tighten it.
+Letters = Literal["S", "C", "ST", "CT"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting.
+
+    `tighter` finds the stricter of two values, for who may only tighten: the repository
+    where `letters` has a T, and the editor where `editor_tightens`.  `from_editor` is a
+    narrower check for what the editor says.  With `rows` the setting is a table of
+    named rows: `check` looks at one, and the user's rows join the managed ones.
+    """
+
+    name: str
+    check: Check
+    default: object
+    letters: Letters
+    meaning: str
+    tighter: Callable[[Any, Any], object] | None = None
+    editor_tightens: bool = False
+    from_editor: Check | None = None
+    rows: bool = False
+
+
+# A row reads as one thought, so that the formatter keeps its hands off.
+# fmt: off
+TABLE = (
+    Key("completion.enabled", truth, True, "CT",
+        "offer completions at all", both),
+    Key("completion.languages", languages, ("*",), "CT",
+        'LSP language identifiers that get completions; ["*"] is all of them', in_both),
+    Key("completion.trigger", one_of("auto", "manual"), "auto", "C",
+        "complete while typing, or only when asked"),
+    Key("completion.debounce_ms", whole(0, 5000, "adaptive"), "adaptive", "C",
+        "milliseconds of silence before a request, or adaptive to the typing"),
+    Key("completion.lines", one_of("auto", "line", "block"), "auto", "C",
+        "offer one line, a block, or what fits the place"),
+    Key("completion.max_lines", whole(1, 100), 10, "C",
+        "lines of the longest suggestion"),
+    Key("completion.model", model_choice, "", "C",
+        "a model's name, empty for the one that ships; a path only in a settings file",
+        from_editor=model_name),
+    Key("completion.context", truth, True, "CT",
+        "show the model pieces of other files of the repository", both),
+    Key("completion.exclude", globs, (), "CT",
+        "files that get no completion, as patterns of .gitignore", in_either),
+    Key("engine.models", model_source, {}, "S",
+        "models of your own: NAME = {path} or {endpoint, token_command}",
+        rows=True),
+    Key("engine.threads", whole(1, 512, "auto"), "auto", "S",
+        "threads of the model, or as many as fit"),
+    Key("engine.gpu_layers", whole(0, 1000, "auto"), "auto", "S",
+        "layers of the model on the GPU, or as many as fit"),
+    Key("engine.idle_minutes", whole(1, 10_080), 15, "S",
+        "minutes without use after which the engine leaves"),
+    Key("log.level", one_of("error", "warning", "info", "debug"), "info", "C",
+        "how much Wicket's own log says; never source code"),
+    Key("trusted", truth, True, "C",
+        "whether the open folder is trusted; an editor can only say no", both,
+        editor_tightens=True),
+)
+# fmt: on
+
+KEYS = {key.name: key for key in TABLE}
+
+# Tables of features that read them with rows of their own.  Here they are known by name
+# and letters alone: what is written for them causes no warning, and a source that may
+# not set them is still refused.
+UNREAD: dict[str, Letters] = {
+    "audit": "S",
+    "budget": "ST",
+    "editor": "C",
+    "gate": "ST",
+    "index": "CT",
+    "models": "S",
+    "network": "S",
+    "policy": "S",
+    "providers": "S",
+    "redaction": "S",
+    "repository": "S",
+    "routes": "S",
+}

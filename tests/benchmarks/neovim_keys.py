@@ -1,0 +1,120 @@
+"""Key press to visible ghost text in a real Neovim with the real server and model.
+
+    python tests/benchmarks/neovim_keys.py [0.10|0.11|0.12]
+
+A key counts from the moment it is sent until the first painted frame that has the key's
+character and ghost text behind it; a key without ghost text until the next one counts only
+for the share.  Reading the screen from outside is part of the figures.
+"""
+
+import random
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "editors"))
+from neovim import Neovim, home, neovim
+
+KEYS = 60
+# Human gaps: mostly around 180 ms, bursts of 60 ms.
+GAPS_SECONDS = (0.06, 0.14, 0.18, 0.18, 0.24)
+WARM_UP_SECONDS = 3.0
+
+# What is typed goes on where the text before it ends.
+BEFORE = '''\
+import json
+from pathlib import Path
+
+
+class Settings:
+    """Values by their dotted names, kept in one JSON file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.values: dict[str, str] = {}
+
+    def load(self) -> None:
+        if self.path.exists():
+            text = self.path.read_text(encoding="utf-8")
+            self.values = json.loads(text)
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.values.get(name, default)
+
+    def set(self, name: str, value: str) -> None:
+        self.values[name] = value
+'''
+TYPED = """
+    def save(self) -> None:
+        text = json.dumps(self.values, indent=2)
+        self.path.write_text(text, encoding="utf-8")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key press; `milliseconds` is None where no ghost text followed it."""
+
+    continued: bool
+    milliseconds: float | None
+
+
+def press(editor: Neovim, key: str, gap: float) -> Key:
+    before = editor.ghost
+    expected = {"\n": "<CR>", "<": "<lt>"}.get(key, key)
+    column = editor.cursor[1]
+    editor.frames()
+    sent = time.perf_counter()
+    editor.nvim.input(expected)
+    shown = None
+    while time.perf_counter() - sent < gap:
+        for frame in editor.frames():
+            row, at = frame.cursor
+            if shown is None and at != column and frame.rows[row][at:].strip():
+                shown = (time.perf_counter() - sent) * 1000
+    return Key(before.startswith(key), shown)
+
+
+def replay(version: str) -> list[Key]:
+    gaps = random.Random(1)
+    with home() as place:
+        file = place.project / "settings.py"
+        file.write_text(BEFORE)
+        with neovim(version, place.environment) as editor:
+            editor.edit(file)
+            editor.ready()
+            # Vim's own indenting would double the typed one.
+            editor.nvim.command("setlocal indentkeys= indentexpr= noautoindent | $")
+            editor.press("A")
+            time.sleep(WARM_UP_SECONDS)
+            return [press(editor, key, gaps.choice(GAPS_SECONDS)) for key in TYPED[:KEYS]]
+
+
+def line(name: str, keys: Sequence[Key]) -> str:
+    times = sorted(key.milliseconds for key in keys if key.milliseconds is not None)
+    if len(times) < 2:
+        return f"{name:28}{len(times):3} of {len(keys):3} keys"
+    p95 = statistics.quantiles(times, n=20, method="inclusive")[18]
+    return (
+        f"{name:28}{len(times):3} of {len(keys):3} keys"
+        f"   p50 {statistics.median(times):6.1f} ms   p95 {p95:6.1f} ms"
+    )
+
+
+def main(versions: Sequence[str]) -> None:
+    for version in versions or ["0.12"]:
+        keys = replay(version)
+        print(f"Neovim {version}, key press to visible ghost text")
+        print(line("  all keys", keys))
+        print(line("  keys that continue it", [key for key in keys if key.continued]))
+        print(line("  keys that ask the server", [key for key in keys if not key.continued]))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except LookupError as error:
+        sys.exit(str(error))

@@ -1,0 +1,148 @@
+// Drives VS Code in a headless Chromium, as hands and eyes would, and prints what was seen
+// as one JSON object.  argv: one JSON object {url, scenario, chromium, ...}.
+"use strict";
+
+const { chromium } = require("playwright-core");
+
+const FLAGS = [
+  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+const GHOST = "[class*=ghost-text]";
+const STATUS = "[id*='wicket.status']";
+const TOAST = ".notification-toast";
+
+const asked = JSON.parse(process.argv[2]);
+
+const scenarios = {
+  // Types, sees ghost text, types into it, takes it with Tab, saves.
+  async complete(page) {
+    const seen = { ready: await status(page, "ready") };
+    await type(page, asked.typed);
+    seen.ghost = await ghost(page);
+    await page.keyboard.type(seen.ghost[0]);
+    seen.typedInto = await settled(page, async () => (await ghosts(page)) === seen.ghost.slice(1));
+    seen.rest = await ghosts(page);
+    if (asked.picture) await page.screenshot({ path: asked.picture });
+    await page.keyboard.press("Tab");
+    seen.accepted = await settled(page, async () => (await line(page)).startsWith(asked.typed.split("\n").pop() + seen.ghost));
+    seen.line = await line(page);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+s");
+    await page.waitForSelector(".tab.active:not(.dirty)");
+    seen.explanation = await why(page);
+    await command(page, "Wicket: Toggle");
+    seen.off = await status(page, "off");
+    await command(page, "Wicket: Toggle");
+    seen.again = await status(page, "ready");
+    return seen;
+  },
+
+  // Types where the settings allow nothing, and asks why.
+  async refused(page) {
+    const seen = { ready: await status(page, "ready") };
+    await type(page, asked.typed);
+    await page.waitForTimeout(asked.wait);
+    seen.ghost = await ghosts(page);
+    seen.explanation = await why(page);
+    return seen;
+  },
+
+  // Types where there is no server, and waits for all messages there might be.
+  async broken(page) {
+    const seen = { off: await status(page, asked.reason) };
+    await page.waitForSelector(TOAST);
+    await type(page, asked.typed);
+    await page.waitForTimeout(asked.wait);
+    seen.message = await page.locator(TOAST).first().textContent();
+    if (asked.picture) await page.screenshot({ path: asked.picture });
+    return seen;
+  },
+};
+
+async function main() {
+  const browser = await chromium.launch({ executablePath: asked.chromium, headless: true, args: FLAGS });
+  try {
+    const page = await browser.newPage({ viewport: { width: 1000, height: 560 } });
+    page.setDefaultTimeout(asked.timeout);
+    try {
+      const payload = JSON.stringify([["openFile", `vscode-remote://${new URL(asked.url).host}${asked.file}`]]);
+      await page.goto(`${asked.url}?folder=${asked.folder}&payload=${encodeURIComponent(payload)}`);
+      await page.waitForSelector(".monaco-editor .view-line");
+      const seen = await scenarios[asked.scenario](page);
+      console.log(JSON.stringify({ ...seen, toasts: await page.locator(TOAST).count() }));
+    } catch (error) {
+      await page.screenshot({ path: asked.failure });
+      throw error;
+    }
+  } finally {
+    await browser.close();
+  }
+}
+
+async function type(page, keys) {
+  await page.locator(".monaco-editor .view-lines").first().click();
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type(keys, { delay: 60 });
+}
+
+// The ghost text on screen; the editor draws spaces as no-break spaces.
+async function ghosts(page) {
+  const parts = await page.locator(GHOST).allTextContents();
+  return parts.join("").replaceAll("\u00a0", " ");
+}
+
+async function ghost(page) {
+  await page.waitForSelector(GHOST);
+  return ghosts(page);
+}
+
+// The line of the cursor, ghost text included.
+async function line(page) {
+  const top = await page.locator(".monaco-editor.focused .cursor").first().evaluate((cursor) => cursor.style.top);
+  const lines = page.locator(".monaco-editor.focused .view-line");
+  const found = await lines.evaluateAll((all, at) => all.find((one) => one.style.top === at)?.textContent, top);
+  return (found ?? "").replaceAll("\u00a0", " ");
+}
+
+// The status item's label once it holds `word`: the text for the eye, the tooltip for the ear.
+async function status(page, word) {
+  await page.waitForFunction(
+    ([where, what]) => document.querySelector(where)?.querySelector("[aria-label]")?.ariaLabel.includes(what),
+    [STATUS, word],
+  );
+  return page.locator(`${STATUS} [aria-label]`).first().getAttribute("aria-label");
+}
+
+// The JSON that explains the latest answer, or false.
+async function why(page) {
+  await command(page, "Wicket: Why This Suggestion");
+  await page.waitForSelector(".tab[data-resource-name='suggestion.json']");
+  const view = page.locator(".editor-group-container:last-child .view-lines").last();
+  return settled(page, async () => {
+    const text = (await view.textContent()).replaceAll("\u00a0", " ");
+    return text.includes('"source"') && text;
+  });
+}
+
+async function command(page, title) {
+  await page.keyboard.press("F1");
+  await page.keyboard.type(title);
+  await page.locator(".quick-input-list .monaco-list-row.focused", { hasText: title }).waitFor();
+  await page.keyboard.press("Enter");
+}
+
+// What `look` answers once that is true, or false when it does not become true.
+async function settled(page, look) {
+  for (let tries = 0; tries < 50; tries += 1) {
+    const seen = await look();
+    if (seen) return seen;
+    await page.waitForTimeout(100);
+  }
+  return false;
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exit(1);
+});

@@ -1,0 +1,218 @@
+"""Wicket in a real VS Code: code-server in a headless Chromium, our VSIX installed."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOLS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wicket-dev/vscode"
+NODE = TOOLS / "node/runtime/bin/node"
+WICKET = [sys.executable, "-I", "-m", "wicket.server"]
+START_SECONDS = 60
+# Long enough for an engine that loads its model beside other tests.
+SEEN_MS = 60_000
+
+SOURCE = '''\
+def area(width, height):
+    """The area of a rectangle."""
+    return width * height
+
+
+def volume(width, height, depth):
+    """The volume of a box."""
+    return width * height * depth
+
+
+def perimeter(width, height):
+    """The length around a rectangle."""
+'''
+TYPED = "    return "
+
+USER_SETTINGS = {
+    "workbench.startupEditor": "none",
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
+    "workbench.tips.enabled": False,
+    "chat.disableAIFeatures": False,
+    "editor.minimap.enabled": False,
+    "extensions.autoCheckUpdates": False,
+    "extensions.autoUpdate": False,
+    "telemetry.telemetryLevel": "off",
+    "update.mode": "none",
+}
+
+
+@dataclass(frozen=True)
+class Editor:
+    """A running code-server; `home` holds all that it and Wicket write."""
+
+    url: str
+    home: Path
+    environment: dict[str, str]
+
+    def start_server_by(self, command: list[str]) -> None:
+        settings = self.home / "vscode/Machine/settings.json"
+        settings.write_text(json.dumps({"wicket.command": command}))
+
+    def drive(self, scenario: str, workspace: Path, **asked: Any) -> dict[str, Any]:
+        """What the eyes saw, as JSON; a failure names the screenshot taken at its end."""
+        failure = self.home / "failure.png"
+        asked |= {
+            "scenario": scenario,
+            "url": self.url,
+            "chromium": shutil.which("chromium"),
+            "folder": str(workspace),
+            "file": str(workspace / "shapes.py"),
+            "timeout": SEEN_MS,
+            "failure": str(failure),
+        }
+        done = subprocess.run(
+            [NODE, Path(__file__).with_name("drive_vscode.js"), json.dumps(asked)],
+            env=self.environment | {"NODE_PATH": str(TOOLS / "clients/node_modules")},
+            capture_output=True,
+            text=True,
+            timeout=4 * SEEN_MS / 1000,
+        )
+        if done.returncode:
+            kept = Path(tempfile.gettempdir()) / f"wicket-vscode-{scenario}.png"
+            if failure.exists():
+                shutil.copy(failure, kept)
+            pytest.fail(f"{done.stderr.strip()}\nscreenshot: {kept}")
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def editor() -> Iterator[Editor]:
+    """One code-server for all tests, in a directory of its own, on loopback only."""
+    ready = subprocess.run([ROOT / ".ci/vscode", "--check"], capture_output=True, text=True)
+    if ready.returncode:
+        pytest.fail(ready.stderr.strip(), pytrace=False)
+    # Short, because the paths of unix sockets may have 100 bytes and no more.
+    home = Path(tempfile.mkdtemp(prefix="wv", dir="/tmp"))
+    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(home)}
+    for name in ("CONFIG_HOME", "DATA_HOME", "CACHE_HOME", "STATE_HOME", "RUNTIME_DIR"):
+        folder = home / name.split("_")[0].lower()
+        folder.mkdir(mode=0o700)
+        environment[f"XDG_{name}"] = str(folder)
+    (home / "config/wicket").mkdir(mode=0o700)  # TEMP
+    (home / "config/wicket/wicket.toml").write_text("[engine]\nthreads = 2\n")  # TEMP
+    data = home / "vscode"
+    for folder, settings in (("User", USER_SETTINGS), ("Machine", {})):
+        (data / folder).mkdir(parents=True)
+        (data / folder / "settings.json").write_text(json.dumps(settings))
+    entry = TOOLS / "code-server/node_modules/code-server/out/node/entry.js"
+    code = [NODE, entry, "--user-data-dir", data, "--extensions-dir", home / "extensions"]
+    subprocess.run(
+        [*code, "--install-extension", TOOLS / "wicket.vsix"],
+        env=environment,
+        check=True,
+        capture_output=True,
+        timeout=START_SECONDS,
+    )
+    with (home / "code-server.log").open("w") as log:
+        server = subprocess.Popen(
+            [
+                *code,
+                *("--auth", "none", "--bind-addr", "127.0.0.1:0"),
+                *("--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"),
+            ],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            # The first process starts others; the group is what ends them all.
+            start_new_session=True,
+        )
+    try:
+        assert server.stdout
+        lines = (re.search(r"http://127\.0\.0\.1:\d+/", line) for line in server.stdout)
+        address = next(filter(None, lines), None)
+        assert address, "code-server ended before it listened"
+        yield Editor(address[0], home, environment)
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+        if server.stdout:
+            server.stdout.close()
+        subprocess.run([*WICKET, "stop"], env=environment, capture_output=True, check=False)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def workspace(editor: Editor) -> Iterator[Path]:
+    """A repository whose own settings name another server, which must never be started."""
+    folder = Path(tempfile.mkdtemp(prefix="repo", dir=editor.home))
+    (folder / "shapes.py").write_text(SOURCE)
+    (folder / ".vscode").mkdir()
+    trap = ["touch", str(folder / "trapped")]
+    (folder / ".vscode/settings.json").write_text(json.dumps({"wicket.command": trap}))
+    yield folder
+    assert not (folder / "trapped").exists(), "a repository chose the program to start"
+
+
+def test_ghost_text_is_shown_typed_into_and_accepted(
+    editor: Editor, workspace: Path
+) -> None:
+    """What is grey on the screen is what Tab puts into the file, and nothing pops up."""
+    editor.start_server_by([*WICKET, "lsp"])
+    picture = editor.home / "ghost.png"
+    seen = editor.drive("complete", workspace, typed=TYPED, picture=str(picture))
+    assert seen["ghost"]
+    assert seen["typedInto"], f"{seen['ghost']!r} became {seen['rest']!r}"
+    assert seen["accepted"], seen["line"]
+    assert (workspace / "shapes.py").read_text() == SOURCE + TYPED + seen["ghost"]
+    assert '"source"' in seen["explanation"]
+    assert "ready" in seen["ready"]
+    assert "wicket.enabled is false" in seen["off"]
+    assert "ready" in seen["again"]
+    assert seen["toasts"] == 0
+    assert picture.stat().st_size > 0
+    shutil.copy(picture, "/tmp/vsx/ghost.png")
+
+
+def test_the_editor_s_settings_reach_the_server(editor: Editor, workspace: Path) -> None:
+    """A folder may exclude its files, and the user can find out that it did."""
+    editor.start_server_by([*WICKET, "lsp"])
+    settings = workspace / ".vscode/settings.json"
+    excluding = {"wicket.completion.exclude": ["shapes.py"]}
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | excluding))
+    seen = editor.drive("refused", workspace, typed=TYPED, wait=1_500)
+    assert seen["ghost"] == ""
+    assert "excluded by shapes.py" in seen["explanation"]
+    assert seen["toasts"] == 0
+
+
+def test_a_missing_server_is_said_once_and_typing_goes_on(
+    editor: Editor, workspace: Path
+) -> None:
+    editor.start_server_by(["/nowhere/wicket", "lsp"])
+    seen = editor.drive(
+        "broken", workspace, typed=TYPED, wait=1_000, reason="no program /nowhere/wicket"
+    )
+    assert seen["toasts"] == 1
+    assert "install Wicket" in seen["message"]
+
+
+def test_a_server_that_keeps_crashing_is_left_alone(
+    editor: Editor, workspace: Path
+) -> None:
+    """Three starts, one message that quotes the server's last words, no more starts."""
+    starts = workspace / "starts"
+    script = f"echo start >> {starts}; echo the disk is full >&2; exit 1"
+    editor.start_server_by(["/bin/sh", "-c", script])
+    seen = editor.drive(
+        "broken", workspace, typed=TYPED, wait=3_000, reason="times in a minute"
+    )
+    assert seen["toasts"] == 1
+    assert "the disk is full" in seen["message"]
+    assert starts.read_text().split() == ["start"] * 3

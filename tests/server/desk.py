@@ -1,0 +1,137 @@
+"""One machine's settings in a temporary directory, and the contract about each."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import tomlkit
+from wicket.server.paths import Paths
+from wicket.server.settings import Effective, load
+from wicket.server.settings_checks import ModelSource
+from wicket.server.settings_table import TABLE
+
+CHANNELS = ("managed", "user", "editor", "repository")
+
+
+class Desk:
+    """The administrator's file, the user's, an editor, and one open folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.paths = dataclasses.replace(
+            Paths.of({"HOME": str(root / "home")}),
+            managed=root / "etc",
+            administrator=os.getuid(),
+        )
+        self.folder = root / "repository"
+        self.editor: Any = None
+        for directory in (self.paths.config, self.paths.managed, self.folder):
+            directory.mkdir(parents=True, mode=0o755)
+
+    def file(self, channel: str) -> Path:
+        return {
+            "managed": self.paths.managed_settings,
+            "user": self.paths.user_settings,
+            "repository": self.folder / ".wicket.toml",
+        }[channel]
+
+    def says(self, channel: str, values: Mapping[str, object], **top: object) -> None:
+        """Let a channel say settings by dotted names, nested as TOML and JSON do it."""
+        tables: dict[str, Any] = dict(top)
+        for name, value in values.items():
+            table, _, last = name.rpartition(".")
+            (tables.setdefault(table, {}) if table else tables)[last] = value
+        if channel == "editor":
+            self.editor = tables
+        else:
+            self.file(channel).write_text(tomlkit.dumps(tables))
+
+    def load(self) -> Effective:
+        return load(self.paths, self.editor, [self.folder])
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What the contract says of a setting, and values of it as they are written.
+
+    `tightened` is what is left of `one` when a repository asks for `other`.
+    """
+
+    letters: Literal["S", "C", "ST", "CT"]
+    default: object
+    one: object
+    other: object
+    wrong: Sequence[object]
+    tightened: object = None
+
+
+BOX = {"endpoint": "http://box:8000"}
+MINE = {"path": "/m/mine.gguf", "token_command": "pass show 'my box'"}
+MODELS = {
+    "box": ModelSource(endpoint="http://box:8000"),
+    "mine": ModelSource(Path("/m/mine.gguf"), None, ("pass", "show", "my box")),
+}
+# What is never one of a few words, and never a number from 1 to 100.
+NO_WORD = (True, 1, "", "AUTO", "other", ["auto"], {"auto": True})
+NO_NUMBER = (True, -1, 1.5, "7", [7], {"a": 1}, 10**30)
+# Truth in the form of other types.
+NO_TRUTH = (0, 1, "true", "false", [], {"a": 1})
+# Written from the contract, not from the table under test.
+CONTRACT = {
+    "completion.enabled": Row("CT", True, True, False, NO_TRUTH, False),
+    "completion.languages": Row(
+        "CT",
+        ("*",),
+        ["python", "rust"],
+        ["rust", "go"],
+        ("python", [1], [""], ["a b"], ["x\n"], True, {"python": True}),
+        ("rust",),
+    ),
+    "completion.trigger": Row("C", "auto", "manual", "auto", NO_WORD),
+    "completion.debounce_ms": Row("C", "adaptive", 0, 250, ("auto", *NO_NUMBER)),
+    "completion.lines": Row("C", "auto", "line", "block", NO_WORD),
+    "completion.max_lines": Row("C", 10, 3, 40, (0, *NO_NUMBER)),
+    "completion.model": Row("C", "", "qwen2.5-coder", "tiny:q8", (1, "a\nb", ["x"])),
+    "completion.context": Row("CT", True, True, False, NO_TRUTH, False),
+    "completion.exclude": Row(
+        "CT",
+        (),
+        ["vendor/", "*.min.js"],
+        ["secret/**"],
+        ("a", ["!a/"], [1], [""], ["a"] * 201, ["a****b"], ["[z-a]"], ["\\"], ["!"]),
+        ("vendor/", "*.min.js", "secret/**"),
+    ),
+    "engine.models": Row("S", {}, {"box": BOX}, {"mine": MINE}, (1, "x", [BOX], True)),
+    "engine.threads": Row("S", "auto", 4, 1, (0, *NO_NUMBER)),
+    "engine.gpu_layers": Row("S", "auto", 0, 99, NO_NUMBER),
+    "engine.idle_minutes": Row("S", 15, 1, 60, (0, *NO_NUMBER)),
+    "log.level": Row("C", "info", "debug", "error", NO_WORD),
+    "trusted": Row("C", True, True, False, NO_TRUTH),
+}
+
+
+def meant(key: str, written: Any) -> object:
+    """A written value as the program gets it."""
+    if key == "engine.models":
+        return {name: MODELS[name] for name in written}
+    return tuple(written) if isinstance(written, list) else written
+
+
+def typed(effective: Effective, key: str) -> object:
+    """A setting by way of the dataclasses, as the rest of the program asks."""
+    found: object = effective.settings
+    for part in key.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def check_sound(effective: Effective) -> None:
+    """Every value passes its own check, and every warning is one line."""
+    for key in TABLE:
+        value = effective.values[key.name]
+        if not key.rows:
+            assert key.check(value) == value
+        assert typed(effective, key.name) == value
+    assert all(warning.isprintable() for warning in effective.warnings)
