@@ -162,4 +162,3 @@ class EngineClient:
                 self._writer = None
             for number, waiting in self._answers.items():
                 waiting.put_nowait(Done(number, "failed", why))
-

@@ -40,9 +40,11 @@ class Backend(Protocol):
 
     def describe(self, state: State) -> State:
         """`state` with what is known of the model: family, context, measured rates."""
+        ...
 
     def complete(self, request: Complete, halted: Halted) -> Iterator[Answer]:
         """Pieces and then one Done; raise BackendError where it cannot go on."""
+        ...
 
     def interrupt(self) -> None:
         """Make a running computation look at `halted` very soon.  Any thread may call."""
@@ -187,13 +189,12 @@ class Engine:
         job.answer(replace(done, ms=done.ms | {"queue": round(queued * 1000, 2)}))
 
     def _generate(self, job: Job) -> Done:
-        seen = 0
-        for answer in self._backend.complete(job.request, lambda: self._halted(job)):
+        answers = self._backend.complete(job.request, lambda: self._halted(job))
+        for seen, answer in enumerate(answers, start=1):
             if isinstance(answer, Done):
                 if answer.done == "cancelled" and job.halt is None:
                     raise _Yield
                 return answer
-            seen += 1
             if seen > job.sent:
                 job.sent = seen
                 job.answer(answer)

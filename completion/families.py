@@ -83,10 +83,7 @@ def fim_for(vocabulary: Lexicon, order: Order | None = None) -> Fim:
     sep = _marker(vocabulary, ("fim_sep",), family.separator)
     rep = _marker(vocabulary, ("fim_rep",), family.repository)
     ends = [
-        *(
-            _marker(vocabulary, (key,), None)
-            for key in ("fim_pad", "eos", "eot", "eom")
-        ),
+        *(_marker(vocabulary, (key,), None) for key in ("fim_pad", "eos", "eot", "eom")),
         *(_id_of(vocabulary, text) for text in family.stops),
     ]
     layouts = family.layouts
@@ -177,9 +174,7 @@ def token_ids(parts: Sequence[int | str], vocabulary: Vocabulary) -> list[int]:
 GUARD = "\u263a"
 
 
-def text_ids(
-    text: str, vocabulary: Vocabulary, markers: Collection[int] = ()
-) -> list[int]:
+def text_ids(text: str, vocabulary: Vocabulary, markers: Collection[int] = ()) -> list[int]:
     """Ids of `text` exactly, none of which is in `markers`."""
     if not text:
         return []

@@ -173,13 +173,13 @@ FAMILIES = (
         "deepseek-coder",
         "DeepSeek licence",
         ("pre context path PREFIX suf SUFFIX mid",),
-        "<｜fim▁begin｜>",  # noqa: RUF001  These bars are the model's own.
-        "<｜fim▁hole｜>",  # noqa: RUF001
-        "<｜fim▁end｜>",  # noqa: RUF001
+        "<｜fim▁begin｜>",
+        "<｜fim▁hole｜>",
+        "<｜fim▁end｜>",
         header="with context",
         path_line="#{path}\n",
         gap="\n",
-        stops=("<｜end▁of▁sentence｜>", "<|EOT|>"),  # noqa: RUF001
+        stops=("<｜end▁of▁sentence｜>", "<|EOT|>"),
     ),
     Family(
         "codellama",

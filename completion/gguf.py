@@ -114,8 +114,7 @@ def read(path: Path | str, keep: Collection[str] = ()) -> Gguf:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise BadModel(
-            f"{shown(path)}: no such file; check the path or list models with "
-            "`wicket model list`"
+            f"{shown(path)}: no such file; check the path or list models with `wicket model list`"
         ) from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "not a valid path"
@@ -125,9 +124,7 @@ def read(path: Path | str, keep: Collection[str] = ()) -> Gguf:
     try:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
-            kind = (
-                "a directory" if stat.S_ISDIR(state.st_mode) else "not a regular file"
-            )
+            kind = "a directory" if stat.S_ISDIR(state.st_mode) else "not a regular file"
             raise BadModel(f"{shown(path)}: is {kind}; give the path of a .gguf file")
         return _read(path, Source(descriptor, state.st_size), keep)
     except Damaged as error:
@@ -221,8 +218,7 @@ def _read(path: Path, source: Source, keep: Collection[str]) -> Gguf:
     tensors, size_needed = _tensors(source, tensor_count, metadata)
     if size_needed > source.size:
         raise Damaged(
-            f"the file is truncated: {size_needed - source.size} bytes of "
-            f"{size_needed} are missing"
+            f"the file is truncated: {size_needed - source.size} bytes of {size_needed} are missing"
         )
     return Gguf(
         path=path,
@@ -260,9 +256,7 @@ def _array(source: Source, key: str, wanted: bool) -> tuple[int, tuple[Scalar, .
     if kind == STRING:
         return count, source.texts(count, what, wanted)
     if wanted:
-        return count, struct.unpack(
-            f"<{count}{NUMBERS[kind]}", source.take(count * least, what)
-        )
+        return count, struct.unpack(f"<{count}{NUMBERS[kind]}", source.take(count * least, what))
     source.skip(count * least, what)
     return count, ()
 
@@ -292,12 +286,9 @@ def _tensors(
         names.add(name)
         dimensions = source.number("I", f"the shape of tensor '{name}'")
         if dimensions > MAX_DIMENSIONS:
-            raise Damaged(
-                f"damaged header: tensor '{name}' claims {dimensions} dimensions"
-            )
+            raise Damaged(f"damaged header: tensor '{name}' claims {dimensions} dimensions")
         shape = tuple(
-            source.number("Q", f"the shape of tensor '{name}'")
-            for _ in range(dimensions)
+            source.number("Q", f"the shape of tensor '{name}'") for _ in range(dimensions)
         )
         kind = source.number("I", f"the type of tensor '{name}'")
         offset = source.number("Q", f"the place of tensor '{name}'")
@@ -317,16 +308,13 @@ def _tensors(
                 f"{'x'.join(map(str, shape))}"
             )
         if offset != expected:
-            raise Damaged(
-                f"damaged header: tensor '{name}' starts at {offset}, not at {expected}"
-            )
+            raise Damaged(f"damaged header: tensor '{name}' starts at {offset}, not at {expected}")
         size = elements // block * block_bytes
         found.append((name, type_name, shape, offset, size))
         expected = _round_up(offset + size, alignment)
     data = _round_up(source.position, alignment)
     tensors = tuple(
-        Tensor(name, kind, shape, data + offset, size)
-        for name, kind, shape, offset, size in found
+        Tensor(name, kind, shape, data + offset, size) for name, kind, shape, offset, size in found
     )
     # A vocabulary-only file ends with its header; there is nothing to align.
     end = tensors[-1].start + tensors[-1].size if tensors else source.position

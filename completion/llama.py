@@ -69,13 +69,13 @@ class Llama:
         params = api.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
         params.progress_callback = api.llama_progress_callback(on_progress)
-        self._model = api.llama_model_load_from_file(str(path).encode(), params)
+        self._model: Any = api.llama_model_load_from_file(str(path).encode(), params)
         if not self._model:
             raise CannotLoad(
                 f"llama.cpp cannot load {path.name}: damaged or of an unknown "
                 "architecture; run `wicket model verify`"
             )
-        self._vocabulary = api.llama_model_get_vocab(self._model)
+        self._vocabulary: Any = api.llama_model_get_vocab(self._model)
         self.size: int = api.llama_vocab_n_tokens(self._vocabulary)
         self.context = context
         self.slots = slots
@@ -85,7 +85,7 @@ class Llama:
         # on, a non-empty one means stop.  No Python runs inside the computation.
         self._stop = ctypes.create_string_buffer(64)
         self._context = self._new_context(threads)
-        self._memory = api.llama_get_memory(self._context)
+        self._memory: Any = api.llama_get_memory(self._context)
         self._batch = _Batch(BATCH)
 
     def _new_context(self, threads: int) -> Any:
@@ -97,7 +97,7 @@ class Llama:
         params.n_ubatch = UBATCH
         params.n_threads = params.n_threads_batch = threads
         params.no_perf = True
-        strlen = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p).value
+        strlen: Any = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p).value
         params.abort_callback = api.ggml_abort_callback(strlen)
         params.abort_callback_data = ctypes.cast(self._stop, ctypes.c_void_p)
         context = api.llama_init_from_model(self._model, params)
@@ -140,9 +140,7 @@ class Llama:
         data = text.encode("utf-8", "replace")
         room = len(data) + 8
         ids = (api.llama_token * room)()
-        count = api.llama_tokenize(
-            self._vocabulary, data, len(data), ids, room, False, special
-        )
+        count = api.llama_tokenize(self._vocabulary, data, len(data), ids, room, False, special)
         return ids[: max(count, 0)]
 
     def id_of(self, token_text: str) -> int | None:
@@ -162,17 +160,13 @@ class Llama:
         size = api.llama_token_to_piece(self._vocabulary, token, buffer, 64, 0, False)
         if size < 0:  # The buffer was too small and the size is the one needed.
             buffer = ctypes.create_string_buffer(-size)
-            size = api.llama_token_to_piece(
-                self._vocabulary, token, buffer, -size, 0, False
-            )
+            size = api.llama_token_to_piece(self._vocabulary, token, buffer, -size, 0, False)
         return buffer.raw[:size]
 
     @cached_property
     def ends(self) -> frozenset[int]:
         """Tokens that end a generation."""
-        return frozenset(
-            t for t in range(self.size) if api.llama_vocab_is_eog(self._vocabulary, t)
-        )
+        return frozenset(t for t in range(self.size) if api.llama_vocab_is_eog(self._vocabulary, t))
 
     def evaluate(self, slot: int, tokens: Sequence[int], position: int) -> None:
         """Append `tokens` to `slot` at `position`; `logits` then speaks of the last one.
@@ -242,16 +236,14 @@ class _Batch:
         self._slot = api.llama_seq_id(0)
         pointer = ctypes.POINTER(api.llama_seq_id)
         self._slots = (pointer * room)(*[ctypes.pointer(self._slot)] * room)
-        self.struct = api.llama_batch()
+        self.struct: Any = api.llama_batch()
         self.struct.token = _pointer(self._tokens, api.llama_token)
         self.struct.pos = _pointer(self._positions, api.llama_pos)
         self.struct.n_seq_id = _pointer(self._ones, ctypes.c_int32)
         self.struct.seq_id = ctypes.cast(self._slots, ctypes.POINTER(pointer))
         self.struct.logits = _pointer(self._logits, ctypes.c_int8)
 
-    def fill(
-        self, tokens: Sequence[int], position: int, slot: int, *, logits: bool
-    ) -> None:
+    def fill(self, tokens: Sequence[int], position: int, slot: int, *, logits: bool) -> None:
         count = len(tokens)
         self.struct.n_tokens = count
         self._tokens[:count] = tokens
@@ -266,5 +258,5 @@ def _pointer(array: NDArray[Any], kind: Any) -> Any:
 
 
 @api.llama_log_callback
-def _SILENT(_level: int, _text: bytes, _user: Any) -> None:  # noqa: N802  A constant to its users.
+def _SILENT(_level: int, _text: bytes, _user: Any) -> None:
     """llama.cpp writes several lines per abort; none says more than the return code."""

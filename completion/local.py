@@ -59,17 +59,14 @@ class LocalBackend:
         needed = gguf.memory_needed(header, self._context * len(self._slots))
         if (free := available_bytes()) is not None and needed > free:
             raise BackendError(
-                f"{self._path.name} needs {needed >> 20} MB of memory and "
-                f"{free >> 20} MB are free",
+                f"{self._path.name} needs {needed >> 20} MB of memory and {free >> 20} MB are free",
                 "wicket model use a smaller model, or close other programs",
             )
         try:
             # Imported late: without the [llama] extra everything else still works.
             from . import llama  # noqa: PLC0415
         except ImportError:
-            raise BackendError(
-                "llama-cpp-python is not installed", "wicket engine build"
-            ) from None
+            raise BackendError("llama-cpp-python is not installed", "wicket engine build") from None
         except (OSError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise BackendError(
@@ -110,12 +107,7 @@ class LocalBackend:
 
     def complete(self, request: Complete, halted: Halted) -> Iterator[Answer]:
         began = time.monotonic()
-        room = LINE_TOKENS + BLOCK_TOKENS * (request.lines - 1)
-        budget = prompt.Budget(
-            context=self._context,
-            suffix=min(int(self._context * SUFFIX_SHARE), SUFFIX_TOKENS),
-            decode=min(room, self._context // 4),
-        )
+        budget = budget_for(request, self._context)
         asked = prompt.build(
             self._fim,
             self._llama,
@@ -228,9 +220,17 @@ class LocalBackend:
         if tokens < 8:
             return
         rate = tokens / max(time.monotonic() - began, 1e-6)
-        self._rates[what] += (rate - self._rates[what]) * (
-            0.2 if self._rates[what] else 1.0
-        )
+        self._rates[what] += (rate - self._rates[what]) * (0.2 if self._rates[what] else 1.0)
+
+
+def budget_for(request: Complete, context: int) -> prompt.Budget:
+    """How a context of so many tokens is shared out."""
+    room = LINE_TOKENS + BLOCK_TOKENS * (request.lines - 1)
+    return prompt.Budget(
+        context=context,
+        suffix=min(int(context * SUFFIX_SHARE), SUFFIX_TOKENS),
+        decode=min(room, context // 4),
+    )
 
 
 class Words:
@@ -241,9 +241,7 @@ class Words:
 
     @cached_property
     def _sorted(self) -> tuple[list[bytes], list[int], dict[bytes, int]]:
-        order = sorted(
-            (i for i, p in enumerate(self._pieces) if p), key=self._pieces.__getitem__
-        )
+        order = sorted((i for i, p in enumerate(self._pieces) if p), key=self._pieces.__getitem__)
         return (
             [self._pieces[i] for i in order],
             order,

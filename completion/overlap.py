@@ -2,7 +2,7 @@
 
 import re
 
-from .place import Place, homeless, last_word
+from .place import Place, last_word
 from .syntax import read
 
 # Rest of a line that a suggestion may take the place of.
@@ -10,6 +10,9 @@ ONLY_CLOSERS = re.compile(r"[\s)\]}\"'`,:;]*")
 # Shortest text that says enough to be the same by intent: a line met again in the middle
 # of a suggestion, the rest of the line met again, the start of a line typed again.
 SAME_LINE, SAME_REST, SAME_START = 10, 4, 3
+
+# What stands too far up to be read has opened a class, a module or a table of data.
+HIDDEN = ("}", "]")
 
 
 def drop_typed(place: Place, text: str) -> str:
@@ -64,9 +67,7 @@ def replaced(place: Place, text: str) -> int:
 def drop_duplicate(place: Place, text: str) -> str:
     """Remove what would say the same as the lines around it."""
     lines = text.split("\n")
-    while (
-        place.blank and len(lines) > 1 and _says(place.before + lines[0], place.above)
-    ):
+    while place.blank and len(lines) > 1 and _says(place.before + lines[0], place.above):
         # The line above is repeated, then goes on: what is new follows it.
         second = lines[1]
         if not second.startswith(place.before):
@@ -122,8 +123,8 @@ def _starts_line(place: Place) -> bool:
 
     A list does: `None, ` + `None, `.  So may a word: `tar` + `tar`.
     """
-    typed = place.before.strip()
-    if typed.endswith(","):
+    typed = place.before.lstrip()
+    if typed.rstrip().endswith(","):
         return "(" in typed or place.code.inside is not None
     return last_word(typed) != typed
 
@@ -142,9 +143,7 @@ def _without_following(place: Place, text: str) -> str:
         rest = [line.rstrip() for line in lines[i:] if line.strip()]
         same = tuple(rest) == below[: len(rest)]
         tail = "\n".join(lines[i:])
-        if (same or len(below[0].strip()) >= SAME_LINE) and _own(
-            place, text, len(tail)
-        ):
+        if (same or len(below[0].strip()) >= SAME_LINE) and _own(place, text, len(tail)):
             return "\n".join(lines[:i]).rstrip()
     return text
 
@@ -191,17 +190,32 @@ def _fit(place: Place, text: str) -> tuple[int | None, int]:
     if not written.closers or place.ahead is None:
         return None, 0
     due = (*left, *written.due)
-    usual = homeless(place.code.due, place.ahead)
-    if homeless(due, place.ahead) <= usual:
+    usual = _disorder(place, place.code.due)
+    if _disorder(place, due) <= usual:
         return None, 0
     kinds = iter(closer for _, closer in written.closers)
     replaceable = ONLY_CLOSERS.fullmatch(place.after)
     for count, (at, closer) in enumerate(place.ahead, 1):
         if not replaceable or at >= len(place.after) or closer not in kinds:
             break
-        if homeless(due, place.ahead[count:]) <= usual:
+        if _disorder(place, due, count) <= usual:
             return None, at + len(closer)
     return written.closers[-1][0], 0
+
+
+def _disorder(place: Place, due: tuple[str, ...], dropped: int = 0) -> int:
+    """How badly the closers behind the cursor fit to what is `due`.
+
+    Counted are those that close nothing, and what they leave open by closing around it.
+    """
+    left, count = list(due), 0
+    for at, closer in (place.ahead or ())[dropped:]:
+        if closer in left:
+            while left.pop() != closer:
+                count += 1
+        elif not (place.unseen and at >= len(place.after) and closer in HIDDEN):
+            count += 1
+    return count
 
 
 def _end(place: Place, text: str) -> str:

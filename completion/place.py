@@ -22,8 +22,9 @@ class Place:
     `previous` and `following` are the lines around it that are not blank.  `code` is what
     stands open at the cursor.  `ahead` are the closers that the text behind the cursor
     has for that, with offsets from the cursor on; it is None in a string of several lines
-    that does not end on this one, as the next quote may end it or begin another.  `head`
-    is the first line of the statement that asks for a block here.  `unit` is one step of
+    that does not end on this one, as the next quote may end it or begin another.  `unseen`
+    says that the text before was read from its middle.  `head` is the first line of the
+    statement that asks for a block here.  `unit` is one step of
     indentation, "" where none is to be seen.  `words` is the text around without the word
     at the cursor.
     """
@@ -35,6 +36,7 @@ class Place:
     syntax: Syntax
     code: Reading
     ahead: tuple[tuple[int, str], ...] | None
+    unseen: bool
     head: str | None
     unit: str
     words: str
@@ -59,7 +61,7 @@ class Place:
 
 def place_of(cursor: Cursor, lines: int = 1, done: str = "stop") -> Place:
     syntax = syntax_of(cursor.language)
-    prefix = _near(cursor.prefix)
+    prefix, unseen = _near(cursor.prefix)
     suffix = with_lf(cursor.suffix[:AFTER])
     before, after = cursor.line_before, cursor.line_after
     code = read(prefix, syntax)
@@ -73,6 +75,7 @@ def place_of(cursor: Cursor, lines: int = 1, done: str = "stop") -> Place:
         syntax=syntax,
         code=code,
         ahead=_ahead(suffix, len(after), syntax, code),
+        unseen=unseen,
         head=None if code.inside else block_head(prefix, syntax, code),
         unit=_unit([*above[-NEAR:], *below[:NEAR]], before),
         words=prefix[: len(prefix) - len(last_word(before))] + "\n" + suffix,
@@ -80,18 +83,6 @@ def place_of(cursor: Cursor, lines: int = 1, done: str = "stop") -> Place:
         lines=1 if after.strip() else max(lines, 1),
         done=done,
     )
-
-
-def homeless(due: tuple[str, ...], closers: tuple[tuple[int, str], ...]) -> int:
-    """How many `closers` find nothing `due` to close; what is due may also stay open."""
-    left, count = list(due), 0
-    for _, closer in closers:
-        if closer in left:
-            while left.pop() != closer:
-                pass
-        else:
-            count += 1
-    return count
 
 
 def indentation(line: str) -> str:
@@ -125,13 +116,13 @@ def _ahead(
     return None
 
 
-def _near(prefix: str) -> str:
-    """The last part of `prefix`, from the start of a top-level line if it has one."""
+def _near(prefix: str) -> tuple[str, bool]:
+    """The end of `prefix`, from a top-level line on if it has one, and whether it is cut."""
     if len(prefix) <= BEFORE:
-        return with_lf(prefix)
+        return with_lf(prefix), False
     near = with_lf(prefix[-BEFORE:])
     start = re.search(r"\n(?=\w)", near) or re.search(r"\n", near)
-    return near[start.end() if start else 0 :]
+    return near[start.end() if start else 0 :], True
 
 
 def _unit(lines: list[str], here: str) -> str:

@@ -45,9 +45,7 @@ async def serve(
     """
     connections: set[asyncio.Task[None]] = set()
 
-    async def connected(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is None or not allowed(writer.get_extra_info("socket")):
             writer.close()
@@ -58,9 +56,7 @@ async def serve(
         finally:
             connections.discard(task)
 
-    server = await asyncio.start_unix_server(
-        connected, sock=listening, limit=LINE_LIMIT
-    )
+    server = await asyncio.start_unix_server(connected, sock=listening, limit=LINE_LIMIT)
     idle, pause = 0.0, min(1.0, idle_seconds / 4)
     while idle < idle_seconds and not stop.is_set():
         with contextlib.suppress(TimeoutError):

@@ -10,7 +10,7 @@ from .syntax import block_head, read
 # of StarCoder, Granite, Mellum, CodeLlama and Gemma.
 MARKER = re.compile(
     r"""<\|[^\s|<>]{1,40}\|>
-    | <｜[^\s｜<>]{1,40}｜>
+    | <\uff5c[^\s｜<>]{1,40}｜>
     | <\[[^\s\[\]<>]{1,40}\]>
     | ▁?<(?:PRE|SUF|MID|EOT|EOD|/?fim[-_][a-z]+|file_sep|repo_name|end_of_turn|eos|/s)>
     | ^<(?:filename|reponame|gh_stars|start_of_turn|bos|s)>
@@ -172,9 +172,7 @@ def _deepest(place: Place) -> int | None:
 
 def _in_unit(place: Place, lines: list[str], start: int) -> list[str]:
     """The lines from `start` on, indented with tabs or spaces as the document is."""
-    return [
-        line if i < start else _restyled(place, line) for i, line in enumerate(lines)
-    ]
+    return [line if i < start else _restyled(place, line) for i, line in enumerate(lines)]
 
 
 def _restyled(place: Place, line: str) -> str:

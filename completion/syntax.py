@@ -134,10 +134,9 @@ SLASHES = (
     Quote("/*", "*/", lines=True, escapes=False, comment=True),
 )
 # A slash where a value is due begins a regular expression, not a division.
-REGULAR_EXPRESSION = (
-    r"(?<=[(,=:\[!&|?{;\s])/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\n])*\]|[^/\\\n])+/"
-)
+REGULAR_EXPRESSION = r"(?<=[(,=:\[!&|?{;\s])/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\n])*\]|[^/\\\n])+/"
 LIFETIME_OR_CHARACTER = r"'(?:\\[^'\n]*'|[^'\\\n]')|'\w+"
+DIGIT_SEPARATOR = r"(?<=[0-9a-fA-F])'(?=[0-9a-fA-F])"
 
 PROSE = Syntax(brackets=False)
 PYTHON = Syntax(
@@ -151,10 +150,13 @@ PYTHON = Syntax(
     indented=True,
 )
 BRACES = Syntax((*SLASHES, *TEXT), BRACE_BLOCK)
-GO = Syntax((*SLASHES, *TEXT, Quote("`", "`", lines=True, escapes=False)), BRACE_BLOCK)
-SCRIPT = Syntax(
-    (*SLASHES, *TEXT, Quote("`", "`", lines=True)), BRACE_BLOCK, REGULAR_EXPRESSION
+CPP = Syntax(
+    (*SLASHES, Quote('R"(', ')"', lines=True, escapes=False), *TEXT),
+    BRACE_BLOCK,
+    DIGIT_SEPARATOR,
 )
+GO = Syntax((*SLASHES, *TEXT, Quote("`", "`", lines=True, escapes=False)), BRACE_BLOCK)
+SCRIPT = Syntax((*SLASHES, *TEXT, Quote("`", "`", lines=True)), BRACE_BLOCK, REGULAR_EXPRESSION)
 RUST = Syntax(
     (
         *SLASHES,
@@ -164,19 +166,15 @@ RUST = Syntax(
     BRACE_BLOCK,
     LIFETIME_OR_CHARACTER,
 )
-SYNTAX = {
-    "python": PYTHON,
-    "go": GO,
-    "rust": RUST,
-    **dict.fromkeys(
-        ("javascript", "javascriptreact", "typescript", "typescriptreact"), SCRIPT
-    ),
-    **dict.fromkeys(
-        ("c", "cpp", "objective-c", "objective-cpp", "cuda-cpp", "csharp", "java")
-        + ("kotlin", "scala", "swift", "dart", "zig", "json", "jsonc"),
-        BRACES,
-    ),
-}
+ROWS = (
+    (PYTHON, "python"),
+    (GO, "go"),
+    (RUST, "rust"),
+    (SCRIPT, "javascript javascriptreact typescript typescriptreact"),
+    (CPP, "c cpp objective-c objective-cpp cuda-cpp"),
+    (BRACES, "csharp java kotlin scala swift dart zig json jsonc"),
+)
+SYNTAX = {language: syntax for syntax, names in ROWS for language in names.split()}
 
 
 def _rest(quote: Quote, group: str) -> str:
@@ -202,4 +200,4 @@ def _tokens(syntax: Syntax) -> re.Pattern[str]:
         for row, quote in enumerate(syntax.quotes)
     )
     brackets = [r"(?P<bracket>[()\[\]{}])"] if syntax.brackets else []
-    return re.compile("|".join([*quotes, f"(?P<skip>{syntax.skip})", *brackets]))
+    return re.compile("|".join([f"(?P<skip>{syntax.skip})", *quotes, *brackets]))

@@ -89,9 +89,7 @@ def trim(cursor: Cursor, raw: str, lines: int, done: str = "stop") -> Draft:
             if result != text:
                 fired[rule.name] = None
             if not result.strip():
-                return Draft(
-                    "", 0, tuple(fired), rule.name if text.strip() else "empty"
-                )
+                return Draft("", 0, tuple(fired), rule.name if text.strip() else "empty")
             text = result
         if text == start:
             break

@@ -178,9 +178,10 @@ def read_answer(said: Mapping[str, Any]) -> Piece | Done | State:
 
 
 def to_line(said: Mapping[str, Any]) -> bytes:
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "replace"
-    ) + b"\n"
+    return (
+        json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        + b"\n"
+    )
 
 
 def from_line(line: bytes) -> dict[str, Any]:
@@ -219,6 +220,5 @@ def _snippets(said: Mapping[str, Any]) -> list[Snippet]:
     if not isinstance(rows, list):
         raise Malformed("context is not a list")
     return [
-        Snippet(_text(row, "path"), _text(row, "text"))
-        for row in cast(list[dict[str, Any]], rows)
+        Snippet(_text(row, "path"), _text(row, "text")) for row in cast(list[dict[str, Any]], rows)
     ]

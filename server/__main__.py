@@ -93,8 +93,18 @@ VERBS = (
             JSON,
         ),
     ),
-    Verb("config", "print every setting, its value and where it comes from", "config_verb:run", (JSON,)),
-    Verb("doctor", "say what works, and the command that mends the rest", "doctor:run", (JSON,)),
+    Verb(
+        "config",
+        "print every setting, its value and where it comes from",
+        "config_verb:run",
+        (JSON,),
+    ),
+    Verb(
+        "doctor",
+        "say what works, and the command that mends the rest",
+        "doctor:run",
+        (JSON,),
+    ),
     Verb("ps", "list the processes that Wicket runs", "ps_verb:run", (JSON,)),
     Verb(
         "stop",

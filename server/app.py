@@ -37,9 +37,7 @@ class Startup:
         return replace(self, model=name) if name else self
 
 
-def start(
-    editor: Mapping[str, Any] | None = None, folders: Sequence[Path] = ()
-) -> Startup:
+def start(editor: Mapping[str, Any] | None = None, folders: Sequence[Path] = ()) -> Startup:
     """Read the settings of this user, this editor and these folders."""
     paths = Paths.of(os.environ)
     effective = settings.load(paths, editor, folders)
@@ -54,9 +52,7 @@ def chosen_model(startup: Startup) -> Model:
         named = {name: {"path": name}}
     else:
         named = {
-            own: {"endpoint": source.endpoint}
-            if source.endpoint
-            else {"path": str(source.path)}
+            own: {"endpoint": source.endpoint} if source.endpoint else {"path": str(source.path)}
             for own, source in startup.effective.settings.engine.models.items()
         }
     return models.find(name, startup.paths.models, named, cache)

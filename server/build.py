@@ -65,9 +65,8 @@ def follow(paths: Paths) -> int:
     running = current(paths)
     if running is None or running.state != "running":
         _spawn(paths)
-    bar = Progress(
-        TextColumn("compiling llama-cpp-python"), BarColumn(), TaskProgressColumn()
-    )
+    bar = Progress(TextColumn("compiling llama-cpp-python"), BarColumn(), TaskProgressColumn())
+    build = Build("running", 0)
     try:
         with bar:
             task = bar.add_task("", total=1.0)

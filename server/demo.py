@@ -8,10 +8,11 @@ import argparse
 import asyncio
 import inspect
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
@@ -23,6 +24,7 @@ from ..completion import prompt
 from . import processes
 from .explanations import EXPLAIN
 from .languages import language_of
+from .status import STATUS
 
 # A practised typist's pause between keys.
 KEY_SECONDS = 0.09
@@ -81,13 +83,14 @@ async def type_into(place: Place, console: Console) -> int:
     ready = asyncio.Event()
     said: dict[str, Any] = {}
 
-    @client.feature("wicket/status")
-    def status(params: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        said.update(params._asdict() if hasattr(params, "_asdict") else vars(params))
+    def status(params: Any) -> None:
+        said.update(_plain(params))
         if said.get("state") != "loading":
             ready.set()
 
-    await client.start_io(*processes.command("lsp"))
+    # pygls leaves the types of both open.
+    cast(Any, client).feature(STATUS)(status)
+    await cast(Any, client).start_io(*processes.command("lsp"))
     await client.initialize_async(
         types.InitializeParams(
             process_id=os.getpid(),
@@ -99,9 +102,7 @@ async def type_into(place: Place, console: Console) -> int:
     uri = place.path.as_uri()
     client.text_document_did_open(
         types.DidOpenTextDocumentParams(
-            types.TextDocumentItem(
-                uri, language_of(place.path.name), 1, place.before + place.after
-            )
+            types.TextDocumentItem(uri, language_of(place.path.name), 1, place.before + place.after)
         )
     )
     await asyncio.wait_for(ready.wait(), READY_SECONDS)
@@ -126,7 +127,8 @@ async def _type(
     line = place.before.count("\n")
     column = 0
     seen: list[dict[str, Any]] = []
-    for number, key in enumerate(place.typed):
+    shown = ""
+    for number, key in enumerate(keys_of(place.typed)):
         at = types.Position(line, column)
         client.text_document_did_change(
             types.DidChangeTextDocumentParams(
@@ -134,7 +136,9 @@ async def _type(
                 [types.TextDocumentContentChangePartial(types.Range(at, at), key)],
             )
         )
-        line, column = (line + 1, 0) if key == "\n" else (line, column + 1)
+        shown += key
+        last = shown.rsplit("\n", 1)[-1]
+        line, column = line + key.count("\n"), len(last)
         sent = time.monotonic()
         answer = await client.text_document_inline_completion_async(
             types.InlineCompletionParams(
@@ -148,9 +152,14 @@ async def _type(
         seen.append({**_plain(explained), "wall": wall})
         ghost = _first_text(answer)
         if ghost:
-            _show(console, place.typed[: number + 1], ghost, seen[-1])
+            _show(console, last, ghost, seen[-1])
         await asyncio.sleep(max(0.0, KEY_SECONDS - wall / 1000))
     return seen
+
+
+def keys_of(text: str) -> list[str]:
+    """One key per character; an editor's automatic indentation comes with the newline."""
+    return re.findall(r"(?:\A|\n)[ \t]*|[^\n]", text)
 
 
 def _first_text(answer: object) -> str:
@@ -163,19 +172,20 @@ def _plain(value: Any) -> dict[str, Any]:
     """What pygls made of a result it has no type for: objects become dictionaries."""
     if hasattr(value, "_asdict"):
         value = value._asdict()
-    return {k: _plain(v) if hasattr(v, "_asdict") else v for k, v in value.items()}
+    found = cast(dict[str, Any], value)
+    return {k: _plain(v) if hasattr(v, "_asdict") else v for k, v in found.items()}
 
 
-def _show(console: Console, typed: str, ghost: str, key: dict[str, Any]) -> None:
+def _show(console: Console, line: str, ghost: str, key: dict[str, Any]) -> None:
     tokens = key["tokens"]
     cost = (
         f"{key['wall']:6.1f} ms {tokens.get('prefill', 0):4} new"
         f" {tokens.get('reused', 0):4} reused {tokens.get('decoded', 0):3} made"
     )
-    line = Text(typed.rsplit("\n", 1)[-1], style="bold") + Text("▏", style="cyan")
-    line += Text(ghost.split("\n", 1)[0], style="bright_black italic")
-    line.truncate(max(20, console.width - len(cost) - 2), overflow="ellipsis", pad=True)
-    console.print(line, Text(cost, style="cyan"))
+    seen = Text(line, style="bold") + Text("▏", style="cyan")
+    seen += Text(ghost.split("\n", 1)[0], style="bright_black italic")
+    seen.truncate(max(20, console.width - len(cost) - 2), overflow="ellipsis", pad=True)
+    console.print(seen, Text(cost, style="cyan"))
 
 
 def _summary(console: Console, keys: list[dict[str, Any]]) -> None:
@@ -192,12 +202,12 @@ def _summary(console: Console, keys: list[dict[str, Any]]) -> None:
         f"Tokens evaluated per key after the first: "
         f"{sum(later) / max(1, len(later)):.1f}."
     )
-    console.print(NEXT_STEPS.format(command=" ".join(processes.command("lsp"))))
+    print(NEXT_STEPS.format(command=" ".join(processes.command("lsp"))))
 
 
 NEXT_STEPS = """
 Your editor next:
   VS Code  install editors/vscode (see editors/vscode/README.md), set "wicket.command"
   Neovim   add editors/neovim to the runtime path (see editors/neovim/README.md)
-  both start  [bold]{command}[/]
+  both start  {command}
 """

@@ -136,4 +136,3 @@ def accelerator() -> Finding:
         "an NVIDIA GPU is unused: llama-cpp-python was built without CUDA",
         'CMAKE_ARGS="-DGGML_CUDA=on" wicket engine build',
     )
-

@@ -47,9 +47,7 @@ class Document:
         starts = [0, *(found.end() for found in BREAK.finditer(self.text))]
         return Lines(starts, len(starts), 0)
 
-    def offset_at(
-        self, position: types.Position, encoding: PositionEncodingKind
-    ) -> int:
+    def offset_at(self, position: types.Position, encoding: PositionEncodingKind) -> int:
         """The offset of `position`.
 
         Past the end of a line means its end, past the last line the end of the text;
@@ -66,9 +64,7 @@ class Document:
         units = before.encode(codec)[: position.character * width]
         return start + len(units.decode(codec, "ignore"))
 
-    def position_at(
-        self, offset: int, encoding: PositionEncodingKind
-    ) -> types.Position:
+    def position_at(self, offset: int, encoding: PositionEncodingKind) -> types.Position:
         """The position of `offset`; between CR and LF means before both."""
         offset = min(max(offset, 0), len(self.text))
         line = self.lines.at(offset)
@@ -192,9 +188,7 @@ class Documents:
         """Apply edits; those to a document that is not open are passed over."""
         identifier = params.text_document
         if document := self.get(identifier.uri):
-            document = document.changed(
-                params.content_changes, identifier.version, self.encoding
-            )
+            document = document.changed(params.content_changes, identifier.version, self.encoding)
             self.open_now = {**self.open_now, identifier.uri: document}
 
     def close(self, uri: str) -> None:

@@ -68,9 +68,7 @@ def backend(model: Model, settings: EngineSettings) -> Backend:
 
     return LocalBackend(
         model.path,
-        threads=threads_for(model.path)
-        if settings.threads == "auto"
-        else settings.threads,
+        threads=threads_for(model.path) if settings.threads == "auto" else settings.threads,
         # A negative number means all layers; without a GPU it means nothing.
         gpu_layers=-1 if settings.gpu_layers == "auto" else settings.gpu_layers,
     )

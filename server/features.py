@@ -1,7 +1,7 @@
 """What an editor may ask of Wicket: one short handler per LSP method and command."""
 
-import asyncio
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from lsprotocol import types
 
@@ -40,9 +40,7 @@ def register(server: WicketServer, session: Session) -> None:
     def folders_changed(_params: types.DidChangeWorkspaceFoldersParams) -> None:
         session.configure(None, folders(server))
 
-    @server.feature(
-        types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions()
-    )
+    @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     async def complete(
         params: types.InlineCompletionParams,
     ) -> types.InlineCompletionList | None:
@@ -51,7 +49,7 @@ def register(server: WicketServer, session: Session) -> None:
 
     @server.feature(EXPLAIN)
     def explain(params: Any) -> dict[str, Any] | None:
-        number = params.get("id") if isinstance(params, dict) else None
+        number = mapping(params).get("id")
         return session.explanations.find(None if number is None else str(number))
 
     @server.command(ACCEPTED)
@@ -59,14 +57,16 @@ def register(server: WicketServer, session: Session) -> None:
         session.explanations.accept(number)
 
 
-def options(said: Any) -> dict[str, Any]:
+def options(said: object) -> dict[str, Any]:
     """Comfort settings, which may stand below "wicket" as editors like to nest them."""
-    if not isinstance(said, dict):
-        return {}
-    inner = said.get("wicket", said)
-    return inner if isinstance(inner, dict) else {}
+    return mapping(mapping(said).get("wicket", said))
 
 
-def folders(server: WicketServer) -> list[Any]:
+def mapping(said: object) -> dict[str, Any]:
+    """A JSON object; an empty one for whatever else a client sends."""
+    return cast(dict[str, Any], said) if isinstance(said, dict) else {}
+
+
+def folders(server: WicketServer) -> list[Path]:
     paths = (file_path(uri) for uri in server.documents.folders)
     return [path for path in paths if path is not None]

@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from ..completion import models
 from ..completion.gguf import BadModel
-from ..completion.models.catalogue import MODELS
+from ..completion.models.catalogue import MODELS, SHIPPED
 from ..completion.models.importing import import_file
 from . import app
 from .paths import Paths
@@ -40,30 +40,18 @@ def run(arguments: argparse.Namespace) -> int:
 def show(paths: Paths, as_json: bool) -> int:
     """What is on this machine, then what could be got."""
     here = models.installed(paths.models, paths.cache / "models.json")
-    chosen = app.start().model or app.SHIPPED.name
-    rows = [
-        {
-            "name": model.name,
-            "used": model.name == chosen,
-            "licence": model.licence,
-            "languages": list(model.languages),
-            "context": model.context,
-            "path": str(model.path),
-            "sha256": model.sha256,
-            "problem": model.problem,
-        }
-        for model in here
-    ]
+    chosen = app.start().model or SHIPPED.name
     if as_json:
+        rows = [_row(model, chosen) for model in here]
         print(json.dumps({"models": rows}))
         return 0
-    for row in rows:
-        mark = "*" if row["used"] else " "
-        languages = ", ".join(row["languages"]) or "any language"
-        print(f"{mark} {row['name']:24} {languages:16} {row['licence']:14} {row['path']}")
-        if row["problem"]:
-            print(f"    !! {row['problem']}")
-    names = {row["name"] for row in rows}
+    for model in here:
+        mark = "*" if model.name == chosen else " "
+        languages = ", ".join(model.languages) or "any language"
+        print(f"{mark} {model.name:24} {languages:16} {model.licence:14} {model.path}")
+        if model.problem:
+            print(f"    !! {model.problem}")
+    names = {model.name for model in here}
     missing = [row for row in MODELS if row.name not in names]
     if missing:
         print("\nWorth having; download the file, then `wicket model import FILE`:")
@@ -71,6 +59,19 @@ def show(paths: Paths, as_json: bool) -> int:
         size = f"{row.size / 1e9:.1f} GB"
         print(f"  {row.name:24} {size:>8}  {row.licence:28} {row.hardware}; {row.page}")
     return 0
+
+
+def _row(model: models.Model, chosen: str) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "used": model.name == chosen,
+        "licence": model.licence,
+        "languages": list(model.languages),
+        "context": model.context,
+        "path": str(model.path),
+        "sha256": model.sha256,
+        "problem": model.problem,
+    }
 
 
 def use(paths: Paths, name: str) -> int:

@@ -58,14 +58,10 @@ class Paths:
         home = _home(environ)
         runtime = _absolute(environ.get("XDG_RUNTIME_DIR"))
         return cls(
-            config=(_absolute(environ.get("XDG_CONFIG_HOME")) or home / ".config")
-            / "wicket",
-            data=(_absolute(environ.get("XDG_DATA_HOME")) or home / ".local/share")
-            / "wicket",
-            state=(_absolute(environ.get("XDG_STATE_HOME")) or home / ".local/state")
-            / "wicket",
-            cache=(_absolute(environ.get("XDG_CACHE_HOME")) or home / ".cache")
-            / "wicket",
+            config=(_absolute(environ.get("XDG_CONFIG_HOME")) or home / ".config") / "wicket",
+            data=(_absolute(environ.get("XDG_DATA_HOME")) or home / ".local/share") / "wicket",
+            state=(_absolute(environ.get("XDG_STATE_HOME")) or home / ".local/state") / "wicket",
+            cache=(_absolute(environ.get("XDG_CACHE_HOME")) or home / ".cache") / "wicket",
             runtime=runtime / "wicket" if runtime else None,
         )
 
@@ -120,8 +116,7 @@ def private_directory(path: Path) -> Path:
         found = os.lstat(path)
     except OSError as error:
         raise UnsafeDirectory(
-            f"{path} cannot be created: {error.strerror}; "
-            "make its parent writable for you"
+            f"{path} cannot be created: {error.strerror}; make its parent writable for you"
         ) from error
     if stat.S_ISLNK(found.st_mode):
         raise UnsafeDirectory(
@@ -131,8 +126,7 @@ def private_directory(path: Path) -> Path:
         raise UnsafeDirectory(f"{path} is not a directory; move it out of the way")
     if found.st_uid != os.getuid():
         raise UnsafeDirectory(
-            f"{path} belongs to user id {found.st_uid}, not to you; "
-            "remove it or ask its owner to"
+            f"{path} belongs to user id {found.st_uid}, not to you; remove it or ask its owner to"
         )
     if found.st_mode & 0o077:
         raise UnsafeDirectory(
@@ -240,8 +234,7 @@ def _close_to_others(descriptor: int, path: Path) -> None:
         raise UnsafePath(f"{path} is not a regular file; move it out of the way")
     if found.st_uid != os.getuid():
         raise UnsafePath(
-            f"{path} belongs to user id {found.st_uid}, not to you; "
-            "move it out of the way"
+            f"{path} belongs to user id {found.st_uid}, not to you; move it out of the way"
         )
     if found.st_mode & 0o077:
         os.fchmod(descriptor, 0o600)

@@ -31,8 +31,7 @@ def enclose(allowed: Sequence[tuple[str, int]] = ()) -> None:
             address = cast(object, arguments[1])
             if isinstance(address, tuple) and address[:2] not in allowed:
                 raise OutsidePerimeter(f"{event} outside the perimeter")
-        elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
-            if arguments[0] not in hosts:
-                raise OutsidePerimeter(f"{event} outside the perimeter")
+        elif event in ("socket.getaddrinfo", "socket.gethostbyname") and arguments[0] not in hosts:
+            raise OutsidePerimeter(f"{event} outside the perimeter")
 
     sys.addaudithook(hook)

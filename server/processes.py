@@ -94,9 +94,7 @@ class Starter:
         finally:
             self._unlock()
         self.crashes.append(time.monotonic())
-        raise EngineGone(
-            f"the engine did not start in {START_SECONDS:.0f} s; see {self.log}"
-        )
+        raise EngineGone(f"the engine did not start in {START_SECONDS:.0f} s; see {self.log}")
 
     def _locked(self) -> bool:
         """Whether we hold the lock by now.  Never blocks."""
@@ -159,10 +157,10 @@ class Starter:
         self.path.unlink(missing_ok=True)
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            log: BinaryIO = open(self.log, "ab", opener=private)
+            log: BinaryIO = open(self.log, "ab", opener=private)  # noqa: SIM115  Closed below.
         except OSError:
             # A full disk or a read-only home must not keep the engine from starting.
-            log = open(os.devnull, "ab")  # noqa: SIM115  Closed two lines below.
+            log = open(os.devnull, "ab")  # noqa: SIM115
         with log:
             # Earlier children that have ended since are reaped here.
             _children[:] = [child for child in _children if child.poll() is None]
@@ -235,9 +233,7 @@ def running(directory: Path) -> list[Running]:
             sock.settimeout(1.0)
             try:
                 sock.connect(str(path))
-                peer = sock.getsockopt(
-                    socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
-                )
+                peer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
             except OSError:
                 continue
             pid = struct.unpack("3i", peer)[0]

@@ -310,9 +310,7 @@ class WicketProtocol(LanguageServerProtocol):
         return result
 
     @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
-    def lsp_workspace__execute_command(
-        self, params: types.ExecuteCommandParams
-    ) -> Steps:
+    def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Steps:
         try:
             return (yield from super().lsp_workspace__execute_command(params))
         except JsonRpcInvalidParams:

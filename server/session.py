@@ -33,9 +33,7 @@ class Session:
         self._language: str | None = None
         self._wanted = asyncio.Event()
 
-    def configure(
-        self, editor: Mapping[str, Any] | None, folders: Sequence[Path]
-    ) -> None:
+    def configure(self, editor: Mapping[str, Any] | None, folders: Sequence[Path]) -> None:
         """Hear the editor's settings and folders; None keeps what it said before."""
         if editor is not None:
             self._editor = editor

@@ -99,9 +99,7 @@ class Effective:
     heard: Heard
 
 
-def load(
-    paths: Paths, editor: Mapping[str, Any] | None, folders: Sequence[Path]
-) -> Effective:
+def load(paths: Paths, editor: Mapping[str, Any] | None, folders: Sequence[Path]) -> Effective:
     """Everything that the files and the editor say.
 
     `editor` is initializationOptions or the answer to workspace/configuration: dotted
@@ -189,9 +187,7 @@ def _effective(
     return Effective(_settings(values), values, origin, locked, warnings, heard)
 
 
-def _set(
-    values: dict[str, object], origin: dict[str, Origin], source: Source, new: Values
-) -> None:
+def _set(values: dict[str, object], origin: dict[str, Origin], source: Source, new: Values) -> None:
     for name, value in new.items():
         if KEYS[name].rows:
             rows = cast(Mapping[str, object], value)
@@ -223,9 +219,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
     )
 
 
-def _tables(
-    path: Path, warnings: list[str], owner: int | None = None
-) -> dict[str, object]:
+def _tables(path: Path, warnings: list[str], owner: int | None = None) -> dict[str, object]:
     try:
         return read(path, owner)
     except Unreadable as error:
@@ -233,9 +227,7 @@ def _tables(
         return {}
 
 
-def _user_tables(
-    paths: Paths, folders: Sequence[Path], warnings: list[str]
-) -> dict[str, object]:
+def _user_tables(paths: Paths, folders: Sequence[Path], warnings: list[str]) -> dict[str, object]:
     try:
         refuse_inside(paths.user_settings, folders)
     except InsideWorkspace as error:

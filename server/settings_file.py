@@ -90,15 +90,11 @@ def set_user(paths: Paths, name: str, value: object) -> None:
     except Unreadable as error:
         raise Unwritten(f"{error}; mend it first") from error
     except (TOMLKitError, TypeError, tomllib.TOMLDecodeError) as error:
-        raise Unwritten(
-            f"the file cannot be edited: {plain(str(error))}; {by_hand}"
-        ) from error
+        raise Unwritten(f"the file cannot be edited: {plain(str(error))}; {by_hand}") from error
     except UnsafePath as error:
         raise Unwritten(str(error)) from error
     except OSError as error:
-        raise Unwritten(
-            f"{shown(path)}: {error.strerror}; nothing is written"
-        ) from error
+        raise Unwritten(f"{shown(path)}: {error.strerror}; nothing is written") from error
 
 
 def shown(path: Path) -> str:
@@ -117,9 +113,7 @@ def _parsed(content: bytes, where: str) -> dict[str, object]:
     except UnicodeDecodeError as error:
         line, reason = content.count(b"\n", 0, error.start) + 1, "the text is not UTF-8"
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError.
-        reason = (
-            "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        )
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         position = re.search(r" \(at line (\d+), column \d+\)$", reason)
         # Without a position the fault is at the end of the file.
         line = int(position[1]) if position else len(content.splitlines())
@@ -130,13 +124,9 @@ def _parsed(content: bytes, where: str) -> dict[str, object]:
 def _refuse_writers(where: str, found: os.stat_result, owner: int) -> None:
     if found.st_uid != owner:
         who = "root" if owner == 0 else f"user id {owner}"
-        raise Unreadable(
-            f"{where} does not belong to {who}, so it is ignored; chown it"
-        )
+        raise Unreadable(f"{where} does not belong to {who}, so it is ignored; chown it")
     if found.st_mode & 0o022:
-        raise Unreadable(
-            f"{where} is writable by others, so it is ignored; chmod go-w it"
-        )
+        raise Unreadable(f"{where} is writable by others, so it is ignored; chmod go-w it")
 
 
 def _place(name: str) -> tuple[Key, tuple[str, ...]]:
@@ -150,9 +140,7 @@ def _place(name: str) -> tuple[Key, tuple[str, ...]]:
     raise Unwritten(f"{plain(name)} is not a setting; `wicket config` lists them")
 
 
-def _put(
-    table: MutableMapping[str, Any], place: tuple[str, ...], value: object
-) -> None:
+def _put(table: MutableMapping[str, Any], place: tuple[str, ...], value: object) -> None:
     for part in place[:-1]:
         inner: object = table.setdefault(part, {})
         if not isinstance(inner, MutableMapping):

@@ -44,9 +44,7 @@ def said(tables: Values, source: Source, where: str) -> Said:
     values: dict[str, object] = {}
     warnings: list[str] = []
     in_editor = source == "editor"
-    for name, value in _named(
-        _unwrapped(tables) if in_editor else tables, flat=in_editor
-    ):
+    for name, value in _named(_unwrapped(tables) if in_editor else tables, flat=in_editor):
         key = KEYS.get(name)
         letters = key.letters if key else UNREAD.get(name.partition(".")[0])
         fault = _fault(name, letters, source)
@@ -88,9 +86,7 @@ def locks(value: object, where: str) -> tuple[frozenset[str], tuple[str, ...]]:
     return frozenset(names), _lines(where, unknown)
 
 
-def _named(
-    tables: Values, *, flat: bool, within: str = ""
-) -> Iterator[tuple[str, object]]:
+def _named(tables: Values, *, flat: bool, within: str = "") -> Iterator[tuple[str, object]]:
     """Dotted names with their values; tables of ours are entered, no others are."""
     for part, value in tables.items():
         name = f"{within}{part}"

@@ -63,9 +63,7 @@ def run(talk: Conversation, client_process_id: int | None = None) -> int:
         return runner.run(_run(talk, incoming, outgoing, client_process_id))
 
 
-async def _run(
-    talk: Conversation, incoming: BinaryIO, outgoing: BinaryIO, pid: int | None
-) -> int:
+async def _run(talk: Conversation, incoming: BinaryIO, outgoing: BinaryIO, pid: int | None) -> int:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(discreet.in_loop)
     loop.add_signal_handler(signal.SIGINT, talk.stop, 130)

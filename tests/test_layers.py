@@ -73,9 +73,7 @@ def test_the_map_in_the_readme_is_true() -> None:
     readme = (ROOT / "README.md").read_text()
     listed = set(re.findall(r"^\| `([\w/.-]+)` \|", readme, re.MULTILINE))
     assert all((ROOT / path).exists() for path in listed), listed
-    modules_on_disk = {
-        str(f.relative_to(ROOT)) for f in modules() if f.name != "__init__.py"
-    }
+    modules_on_disk = {str(f.relative_to(ROOT)) for f in modules() if f.name != "__init__.py"}
     assert modules_on_disk <= listed, modules_on_disk - listed
 
 

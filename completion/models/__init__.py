@@ -110,11 +110,7 @@ def verify(model: Model, progress: hashes.Progress = hashes.silent) -> str:
         why = f"cannot be read ({error.strerror}); check the disk"
         raise BadModel(f"{shown(model.path)}: {why}") from None
     if model.sha256 and sha256 != model.sha256:
-        do = (
-            "install wicket again"
-            if model.embedded
-            else "remove it and import it again"
-        )
+        do = "install wicket again" if model.embedded else "remove it and import it again"
         raise BadModel(
             f"{shown(model.path)}: the file is damaged or was replaced, its sha256 is "
             f"{sha256} and should be {model.sha256}; {do}"

@@ -154,9 +154,7 @@ def _copy(source: Path, target: Path, size: int, progress: hashes.Progress) -> s
             os.fsync(writing.fileno())
         # What counts is what arrived: the source may have changed meanwhile.
         if part.stat().st_size != size or describe(part).problem:
-            raise CannotImport(
-                f"{shown(source)}: changed while it was copied; try again"
-            )
+            raise CannotImport(f"{shown(source)}: changed while it was copied; try again")
         part.rename(target)
         _sync(directory)
     finally:

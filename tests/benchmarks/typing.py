@@ -71,9 +71,7 @@ class Editor:
     async def ask(self, at: types.Position) -> Any:
         return await self.client.text_document_inline_completion_async(
             types.InlineCompletionParams(
-                types.InlineCompletionContext(
-                    types.InlineCompletionTriggerKind.Automatic
-                ),
+                types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
                 types.TextDocumentIdentifier(self.uri),
                 at,
             )
@@ -162,9 +160,7 @@ async def cancel_to_idle(editor: Editor, line: int, column: int) -> float:
     long = editor.client.protocol.send_request("textDocument/inlineCompletion", params)
     await asyncio.sleep(0.03)
     sent = time.perf_counter()
-    number = next(
-        key for key, f in editor.client.protocol._request_futures.items() if f is long
-    )
+    number = next(key for key, f in editor.client.protocol._request_futures.items() if f is long)
     editor.client.cancel_request(types.CancelParams(number))
     await editor.ask(types.Position(line, column))
     return (time.perf_counter() - sent) * 1000

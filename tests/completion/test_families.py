@@ -1,7 +1,6 @@
 """Prompts of every family, as ids of real tokenizers."""
 
 # The bars in DeepSeek's markers and the quotes in some texts are meant.
-# ruff: noqa: RUF001
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,8 +122,7 @@ PROMPTS = {
     "codellama spm": ("[bos][pre][suf]):\n[mid] def f(",) * 2,
     "codestral spm": (
         "[bos][suf]):\n[pre] def f(",
-        "[bos][suf]):\n[pre] +++++ b.py\nx = 1\n\n\n+++++ c/d.py\ny\n\n"
-        "+++++ a.py\ndef f(",
+        "[bos][suf]):\n[pre] +++++ b.py\nx = 1\n\n\n+++++ c/d.py\ny\n\n+++++ a.py\ndef f(",
     ),
     "seed-coder spm": ("[suf]):\n[pre]def f([mid]",) * 2,
     "falcon-h1-tiny-coder psm": (PLAIN, PLAIN),
@@ -162,15 +160,11 @@ def rendered(vocabulary: LlamaVocabulary, markers: list[str], ids: list[int]) ->
     """The text of `ids` with markers by role; `markers` says which texts are which."""
     roles = dict(zip(markers, ("[pre]", "[suf]", "[mid]", "[sep]"), strict=False))
     roles |= {"<s>": "[bos]", "<bos>": "[bos]"}
-    return "".join(
-        roles.get(vocabulary.texts[i]) or vocabulary.spelled([i]) for i in ids
-    )
+    return "".join(roles.get(vocabulary.texts[i]) or vocabulary.spelled([i]) for i in ids)
 
 
 @pytest.mark.parametrize("case", PROMPTS)
-def test_each_family_shows_a_hole_in_its_own_way(
-    case: str, load: Callable[..., Loaded]
-) -> None:
+def test_each_family_shows_a_hole_in_its_own_way(case: str, load: Callable[..., Loaded]) -> None:
     """Markers are found by their text; order, headers and separators are as trained."""
     name, order = case.split()
     made, markers = SYNTHETIC[name]
@@ -356,9 +350,7 @@ def test_ids_in_the_metadata_win(load: Callable[..., Loaded]) -> None:
 
 
 def test_ids_beyond_the_vocabulary_are_ignored(load: Callable[..., Loaded]) -> None:
-    fim = families.fim_for(
-        load("far", byte_level([END, *QWEN], fim_pre_token_id=99999))
-    )
+    fim = families.fim_for(load("far", byte_level([END, *QWEN], fim_pre_token_id=99999)))
     assert fim.pre == 1
 
 
@@ -429,9 +421,7 @@ FROM_MODEL = [
 
 
 @pytest.mark.parametrize(("marked", "text", "want"), FROM_MODEL)
-def test_generated_text_is_indented_like_the_document(
-    marked: str, text: str, want: str
-) -> None:
+def test_generated_text_is_indented_like_the_document(marked: str, text: str, want: str) -> None:
     assert families.from_model("wicket", text, cursor(marked)) == want
 
 
@@ -456,17 +446,12 @@ def test_halves_are_converted_like_the_whole(before: str, after: str) -> None:
     """The cursor may stand anywhere but inside a CRLF."""
     if not (before.endswith("\r") and after.startswith("\n")):
         whole = families.to_model(WICKET, before + after)
-        assert (
-            families.to_model(WICKET, before) + families.to_model(WICKET, after)
-            == whole
-        )
+        assert families.to_model(WICKET, before) + families.to_model(WICKET, after) == whole
     once = families.to_model(WICKET, before)
     assert families.to_model(WICKET, once) == once
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["", "a", "b  c", "d    e"])))
-)
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["", "a", "b  c", "d    e"]))))
 def test_indentation_by_tabs_comes_back(lines: list[tuple[int, str]]) -> None:
     text = "\n".join("\t" * depth + rest for depth, rest in lines)
     sent = families.to_model(WICKET, text)

@@ -31,9 +31,7 @@ LARGER: dict[str, Value | Raw] = {"x": "y" * 99}
 TENSOR = Weights("blk.0.weight", (1 << 10, 700), F32, size=700 << 12)
 
 
-def model_file(
-    path: Path, made: dict[str, Value | Raw] = MADE, *tensors: Weights
-) -> Path:
+def model_file(path: Path, made: dict[str, Value | Raw] = MADE, *tensors: Weights) -> Path:
     return write(path, made, tensors or (TENSOR,))
 
 
@@ -219,9 +217,7 @@ def test_unusable_files_are_refused_before_anything_is_written(
 )
 def test_names_that_are_not_allowed(name: str, tmp_path: Path) -> None:
     source = model_file(tmp_path / "model.gguf")
-    refused(
-        lambda: import_file(source, tmp_path / "models", name), "cannot be the name"
-    )
+    refused(lambda: import_file(source, tmp_path / "models", name), "cannot be the name")
     assert listing(tmp_path / "models") == []
 
 
@@ -350,15 +346,11 @@ class TestInstalled:
     def test_unknown_names(self, tmp_path: Path) -> None:
         """What is known but not here is said with the place to get it from."""
         path = [models.shipped(), tmp_path]
-        with pytest.raises(
-            UnknownModel, match="no model is called gpt; on this"
-        ) as error:
+        with pytest.raises(UnknownModel, match="no model is called gpt; on this") as error:
             models.find("gpt", path)
         assert "qwen2.5-coder-1.5b" in str(error.value)
         line = refused(lambda: models.find("qwen2.5-coder-0.5b", path))
-        assert (
-            "not on this machine; get qwen2.5-coder-0.5b-q8_0.gguf from https" in line
-        )
+        assert "not on this machine; get qwen2.5-coder-0.5b-q8_0.gguf from https" in line
         assert "use one of: wicket-base" in line
 
 
@@ -430,17 +422,13 @@ class TestDigests:
         assert list(json.loads(cache.read_text())) == [str(tmp_path / "c.gguf")]
 
     @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b'{"a": 1}'])
-    def test_a_damaged_cache_costs_only_time(
-        self, content: bytes, tmp_path: Path
-    ) -> None:
+    def test_a_damaged_cache_costs_only_time(self, content: bytes, tmp_path: Path) -> None:
         path, cache = model_file(tmp_path / "a.gguf"), tmp_path / "hashes.json"
         cache.write_bytes(content)
         assert models.find("a", [tmp_path], cache=cache).sha256 == digest(path)
         assert models.find("a", [tmp_path], cache=cache, progress=never)
 
-    def test_a_cache_that_cannot_be_written_costs_only_time(
-        self, tmp_path: Path
-    ) -> None:
+    def test_a_cache_that_cannot_be_written_costs_only_time(self, tmp_path: Path) -> None:
         path, cache = model_file(tmp_path / "a.gguf"), tmp_path / "directory"
         cache.mkdir()
         assert models.find("a", [tmp_path], cache=cache).sha256 == digest(path)

@@ -1,5 +1,6 @@
 """Windows, the sticky anchor and the healed word, over a vocabulary of single characters."""
 
+import itertools
 import random
 from collections.abc import Mapping
 
@@ -77,12 +78,10 @@ def test_a_window_begins_at_a_line_and_stays_there() -> None:
     text = "".join(f"line {n}\n" for n in range(200))
     starts: list[str] = []
     for n in range(400):
-        typed = (
-            text + "y" * n if n < 200 else text + "y" * 200 + "\n" + "z " * (n - 200)
-        )
+        typed = text + "y" * n if n < 200 else text + "y" * 200 + "\n" + "z " * (n - 200)
         starts.append(build(typed, "\nend\n", anchors).split("[P]")[1][:8])
     assert all(start.startswith("line ") for start in starts[:50])
-    assert sum(a != b for a, b in zip(starts, starts[1:], strict=False)) <= 6
+    assert sum(a != b for a, b in itertools.pairwise(starts)) <= 6
 
 
 def test_the_suffix_ends_with_a_whole_line() -> None:

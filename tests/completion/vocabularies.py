@@ -42,9 +42,7 @@ class LlamaVocabulary:
     def tokenize(self, text: str) -> list[int]:
         data = text.encode()
         ids = (api.llama_token * (len(data) + 8))()
-        count = api.llama_tokenize(
-            self._vocab, data, len(data), ids, len(ids), False, False
-        )
+        count = api.llama_tokenize(self._vocab, data, len(data), ids, len(ids), False, False)
         assert count >= 0
         return ids[:count]
 
@@ -73,9 +71,7 @@ class LlamaVocabulary:
 def real(name: str) -> Path:
     """One of the vocabularies in the source distribution of llama-cpp-python."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = os.environ.get("WICKET_TEST_VOCABULARIES") or (
-        f"{cache}/wicket-dev/vocabularies"
-    )
+    folder = os.environ.get("WICKET_TEST_VOCABULARIES") or (f"{cache}/wicket-dev/vocabularies")
     path = Path(folder).expanduser() / f"ggml-vocab-{name}.gguf"
     if not path.is_file():
         pytest.fail(f"{path.name} is missing: run `make test`", pytrace=False)

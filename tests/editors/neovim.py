@@ -229,7 +229,15 @@ def neovim(
         "child",
         argv=[
             *("env", *settings),
-            *(str(program(version)), "--embed", "--headless", "-u", str(init), "-i", "NONE"),
+            *(
+                str(program(version)),
+                "--embed",
+                "--headless",
+                "-u",
+                str(init),
+                "-i",
+                "NONE",
+            ),
         ],
     )
     try:

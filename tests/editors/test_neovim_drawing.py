@@ -97,9 +97,7 @@ class Scripted:
         self.editor.until("the first question", self.asked)
 
     def asked(self) -> list[int]:
-        return self.editor.lua(
-            "return vim.tbl_map(function(q) return q.number end, server.asked)"
-        )
+        return self.editor.lua("return vim.tbl_map(function(q) return q.number end, server.asked)")
 
     def cancelled(self) -> list[int]:
         return self.editor.lua("return server.cancelled")
@@ -247,9 +245,17 @@ def test_bracket_pairs_go_along(scripted: Scripted) -> None:
 
 
 PARTS = {
-    "word": ("wicket-accept-word", "get_value (é, 2)", ["get_value", " (", "é", ",", " 2", ")"]),
+    "word": (
+        "wicket-accept-word",
+        "get_value (é, 2)",
+        ["get_value", " (", "é", ",", " 2", ")"],
+    ),
     "word over lines": ("wicket-accept-word", ":\n    go()", [":", "\n    go", "()"]),
-    "line": ("wicket-accept-line", "(a):\n    b\n\n    c", ["(a):", "\n    b", "\n", "\n    c"]),
+    "line": (
+        "wicket-accept-line",
+        "(a):\n    b\n\n    c",
+        ["(a):", "\n    b", "\n", "\n    c"],
+    ),
 }
 
 
@@ -316,7 +322,9 @@ CLEARING = {
     "a change below": lambda e: e.lua("vim.api.nvim_buf_set_lines(0, 2, 3, false, {'new'})"),
     "a change of the row": lambda e: e.lua("vim.api.nvim_buf_set_text(0, 1, 0, 1, 1, {'y'})"),
     "another buffer": lambda e: e.nvim.command("silent enew!"),
-    "turning it off": lambda e: e.nvim.command("let b:wicket_enabled = v:false | doautocmd TextChangedI"),
+    "turning it off": lambda e: e.nvim.command(
+        "let b:wicket_enabled = v:false | doautocmd TextChangedI"
+    ),
 }
 
 
@@ -373,7 +381,10 @@ OTHER_TABS = {
     "none": ("", "\t"),
     "of the user": ("inoremap <Tab> mine", "mine"),
     "of the buffer": ("inoremap <buffer> <Tab> ours", "ours"),
-    "an expression": ("inoremap <buffer><expr> <Tab> pumvisible() ? 'x' : 'no menu'", "no menu"),
+    "an expression": (
+        "inoremap <buffer><expr> <Tab> pumvisible() ? 'x' : 'no menu'",
+        "no menu",
+    ),
 }
 
 
@@ -434,5 +445,3 @@ def test_recorded_keys_play_without_ghost_text(scripted: Scripted) -> None:
     scripted.editor.press("@q")
     assert scripted.editor.lines == ["abc"]
     assert len(scripted.asked()) == before
-
-

@@ -35,9 +35,7 @@ class Client:
         self.errors = b""
         self.reading = threading.Event()
         self.reading.set()
-        self._readers = [
-            threading.Thread(target=read) for read in (self._messages, self._stderr)
-        ]
+        self._readers = [threading.Thread(target=read) for read in (self._messages, self._stderr)]
         for reader in self._readers:
             reader.start()
         self._last_id = 0

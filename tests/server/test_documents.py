@@ -43,9 +43,7 @@ def reference_lines(text: str) -> list[str]:
     return re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
 
 
-def reference_offset(
-    text: str, line: int, character: int, encoding: PositionEncodingKind
-) -> int:
+def reference_offset(text: str, line: int, character: int, encoding: PositionEncodingKind) -> int:
     """Walk the text character by character, as the specification tells it."""
     lines = reference_lines(text)
     if line >= len(lines):
@@ -225,9 +223,7 @@ SPLIT_BREAKS = [
 
 
 @pytest.mark.parametrize(("text", "offset", "typed", "count"), SPLIT_BREAKS)
-def test_a_break_can_be_split_and_joined(
-    text: str, offset: int, typed: str, count: int
-) -> None:
+def test_a_break_can_be_split_and_joined(text: str, offset: int, typed: str, count: int) -> None:
     """CR and LF that come together or part are counted anew, on either side."""
     after = text[:offset] + typed + text[offset:]
     moved = document(text).lines.after(after, offset, offset, len(typed))

@@ -95,9 +95,7 @@ USUAL = {
         ({"WICKET_CONFIG": "/x", "XDG_CONFIG_DIRS": "/x", "TMPDIR": "/x"}, {}),
     ],
 )
-def test_locations_follow_the_specification(
-    environ: dict[str, str], other: dict[str, str]
-) -> None:
+def test_locations_follow_the_specification(environ: dict[str, str], other: dict[str, str]) -> None:
     """Unset, empty and relative variables leave the default in place."""
     paths = Paths.of(HOME | environ)
     found = {name: str(getattr(paths, name)) for name in USUAL}
@@ -245,17 +243,15 @@ def test_no_socket_path_passes_the_limit(place: Path) -> None:
     short = Path(f"/tmp/wicket-{NOBODY if os.getuid() == 0 else os.getuid()}")
     existed = short.exists()
     chosen: list[Path] = []
-    for length in range(1, 90):
+    for length in range(1, 80):
         paths = paths_in(place, None)
-        paths = Paths(
-            paths.config, paths.data, place / ("é" * length), paths.cache, None
-        )
+        paths = Paths(paths.config, paths.data, place / ("é" + "x" * length), paths.cache, None)
         chosen.append(Path(without_powers(lambda p=paths: socket_directory(p))))
     sizes = [len(os.fsencode(directory / LONGEST_SOCKET_NAME)) for directory in chosen]
     in_state = [d for d in chosen if d.is_relative_to(place)]
     if not existed:
         short.rmdir()
-    assert max(sizes) in (99, 100)
+    assert max(sizes) == 100
     assert in_state == chosen[: len(in_state)]
     assert set(chosen[len(in_state) :]) == {short}
 
@@ -336,6 +332,7 @@ def test_somebody_elses_file_is_neither_read_nor_emptied(place: Path) -> None:
         ("w/../w/x", True),
         ("elsewhere/../w/x", True),
         ("to-w/x", True),  # A link that leads into the folder.
+        ("to-sub/x", True),  # And one that leads below it.
         ("w/out/x", True),  # A link of the folder's that leads out.
         ("also-w", True),
         ("w2", False),
@@ -348,7 +345,8 @@ def test_somebody_elses_file_is_neither_read_nor_emptied(place: Path) -> None:
 def test_places_inside_an_open_folder_are_refused(
     tmp_path: Path, path: str, inside: bool, folder: str
 ) -> None:
-    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "sub").mkdir(parents=True)
+    (tmp_path / "to-sub").symlink_to("w/sub")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "to-w").symlink_to("w")
     (tmp_path / "also-w").symlink_to(tmp_path / "w", target_is_directory=True)

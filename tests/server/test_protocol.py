@@ -208,9 +208,7 @@ NOT_UNDERSTOOD = [
 
 
 @pytest.mark.parametrize("message", NOT_UNDERSTOOD)
-def test_what_needs_no_answer_gets_none(
-    client: Client, message: dict[str, Any]
-) -> None:
+def test_what_needs_no_answer_gets_none(client: Client, message: dict[str, Any]) -> None:
     client.send(message)
     assert client.ask("probe/ping", 1) == 1
 

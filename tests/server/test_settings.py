@@ -77,9 +77,7 @@ def test_every_key_from_every_channel(desk: Desk, key: str, channel: str) -> Non
 
 @pytest.mark.parametrize("channel", CHANNELS)
 @pytest.mark.parametrize("key", CONTRACT)
-def test_a_wrong_value_is_one_line_and_the_default(
-    desk: Desk, key: str, channel: str
-) -> None:
+def test_a_wrong_value_is_one_line_and_the_default(desk: Desk, key: str, channel: str) -> None:
     for wrong in CONTRACT[key].wrong:
         desk.says(channel, {key: wrong})
         effective = desk.load()
@@ -133,11 +131,7 @@ def test_who_wins(
             desk.says(source, {key: best if source == winner else rest}, **lock)
         effective = desk.load()
         wanted = row.default if winner == "default" else meant(key, best)
-        if (
-            key == "engine.models"
-            and not locked
-            and {"managed", "user"} <= set(sources)
-        ):
+        if key == "engine.models" and not locked and {"managed", "user"} <= set(sources):
             wanted = MODELS  # The rows of both files.
         assert typed(effective, key) == wanted
         assert effective.origin[key] == winner
@@ -167,9 +161,7 @@ def test_a_repository_tightens_whatever_the_others_say(
 
 
 @pytest.mark.parametrize("key", MAY_BE_TIGHTENED)
-def test_a_repository_that_asks_for_nothing_new_is_not_the_origin(
-    desk: Desk, key: str
-) -> None:
+def test_a_repository_that_asks_for_nothing_new_is_not_the_origin(desk: Desk, key: str) -> None:
     row = CONTRACT[key]
     desk.says("user", {key: row.other})
     desk.says("repository", {key: row.other})
@@ -236,9 +228,7 @@ def test_an_editor_can_only_take_trust_away(
     assert effective.origin["trusted"] == origin
 
 
-def test_the_environment_sets_nothing(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_sets_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     before = desk.load()
     for key, row in CONTRACT.items():
         for name in (key.upper().replace(".", "_"), key.replace(".", "_"), key):

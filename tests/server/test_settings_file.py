@@ -64,9 +64,7 @@ def test_an_unparsable_file_is_one_line_with_its_number(
 
 @pytest.mark.parametrize("channel", FILES)
 @pytest.mark.parametrize("kind", ["pipe", "directory", "device", "loop", "large"])
-def test_what_is_no_ordinary_file_is_one_line(
-    desk: Desk, channel: str, kind: str
-) -> None:
+def test_what_is_no_ordinary_file_is_one_line(desk: Desk, channel: str, kind: str) -> None:
     """A pipe that nobody writes to does not hold us up; a device is not read."""
     file = desk.file(channel)
     match kind:
@@ -118,9 +116,7 @@ def test_the_managed_file_counts_if_only_its_owner_can_write_it(
 
 
 @pytest.mark.parametrize("folder", [".", "home", "home/.config/wicket"])
-def test_the_users_settings_in_an_open_folder_do_not_count(
-    desk: Desk, folder: str
-) -> None:
+def test_the_users_settings_in_an_open_folder_do_not_count(desk: Desk, folder: str) -> None:
     """Whoever fills the folder could have written them."""
     desk.says("user", {"log.level": "debug"})
     effective = load(desk.paths, None, [desk.root / folder])
@@ -260,9 +256,7 @@ VALUES = {
     "trusted": st.booleans(),
     "engine.threads": st.integers(1, 8),
 }
-WRITES = st.sampled_from(sorted(VALUES)).flatmap(
-    lambda key: st.tuples(st.just(key), VALUES[key])
-)
+WRITES = st.sampled_from(sorted(VALUES)).flatmap(lambda key: st.tuples(st.just(key), VALUES[key]))
 PIECES = [
     "[completion]\nlines = 'line' # c1\n",
     "[log]\n# c2\n\nlevel = 'info'\n",
@@ -330,6 +324,26 @@ def test_what_cannot_be_written_leaves_the_file_as_it_was(
     assert str(raised.value).isprintable()
     assert desk.file("user").read_text() == before
     assert os.listdir(desk.paths.config) == ["wicket.toml"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "[engine]\nmodels.a.path = '/x'\n",  # tomlkit 0.15.2 writes [models.new] here.
+        "[engine.models.b]\n[engine.models.a]\n[engine]\n",
+        "[engine]\nmodels = {a = {path = '/x'}}\n[log]\n",
+    ],
+)
+def test_no_mistake_of_the_editing_library_reaches_the_disk(desk: Desk, before: str) -> None:
+    """It is written right, or not at all with a line that says so."""
+    wanted = tomllib.loads(before)
+    wanted["engine"]["models"]["new"] = BOX
+    try:
+        assert tomllib.loads(written(desk, before, "engine.models.new", BOX)) == wanted
+    except Unwritten as error:
+        assert "set engine.models.new in" in str(error)
+        assert str(error).endswith("by hand")
+        assert desk.file("user").read_text() == before
 
 
 @pytest.mark.parametrize("config", ["/proc/wicket", "/dev/null/wicket"])

@@ -84,8 +84,7 @@ def test_tables_of_other_features_are_known(desk: Desk, channel: str) -> None:
     [
         {"completion": {"max_lines": 3, "lines": "line"}, "log": {"level": "debug"}},
         {"completion.max_lines": 3, "completion.lines": "line", "log.level": "debug"},
-        {"completion.max_lines": 3, "completion": {"lines": "line"}}
-        | {"log.level": "debug"},
+        {"completion.max_lines": 3, "completion": {"lines": "line"}} | {"log.level": "debug"},
         {"wicket": {"completion": {"max_lines": 3.0, "lines": "line"}}}
         | {"wicket.log.level": "debug"},
         {"wicket.completion.max_lines": 3, "wicket.completion.lines": "line"}
@@ -97,9 +96,7 @@ def test_tables_of_other_features_are_known(desk: Desk, channel: str) -> None:
         | {"log.level": "debug", "engine": None, "wicket": None},
     ],
 )
-def test_an_editor_may_write_names_nested_or_flat(
-    desk: Desk, editor: dict[str, Any]
-) -> None:
+def test_an_editor_may_write_names_nested_or_flat(desk: Desk, editor: dict[str, Any]) -> None:
     """Under `wicket` or not; null says nothing."""
     desk.editor = editor
     effective = desk.load()
@@ -135,9 +132,7 @@ def test_locking_a_table_locks_its_keys(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("locked", ["completion.model", True, {"a": 1}, [1], [["a"]]])
-def test_a_lock_that_is_not_understood_locks_everything(
-    desk: Desk, locked: object
-) -> None:
+def test_a_lock_that_is_not_understood_locks_everything(desk: Desk, locked: object) -> None:
     """Its author meant to forbid something."""
     desk.says("managed", {"completion.lines": "line"}, locked=locked)
     desk.says("editor", {"log.level": "debug", "completion.lines": "block"})
@@ -159,9 +154,7 @@ def test_a_thousand_mistakes_are_a_few_lines(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "path", ["/m/x.gguf", "~/x.gguf", "./x.gguf", "a/b", "..", r"C:\x.gguf", ".x", "~"]
 )
-def test_only_a_settings_file_may_name_the_path_of_a_model(
-    desk: Desk, path: str
-) -> None:
+def test_only_a_settings_file_may_name_the_path_of_a_model(desk: Desk, path: str) -> None:
     """An editor hands on the settings of any folder that it opened."""
     desk.says("editor", {"completion.model": path})
     effective = desk.load()
@@ -169,9 +162,7 @@ def test_only_a_settings_file_may_name_the_path_of_a_model(
     assert "a path counts only in your own wicket.toml" in effective.warnings[0]
 
 
-def test_paths_of_models_are_absolute(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_of_models_are_absolute(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relative path would mean another file in each working directory."""
     monkeypatch.setenv("HOME", "/home/ada")
     desk.says("user", {"completion.model": "~/x.gguf"})
@@ -233,15 +224,8 @@ NAMES = st.text(max_size=8) | st.sampled_from(
 )
 WORDS = st.sampled_from(["auto", "line", "python", "*", "debug", "a/**", "/x"])
 JUNK = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=9)
-    | WORDS,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4)
-    ),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=12,
 )
 LISTS = st.lists(WORDS | st.text(max_size=3), max_size=3)

@@ -1,0 +1,347 @@
+"""The plugin in real Neovims, with the real `wicket lsp` and the real embedded model."""
+
+import contextlib
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psutil
+import pytest
+
+from .neovim import PATIENCE_SECONDS, ROOT, VERSIONS, Home, Neovim, home, neovim, program
+
+BEFORE = '''\
+import json
+from pathlib import Path
+
+
+class Settings:
+    """Values by their dotted names, kept in one JSON file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.values: dict[str, str] = {}
+
+    def load(self) -> None:
+        if self.path.exists():
+            text = self.path.read_text(encoding="utf-8")
+            self.values = json.loads(text)
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.values.get(name, default)
+'''
+TYPED = """
+    def save(self) -> None:
+        text = json.dumps(self.values, indent=2)
+        self.path.write_text(text, encoding="utf-8")
+"""
+# A suggestion worth typing through has at least that many characters.
+ENOUGH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One Neovim and the home it was started from."""
+
+    version: str
+    home: Home
+    editor: Neovim
+
+    def servers(self) -> list[psutil.Process]:
+        return [process for process in self.home.processes() if is_server(process)]
+
+    def open(self, before: str, name: str = "settings.py", newline: str = "\n") -> None:
+        """A file that ends where insert mode begins, without Vim's own indenting."""
+        path = self.home.project / name
+        path.write_bytes(before.rstrip("\n").replace("\n", newline).encode())
+        self.editor.edit(path)
+        self.editor.ready()
+        self.editor.nvim.command("setlocal indentkeys= indentexpr= noautoindent | $")
+        self.editor.press("A")
+
+    def type_until_ghost(self, text: str = TYPED, least: int = 0) -> str:
+        """Type `text` until the model suggests something on the line; what it is.
+
+        `least` characters are typed in any case.
+        """
+        for count, character in enumerate(text):
+            self.editor.type("\r" if character == "\n" else character)
+            if count < least:
+                continue
+            end = time.monotonic() + 1.0
+            while time.monotonic() < end:
+                ghost = self.editor.ghost
+                if len(ghost.split("\n")[0]) >= ENOUGH:
+                    return ghost
+                time.sleep(0.01)
+        raise AssertionError(f"the model suggested nothing: {self.editor.report()}")
+
+    def text(self) -> str:
+        return "\n".join(self.editor.lines)
+
+
+def is_server(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()[-2:] == ["wicket.server", "lsp"]
+    return False
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Home]:
+    """One home, and so one engine, for all editors of this module."""
+    with home() as made:
+        yield made
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> str:
+    try:
+        program(request.param)
+    except LookupError as error:
+        pytest.fail(str(error), pytrace=False)
+    return request.param
+
+
+@pytest.fixture
+def desk(version: str, place: Home) -> Iterator[Desk]:
+    with neovim(version, place.environment) as editor:
+        yield Desk(version, place, editor)
+        assert editor.lua("return vim.v.errmsg") == ""
+
+
+def test_type_through_and_accept(desk: Desk) -> None:
+    """Ghost text appears, typing through it needs no server, <Tab> takes it, u gives it back."""
+    desk.open(BEFORE)
+    ghost = desk.type_until_ghost()
+    before, cursor = desk.text(), desk.editor.cursor
+    (server,) = desk.servers()
+    desk.editor.frames()
+    server.suspend()  # No answer can come any more.
+    try:
+        for count in (1, 2, 3):
+            desk.editor.type(ghost[count - 1])
+            assert desk.editor.ghost == ghost[count:]
+        row = before.split("\n")[-1] + ghost.split("\n")[0]
+        painted = {frame.rows[frame.cursor[0]] for frame in desk.editor.frames()}
+        assert painted == {row}
+
+        desk.editor.press("<Tab>")
+        assert desk.text() == before + ghost
+        lines = ghost.split("\n")
+        assert desk.editor.cursor == (
+            cursor[0] + len(lines) - 1,
+            len(lines[-1].encode()) + (cursor[1] if len(lines) == 1 else 0),
+        )
+        assert desk.editor.ghost == ""
+        desk.editor.press("<Esc>", "u")
+        assert desk.text() == before + ghost[:3]
+    finally:
+        server.resume()
+
+
+def test_another_text_clears_at_once(desk: Desk) -> None:
+    """A key that contradicts the ghost text removes it in the same frame."""
+    desk.open(BEFORE)
+    ghost = desk.type_until_ghost()
+    (server,) = desk.servers()
+    desk.editor.frames()
+    server.suspend()
+    try:
+        other = "#" if ghost[0] != "#" else "~"
+        desk.editor.type(other)
+        assert desk.editor.ghost == ""
+        painted = {frame.rows[frame.cursor[0]] for frame in desk.editor.frames()}
+        assert painted == {desk.editor.lines[-1]}
+    finally:
+        server.resume()
+
+
+def test_dismiss(desk: Desk) -> None:
+    """A dismissed suggestion stays away until the next key, and <Tab> is <Tab> again."""
+    desk.open(BEFORE)
+    desk.type_until_ghost()
+    before = desk.text()
+    desk.editor.press("<Plug>(wicket-dismiss)")
+    time.sleep(0.3)
+    assert desk.editor.ghost == ""
+    desk.editor.nvim.command("setlocal noexpandtab")
+    desk.editor.press("<Tab>")
+    assert desk.text() == before + "\t"
+
+
+WIDE = """\
+    def totals(self, left: dict[str, int], right: dict[str, int]) -> list[int]:
+        first = left["é😀文"] + right["é😀文"]
+        second = left["ü🎉字"] + right["ü🎉字"]
+        third = left["ñ🐍語"] + right["ñ🐍語"]
+"""
+WIDE_TYPED = '\n        fourth = left["å🚪門"] + right["å🚪門"]\n        return [first'
+
+
+def test_wide_characters_before_the_cursor(desk: Desk) -> None:
+    """Client and server mean the same place after characters of one to four bytes."""
+    desk.open(BEFORE + "\n" + WIDE)
+    ghost = desk.type_until_ghost(WIDE_TYPED, least=WIDE_TYPED.index("門") + 1)
+    before = desk.text()
+    explanation = explained(desk)
+    line, column = before.count("\n") + 1, len(before.split("\n")[-1]) + 1
+    assert explanation["text"] == ghost
+    assert explanation["range"][:2] == [line, column]
+    desk.editor.press("<Tab>")
+    assert desk.text() == before + ghost
+
+
+def explained(desk: Desk) -> dict[str, object]:
+    """What `:WicketWhy` shows about the suggestion on the screen."""
+    desk.editor.press("<Esc>")
+    buffer = desk.editor.nvim.current.buffer.number
+    desk.editor.nvim.command("WicketWhy")
+    desk.editor.until("the explanation", lambda: desk.editor.nvim.current.buffer.number != buffer)
+    explanation = json.loads(desk.text())
+    desk.editor.press("q")
+    assert desk.editor.nvim.current.buffer.number == buffer
+    desk.editor.press("A")
+    desk.editor.until("the suggestion again", lambda: desk.editor.ghost)
+    return explanation
+
+
+def test_explanation_names_the_suggestion(desk: Desk) -> None:
+    desk.open(BEFORE)
+    ghost = desk.type_until_ghost()
+    explanation = explained(desk)
+    assert explanation["text"] == ghost
+    assert explanation["model"]
+
+
+def test_file_with_carriage_returns(desk: Desk) -> None:
+    """A DOS file stays one, also where a suggestion was accepted."""
+    desk.open(BEFORE, newline="\r\n")
+    assert desk.editor.lua("return vim.bo.fileformat") == "dos"
+    ghost = desk.type_until_ghost()
+    before = desk.text()
+    desk.editor.press("<Tab>", "<Esc>")
+    assert desk.text() == before + ghost
+    desk.editor.nvim.command("silent write")
+    written = (desk.home.project / "settings.py").read_bytes().decode()
+    assert written.rstrip("\r\n") == (before + ghost).replace("\n", "\r\n")
+
+
+def test_file_with_tabs(desk: Desk) -> None:
+    """Tabs stand before the cursor and nothing but tabs indents what is accepted."""
+    desk.open(BEFORE.replace("    ", "\t"))
+    desk.editor.nvim.command("setlocal noexpandtab")
+    ghost = desk.type_until_ghost(TYPED.replace("    ", "\t"), least=3)
+    row, column = desk.editor.cursor
+    assert desk.editor.marks()[0]["column"] == column
+    before = desk.text()
+    desk.editor.press("<Tab>")
+    assert "\n".join(desk.editor.lines[: row - 1]) == before.rpartition("\n")[0]
+    assert desk.text().startswith(before + ghost.split("\n")[0])
+
+
+def test_status(desk: Desk) -> None:
+    """The status is there for statuslines and tells model and state on request."""
+    desk.open(BEFORE)
+    assert desk.editor.lua("return require('wicket').status()") == "wicket: ready"
+    current = desk.editor.lua("return require('wicket.status').current()")
+    assert current["state"] == "ready"
+    assert f"({current['model']})" in desk.editor.nvim.command_output("WicketStatus")
+
+
+def health(desk: Desk) -> list[str]:
+    desk.editor.press("<Esc>")
+    desk.editor.nvim.command("silent checkhealth wicket")
+    return desk.editor.until(
+        "the health report",
+        lambda: [line for line in desk.editor.lines if "OK" in line] and desk.editor.lines,
+    )
+
+
+def test_health(desk: Desk) -> None:
+    """All is well and says so."""
+    desk.open(BEFORE)
+    report = health(desk)
+    assert not [line for line in report if "ERROR" in line or "WARN" in line]
+    assert [line for line in report if "wicket: ready" in line]
+    assert [line for line in report if f"Neovim {desk.version}." in line]
+
+
+def test_missing_server_is_one_line(version: str, place: Home) -> None:
+    """Without the program there is one message with what to do, and typing goes on."""
+    with neovim(version, place.environment, ["/nowhere/wicket", "lsp"]) as editor:
+        editor.edit(place.project / "settings.py")
+        said = editor.until("a message", lambda: editor.nvim.command_output("messages"))
+        assert said.strip().count("\n") == 0
+        assert "'/nowhere/wicket'" in said
+        assert "g:wicket.cmd" in said
+        editor.press("o")
+        editor.type("x")
+        assert editor.lines[-1] == "x"
+        desk = Desk(version, place, editor)
+        assert [line for line in health(desk) if "ERROR" in line and "/nowhere/wicket" in line]
+
+
+def test_server_that_dies(desk: Desk) -> None:
+    """Its death costs the ghost text and nothing else; `:WicketEnable` brings it back."""
+    desk.open(BEFORE)
+    desk.type_until_ghost()
+    (server,) = desk.servers()
+    server.kill()
+    desk.editor.until(
+        "the status `off`",
+        lambda: desk.editor.lua("return require('wicket').status()") == "wicket: off",
+    )
+    assert desk.editor.ghost == ""
+    desk.editor.type("# on")
+    assert desk.editor.lines[-1].endswith("# on")
+    desk.editor.nvim.command("WicketEnable")
+    desk.editor.ready()
+    desk.editor.press("<Esc>", "0", "D", "A")
+    desk.type_until_ghost(TYPED[1:])
+
+
+def test_disable_and_enable(desk: Desk) -> None:
+    """A disabled Wicket shows nothing and runs no server."""
+    desk.open(BEFORE)
+    desk.type_until_ghost()
+    desk.editor.nvim.command("WicketDisable")
+    assert desk.editor.ghost == ""
+    desk.editor.until("the server's end", lambda: not desk.servers())
+    desk.editor.nvim.command("WicketEnable")
+    desk.editor.ready()
+    assert len(desk.servers()) == 1
+
+
+@pytest.mark.parametrize("end", ["quit", "kill"])
+def test_server_ends_with_the_editor(version: str, place: Home, end: str) -> None:
+    """Neither a quitting nor a dying editor leaves its server behind."""
+    with neovim(version, place.environment) as editor:
+        desk = Desk(version, place, editor)
+        desk.open(BEFORE)
+        servers = desk.servers()
+        assert len(servers) == 1
+        if end == "kill":
+            psutil.Process(editor.pid).kill()
+    gone, left = psutil.wait_procs(servers, timeout=PATIENCE_SECONDS)
+    assert (len(gone), left) == (1, [])
+    assert desk.servers() == []
+
+
+def test_install_script_has_nothing_to_do() -> None:
+    """`.ci/neovim` agrees that every editor is there; without them it says so in one line."""
+    done = subprocess.run(
+        [ROOT / ".ci" / "neovim", "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    missing = subprocess.run(
+        [ROOT / ".ci" / "neovim", "--check"],
+        env={"PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert missing.returncode == 1
+    assert missing.stderr.count("\n") == 1
+    assert ".ci/neovim" in missing.stderr

@@ -1,0 +1,329 @@
+"""`wicket lsp` over real stdio, asked by a client that is not ours (pytest-lsp)."""
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_lsp
+from lsprotocol import types
+from pytest_lsp import ClientServerConfig, LanguageClient
+from wicket.server import processes
+
+URI = "file:///work/space/a.py"
+SOURCE = "import os\n\n\ndef double(number):\n    retur\n\n\nx = 1\n"
+HOLE = types.Position(4, 9)
+
+
+def environment(folder: str) -> dict[str, str]:
+    """Directories of its own: no test meets another's engine or the user's settings."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return kept | {
+        "XDG_RUNTIME_DIR": folder,
+        "XDG_CONFIG_HOME": f"{folder}/config",
+        "XDG_STATE_HOME": f"{folder}/state",
+        "XDG_CACHE_HOME": f"{folder}/cache",
+        "XDG_DATA_HOME": f"{folder}/data",
+    }
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="wl", dir="/tmp") as folder:
+        yield folder
+        sockets = Path(folder) / "wicket"
+        for found in processes.running(sockets) if sockets.exists() else []:
+            assert processes.stop(found)
+
+
+class Editor:
+    """What the tests say and hear."""
+
+    def __init__(self, client: LanguageClient) -> None:
+        self.client = client
+        self.statuses: list[dict[str, Any]] = []
+        self.version = 1
+
+        @client.feature("wicket/status")
+        def status(params: Any) -> None:
+            self.statuses.append(params._asdict())
+
+    def open(self, text: str = SOURCE, uri: str = URI, language: str = "python") -> None:
+        self.client.text_document_did_open(
+            types.DidOpenTextDocumentParams(
+                types.TextDocumentItem(uri, language, self.version, text)
+            )
+        )
+
+    def type(self, at: types.Position, text: str, uri: str = URI) -> None:
+        self.version += 1
+        self.client.text_document_did_change(
+            types.DidChangeTextDocumentParams(
+                types.VersionedTextDocumentIdentifier(self.version, uri),
+                [types.TextDocumentContentChangePartial(types.Range(at, at), text)],
+            )
+        )
+
+    def request(
+        self, at: types.Position = HOLE, uri: str = URI, **context: Any
+    ) -> types.InlineCompletionParams:
+        kind = types.InlineCompletionTriggerKind.Automatic
+        return types.InlineCompletionParams(
+            types.InlineCompletionContext(kind, **context),
+            types.TextDocumentIdentifier(uri),
+            at,
+        )
+
+    async def ask(self, at: types.Position = HOLE, uri: str = URI, **context: Any) -> Any:
+        return await self.client.text_document_inline_completion_async(
+            self.request(at, uri, **context)
+        )
+
+    async def explain(self, **members: Any) -> Any:
+        return await self.client.protocol.send_request_async("wicket/explainSuggestion", members)
+
+    async def until(self, state: str) -> dict[str, Any]:
+        async with asyncio.timeout(20):
+            while not self.statuses or self.statuses[-1]["state"] != state:
+                await asyncio.sleep(0.02)
+        return self.statuses[-1]
+
+
+def starting(folder: str) -> ClientServerConfig:
+    return ClientServerConfig(
+        server_command=[sys.executable, "-I", "-m", "wicket.server", "lsp"],
+        server_env=environment(folder),
+    )
+
+
+async def initialize(
+    client: LanguageClient, *encodings: str, **more: Any
+) -> types.InitializeResult:
+    general = types.GeneralClientCapabilities(position_encodings=list(encodings) or None)
+    params = types.InitializeParams(
+        types.ClientCapabilities(general=general),
+        process_id=os.getpid(),
+        workspace_folders=[types.WorkspaceFolder("file:///work/space", "space")],
+        **more,
+    )
+    return await client.initialize_session(params)
+
+
+@pytest.fixture
+async def editor(home: str) -> AsyncIterator[Editor]:
+    config = starting(home)
+    client = await config.start()
+    made = Editor(client)
+    await initialize(client)
+    await made.until("ready")
+    yield made
+    await client.shutdown_session()
+    await client.stop()
+
+
+async def test_an_editor_is_answered_with_ghost_text(editor: Editor) -> None:
+    editor.open()
+    answer = await editor.ask()
+    (item,) = answer.items
+    assert item.insert_text.startswith("n")
+    assert "\r" not in item.insert_text
+    assert item.range.start == HOLE
+    assert item.range.end.line == HOLE.line
+    assert item.command.command == "wicket.accepted"
+    await editor.client.workspace_execute_command_async(
+        types.ExecuteCommandParams(item.command.command, item.command.arguments)
+    )
+    why = await editor.explain(id=item.command.arguments[0])
+    assert (why.source, why.model, why.accepted) == ("model", "wicket-base", True)
+    assert why.tokens.prefill > 0
+
+
+async def test_typing_on_costs_few_tokens(editor: Editor) -> None:
+    editor.open()
+    await editor.ask()
+    spent: list[int] = []
+    for number, key in enumerate("n number * 2"):
+        editor.type(types.Position(4, 9 + number), key)
+        await editor.ask(types.Position(4, 10 + number))
+        spent.append((await editor.explain()).tokens.prefill)
+    assert sum(spent) <= 3 * len(spent), spent
+
+
+async def test_the_newest_request_wins(editor: Editor) -> None:
+    """Of requests sent in one go all are answered, the superseded ones with null."""
+    editor.open("\n" * 50 + SOURCE * 40)
+    answers = await asyncio.gather(*(editor.ask(types.Position(50 + n, 0)) for n in range(12)))
+    assert answers[:-1] == [None] * 11
+    assert answers[-1] is not None
+
+
+async def test_a_text_that_changed_meanwhile_gets_no_stale_answer(editor: Editor) -> None:
+    editor.open("# other\n" + SOURCE * 60)
+    asked = asyncio.ensure_future(editor.ask(types.Position(200, 0)))
+    await asyncio.sleep(0)
+    editor.type(types.Position(0, 0), "#")
+    assert await asked is None
+
+
+async def test_a_cancelled_request_says_so(editor: Editor) -> None:
+    editor.open("# cancel\n" + SOURCE * 60)
+    client = editor.client
+    future = client.protocol.send_request(
+        "textDocument/inlineCompletion", editor.request(types.Position(300, 0))
+    )
+    futures = client.protocol._request_futures
+    number = next(key for key, waiting in futures.items() if waiting is future)
+    client.cancel_request(types.CancelParams(number))
+    with pytest.raises(Exception, match="cancelled") as raised:
+        await asyncio.wrap_future(future)
+    assert getattr(raised.value, "code", None) == -32800
+    assert (await editor.ask(types.Position(300, 0))) is not None
+
+
+@pytest.mark.parametrize(
+    ("what", "text", "at"),
+    [
+        ("empty", "", types.Position(0, 0)),
+        ("past the end", "x = 1", types.Position(99, 99)),
+        ("only newlines", "\n\n\n", types.Position(1, 0)),
+        ("carriage returns", "def f():\r\n    retur\r\n", types.Position(1, 9)),
+        ("lone returns", "def f():\r    retur\r", types.Position(1, 9)),
+        ("tabs", "def f():\n\tif x:\n\t\tretur\n", types.Position(2, 7)),
+        ("astral", "s = '😀😀'; retur", types.Position(0, 16)),
+        ("half a pair", "s = '😀'", types.Position(0, 6)),
+        ("combining", "é = 1\nretur", types.Position(1, 5)),
+        ("form feed", "a\fb\x0b\u2028c = 1\nretur", types.Position(1, 5)),
+        ("nul", "a\0b\nretur", types.Position(1, 5)),
+        ("huge line", "x = '" + "ab" * 400_000 + "'\nretur", types.Position(1, 5)),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 20 else "",
+)
+async def test_any_document_is_answered(
+    editor: Editor, what: str, text: str, at: types.Position
+) -> None:
+    editor.open(text)
+    answer = await editor.ask(at)
+    assert answer is not None
+    for item in answer.items:
+        assert item.range.start.line == item.range.end.line
+    if what == "nul":
+        assert not answer.items
+
+
+async def test_five_megabytes_are_answered(editor: Editor) -> None:
+    editor.open("x = 1\n" * 850_000 + "def f():\n    retur")
+    answer = await editor.ask(types.Position(850_001, 9))
+    assert answer.items[0].insert_text.startswith("n")
+
+
+async def test_unknown_documents_and_other_languages_get_nothing(editor: Editor) -> None:
+    assert not (await editor.ask(uri="file:///nowhere.py")).items
+    editor.open("fn main() {", "file:///work/space/a.rs", "rust")
+    answer = await editor.ask(types.Position(0, 11), "file:///work/space/a.rs")
+    assert not answer.items
+    assert (await editor.explain()).filtered == "wicket-base does not know rust"
+    status = editor.statuses[-1]
+    assert (status["state"], status["fix"]) == ("off", "wicket model list")
+    editor.open()
+    await editor.ask()
+    assert (await editor.until("ready"))["model"] == "wicket-base"
+
+
+@pytest.mark.parametrize("name", [".env", ".env.local", "id_rsa", "server.pem"])
+async def test_files_of_secrets_get_no_ghost_text(editor: Editor, name: str) -> None:
+    uri = f"file:///work/space/{name}"
+    editor.open("TOKEN = 'canary'\nretur", uri)
+    found = (await editor.ask(types.Position(1, 5), uri)).items
+    assert not found
+
+
+async def test_a_popup_is_only_extended(editor: Editor) -> None:
+    editor.open("import os\nos.pat\n")
+    word = types.Range(types.Position(1, 3), types.Position(1, 6))
+    for selected in ("path", "pathsep", "patience"):
+        info = types.SelectedCompletionInfo(word, selected)
+        answer = await editor.ask(types.Position(1, 6), selected_completion_info=info)
+        for item in answer.items:
+            assert item.insert_text.startswith(selected)
+            assert item.range.start == word.start
+
+
+@pytest.mark.parametrize(("encoding", "column"), [("utf-8", 21), ("utf-16", 17), ("utf-32", 15)])
+async def test_positions_count_as_negotiated(home: str, encoding: str, column: int) -> None:
+    """After two characters outside the basic plane the three encodings differ."""
+    client = await starting(home).start()
+    editor = Editor(client)
+    result = await initialize(client, encoding)
+    assert result.capabilities.position_encoding == encoding
+    text = "s = '😀😀'; retur"
+    editor.open(text)
+    (item,) = (await editor.ask(types.Position(0, column))).items
+    assert item.insert_text.startswith("n")
+    assert item.range.start == types.Position(0, column)
+    await client.shutdown_session()
+    await client.stop()
+
+
+async def test_the_editor_sets_comfort_and_nothing_else(home: str) -> None:
+    client = await starting(home).start()
+    editor = Editor(client)
+    wishes = {"wicket": {"completion": {"enabled": False}, "engine": {"threads": 7}}}
+    await initialize(client, initialization_options=wishes)
+    editor.open()
+    assert not (await editor.ask()).items
+    assert (await editor.explain()).filtered == "completion.enabled is false"
+    client.workspace_did_change_configuration(
+        types.DidChangeConfigurationParams({"completion": {"enabled": True}})
+    )
+    assert (await editor.ask()).items
+    log = Path(home, "state/wicket/log/lsp.log").read_text()
+    assert "engine.threads" in log
+    await client.shutdown_session()
+    await client.stop()
+
+
+async def test_an_engine_that_is_killed_comes_back(editor: Editor, home: str) -> None:
+    """No error reaches the editor; the status says what happened and then is ready."""
+    editor.open()
+    assert (await editor.ask()).items
+    (engine,) = processes.running(Path(home) / "wicket")
+    os.kill(engine.pid, 9)
+    await editor.until("off")
+    assert (await editor.ask()) is not None
+    await editor.until("ready")
+    assert (await editor.ask()).items
+    (again,) = processes.running(Path(home) / "wicket")
+    assert again.pid != engine.pid
+
+
+async def test_two_editors_share_one_engine() -> None:
+    with tempfile.TemporaryDirectory(prefix="wl", dir="/tmp") as folder:
+        clients = await asyncio.gather(*(starting(folder).start() for _ in range(2)))
+        editors = [Editor(client) for client in clients]
+        await asyncio.gather(*(initialize(client) for client in clients))
+        for editor in editors:
+            editor.open()
+        answers = await asyncio.gather(*(editor.ask() for editor in editors))
+        assert all(answer.items for answer in answers)
+        (engine,) = processes.running(Path(folder) / "wicket")
+        for client in clients:
+            await client.shutdown_session()
+            await client.stop()
+        assert processes.stop(engine)
+
+
+async def test_source_code_is_in_no_log(editor: Editor, home: str) -> None:
+    canary = "canary_5f1d"
+    editor.open(f"{canary} = 1\nretur")
+    await editor.ask(types.Position(1, 5))
+    editor.type(types.Position(77, 0), canary)
+    await editor.ask(types.Position(1, 5))
+    written = [f.read_bytes() for f in Path(home).rglob("*") if f.is_file()]
+    assert not any(canary.encode() in data for data in written)
+
+
+assert pytest_lsp
