@@ -5,6 +5,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from .. import __version__
 from . import perimeter
@@ -16,6 +17,20 @@ class Argument:
 
     flags: tuple[str, ...]
     options: dict[str, object]
+
+    @property
+    def usage(self) -> str:
+        """As one writes it: `--idle SECONDS`, `PATH:LINE:COL`, `build|use`."""
+        shown = str(self.options.get("metavar", ""))
+        if isinstance(choices := self.options.get("choices"), tuple):
+            shown = "|".join(cast(tuple[str, ...], choices))
+        if not self.flags[0].startswith("-"):
+            return shown or self.flags[0].upper()
+        return f"{self.flags[0]} {shown}".rstrip()
+
+    @property
+    def meaning(self) -> str:
+        return str(self.options["help"])
 
 
 def argument(*flags: str, **options: object) -> Argument:
@@ -68,15 +83,27 @@ VERBS = (
         "demo",
         "open a source file as an editor would, type, and show the ghost text",
         "demo:run",
-        (argument("path", nargs="?", help="a source file (default: one of Wicket's own)"),),
+        (
+            argument(
+                "path",
+                nargs="?",
+                metavar="PATH",
+                help="a source file (default: one of Wicket's own)",
+            ),
+        ),
     ),
     Verb(
         "engine",
         "serve tokens (started by itself); build or choose where they come from",
         "engine_verb:run",
         (
-            argument("action", nargs="?", choices=("build", "use"), help=argparse.SUPPRESS),
-            argument("url", nargs="?", help=argparse.SUPPRESS),
+            argument(
+                "action",
+                nargs="?",
+                choices=("build", "use"),
+                help="compile llama-cpp-python; or take tokens from a server that runs already",
+            ),
+            argument("url", nargs="?", metavar="URL", help="of that server, for `use`"),
             argument("--model", metavar="NAME", help="instead of the model in the settings"),
             argument("--idle", type=float, metavar="SECONDS", help="leave after so long unused"),
         ),
@@ -87,9 +114,13 @@ VERBS = (
         "list, choose, check and import models",
         "model_verb:run",
         (
-            argument("action", choices=("list", "use", "verify", "import")),
-            argument("name", nargs="?", help="a model's name; a .gguf file for `import`"),
-            argument("--name", dest="new_name", help="the name to import it under"),
+            argument(
+                "action",
+                choices=("list", "use", "verify", "import"),
+                help="show all; choose one; hash again and compare; copy a file into place",
+            ),
+            argument("name", nargs="?", metavar="NAME", help="a model; a .gguf file for `import`"),
+            argument("--name", dest="new_name", metavar="NAME", help="the name to import it under"),
             JSON,
         ),
     ),
@@ -110,7 +141,11 @@ VERBS = (
         "stop",
         "stop them",
         "ps_verb:stop",
-        (argument("process", nargs="?", choices=("engine", "index", "gate")),),
+        (
+            argument(
+                "process", nargs="?", choices=("engine", "index", "gate"), help="only this one"
+            ),
+        ),
     ),
 )
 
@@ -129,11 +164,15 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"wicket {__version__}")
     verbs = whole.add_subparsers(metavar="VERB", required=True)
     for verb in VERBS:
-        one = verbs.add_parser(verb.name, help=verb.help, description=verb.help.capitalize() + ".")
+        one = verbs.add_parser(verb.name, help=verb.help, description=sentence(verb.help))
         for row in verb.arguments:
             one.add_argument(*row.flags, **row.options)  # type: ignore[arg-type]
         one.set_defaults(verb=verb)
     return whole
+
+
+def sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def main(argv: Sequence[str] | None = None) -> int:

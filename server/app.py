@@ -1,6 +1,8 @@
 """The composition root of completion: settings, the engine process, one suggestion."""
 
+import asyncio
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,10 +78,18 @@ class Completions:
         self.startup = startup
         self.engine = EngineClient(self._connect, __version__)
         self._starter: processes.Starter | None = None
+        self._choosing = threading.Lock()
 
     @property
     def starter(self) -> processes.Starter:
-        """How the engine is started.  Raises EngineGone where it cannot be."""
+        """How the engine is started.  Raises EngineGone where it cannot be.
+
+        The first time may take long: a model that was never hashed is hashed now.
+        """
+        with self._choosing:
+            return self._chosen()
+
+    def _chosen(self) -> processes.Starter:
         if self._starter is None:
             try:
                 socket = engine_socket(self.startup, chosen_model(self.startup))
@@ -94,7 +104,8 @@ class Completions:
         return self._starter
 
     async def _connect(self) -> Streams:
-        return await self.starter.connect()
+        starter = await asyncio.to_thread(lambda: self.starter)
+        return await starter.connect()
 
     async def suggest(
         self,

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import threading
 
 from ..completion.client import EngineGone
 from . import app, logs
@@ -13,9 +14,14 @@ def run(arguments: argparse.Namespace) -> int:
     logs.log_to(startup.paths.logs / "lsp.log", startup.effective.settings.log.level)
     completions = app.Completions(startup)
     # The engine loads its model while this process still imports its own libraries.
-    with contextlib.suppress(EngineGone):
-        completions.starter.ahead()
+    threading.Thread(target=_start_ahead, args=(completions,), daemon=True).start()
     # Imported late for the same reason: pygls takes most of our own start.
     from .features import serve  # noqa: PLC0415
 
     return serve(Session(completions), arguments.clientProcessId)
+
+
+def _start_ahead(completions: app.Completions) -> None:
+    # What is wrong is said when the editor asks.
+    with contextlib.suppress(EngineGone):
+        completions.starter.ahead()

@@ -80,6 +80,8 @@ def use(paths: Paths, name: str) -> int:
     model = app.chosen_model(startup)
     if model.licence.startswith("non-commercial"):
         print(f"Note the licence of {model.name}: {model.licence}")
+    if "completion.model" in startup.effective.locked:
+        raise Unwritten("completion.model is locked by the administrator")
     set_user(paths, "completion.model", name)
     print(f"{model.name}: used from the next start of an editor on.")
     return 0

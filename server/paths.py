@@ -45,6 +45,7 @@ class Paths:
     state: Path
     cache: Path
     runtime: Path | None
+    home: Path = Path("/")
     managed: Path = Path("/etc/wicket")
     administrator: int = 0
 
@@ -63,6 +64,7 @@ class Paths:
             state=(_absolute(environ.get("XDG_STATE_HOME")) or home / ".local/state") / "wicket",
             cache=(_absolute(environ.get("XDG_CACHE_HOME")) or home / ".cache") / "wicket",
             runtime=runtime / "wicket" if runtime else None,
+            home=home,
         )
 
     @property

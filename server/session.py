@@ -80,6 +80,9 @@ class Session:
     ) -> Suggestion:
         self._language = cursor.language
         self._wanted.set()
+        if priority == "auto" and isinstance(wanted.debounce_ms, int):
+            # A newer request cancels this one while it waits.
+            await asyncio.sleep(wanted.debounce_ms / 1000)
         try:
             suggestion = await self.completions.suggest(cursor, wanted, priority)
         except EngineGone as error:

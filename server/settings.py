@@ -229,7 +229,10 @@ def _tables(path: Path, warnings: list[str], owner: int | None = None) -> dict[s
 
 def _user_tables(paths: Paths, folders: Sequence[Path], warnings: list[str]) -> dict[str, object]:
     try:
-        refuse_inside(paths.user_settings, folders)
+        # The home directory, opened as a folder, is the user's own and no repository of
+        # somebody else's.
+        own = (paths.home, *paths.home.parents)
+        refuse_inside(paths.user_settings, [f for f in folders if f not in own])
     except InsideWorkspace as error:
         warnings.append(f"{plain(str(error), 4096)}; its settings are ignored")
         return {}

@@ -10,6 +10,8 @@ from wicket.completion.engine import BackendError
 from wicket.completion.local import LocalBackend, Text, Words, common
 from wicket.completion.wire import Complete, Done, Piece
 
+from .gguf_files import Weights, write
+
 MODEL = Path(models_folder.__file__).parent / "wicket-base-q8_0.gguf"
 SOURCE = (Path(__file__).parents[2] / "completion" / "engine.py").read_text()
 
@@ -191,6 +193,16 @@ def test_a_bad_model_is_refused_in_one_line(make, said: str, tmp_path: Path) -> 
     with pytest.raises(BackendError, match=said) as raised:
         load(make(tmp_path))
     assert "\n" not in str(raised.value)
+
+
+def test_too_little_memory_is_said_before_it_hurts(tmp_path: Path) -> None:
+    """A model of half a terabyte, all of it a hole in the file."""
+    shape = (1 << 20, 1 << 17)
+    metadata = {"general.architecture": "llama", "llama.context_length": 1024}
+    weights = [Weights("w", shape, size=4 << 37)]
+    path = write(tmp_path / "big.gguf", metadata, weights)
+    with pytest.raises(BackendError, match=r"needs \d+ MB of memory and \d+ MB are free"):
+        load(path)
 
 
 def test_words_agree_with_a_beginning() -> None:

@@ -20,10 +20,10 @@ const scenarios = {
     const seen = { ready: await status(page, "ready") };
     await type(page, asked.typed);
     seen.ghost = await ghost(page);
+    await page.screenshot({ path: asked.picture });
     await page.keyboard.type(seen.ghost[0]);
     seen.typedInto = await settled(page, async () => (await ghosts(page)) === seen.ghost.slice(1));
     seen.rest = await ghosts(page);
-    if (asked.picture) await page.screenshot({ path: asked.picture });
     await page.keyboard.press("Tab");
     seen.accepted = await settled(page, async () => (await line(page)).includes(asked.typed + seen.ghost));
     seen.line = await line(page);

@@ -49,6 +49,12 @@ USER_SETTINGS = {
     "extensions.autoUpdate": False,
     "telemetry.telemetryLevel": "off",
     "update.mode": "none",
+    "security.workspace.trust.enabled": False,
+}
+UNTRUSTED = {
+    "security.workspace.trust.enabled": True,
+    "security.workspace.trust.startupPrompt": "never",
+    "security.workspace.trust.banner": "never",
 }
 
 
@@ -60,9 +66,12 @@ class Editor:
     home: Path
     environment: dict[str, str]
 
+    def settings(self, place: str, settings: dict[str, Any]) -> None:
+        """`place` is User, or Machine for what only the machine may say."""
+        (self.home / "vscode" / place / "settings.json").write_text(json.dumps(settings))
+
     def start_server_by(self, command: list[str]) -> None:
-        settings = self.home / "vscode/Machine/settings.json"
-        settings.write_text(json.dumps({"wicket.command": command}))
+        self.settings("Machine", {"wicket.command": command})
 
     def drive(self, scenario: str, workspace: Path, **asked: Any) -> dict[str, Any]:
         """What the eyes saw, as JSON; a failure names the screenshot taken at its end."""
@@ -104,12 +113,9 @@ def editor() -> Iterator[Editor]:
         folder = home / name.split("_")[0].lower()
         folder.mkdir(mode=0o700)
         environment[f"XDG_{name}"] = str(folder)
-    (home / "config/wicket").mkdir(mode=0o700)  # TEMP
-    (home / "config/wicket/wicket.toml").write_text("[engine]\nthreads = 2\n")  # TEMP
     data = home / "vscode"
-    for folder, settings in (("User", USER_SETTINGS), ("Machine", {})):
-        (data / folder).mkdir(parents=True)
-        (data / folder / "settings.json").write_text(json.dumps(settings))
+    for place in ("User", "Machine"):
+        (data / place).mkdir(parents=True)
     entry = TOOLS / "code-server/node_modules/code-server/out/node/entry.js"
     code = [NODE, entry, "--user-data-dir", data, "--extensions-dir", home / "extensions"]
     subprocess.run(
@@ -155,7 +161,9 @@ def editor() -> Iterator[Editor]:
 @pytest.fixture
 def workspace(editor: Editor) -> Iterator[Path]:
     """A repository whose own settings name another server, which must never be started."""
-    folder = Path(tempfile.mkdtemp(prefix="repo", dir=editor.home))
+    editor.settings("User", USER_SETTINGS)
+    folder = Path(tempfile.mkdtemp(prefix="w", dir=editor.home)) / "library"
+    folder.mkdir()
     (folder / "reading.py").write_text(SOURCE)
     (folder / ".vscode").mkdir()
     trap = ["touch", str(folder / "trapped")]
@@ -179,16 +187,24 @@ def test_ghost_text_is_shown_typed_into_and_accepted(editor: Editor, workspace: 
     assert "ready" in seen["again"]
     assert seen["toasts"] == 0
     assert picture.stat().st_size > 0
-    shutil.copy(picture, "/tmp/vsx/ghost.png")
+    if os.environ.get("KEEP"):
+        shutil.copy(picture, os.environ["KEEP"])
 
 
-def test_the_editor_s_settings_reach_the_server(editor: Editor, workspace: Path) -> None:
-    """A folder may exclude its files, and the user can find out that it did."""
+def test_an_untrusted_folder_may_exclude_its_files_and_choose_nothing(
+    editor: Editor, workspace: Path
+) -> None:
+    """Settings reach the server, those that choose a model only where there is trust."""
     editor.start_server_by([*WICKET, "lsp"])
+    editor.settings("User", USER_SETTINGS | UNTRUSTED)
     settings = workspace / ".vscode/settings.json"
-    excluding = {"wicket.completion.exclude": ["reading.py"]}
-    settings.write_text(json.dumps(json.loads(settings.read_text()) | excluding))
+    wanted = {
+        "wicket.completion.exclude": ["reading.py"],
+        "wicket.completion.model": "chosen-by-the-repository",
+    }
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | wanted))
     seen = editor.drive("refused", workspace, typed=TYPED, wait=1_500)
+    assert "wicket-base" in seen["ready"]
     assert seen["ghost"] == ""
     assert "excluded" in seen["explanation"]
     assert seen["toasts"] == 0

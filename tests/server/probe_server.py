@@ -22,6 +22,11 @@ async def ping(params: Any) -> Any:
     return params
 
 
+@server.feature(types.INITIALIZED)
+async def initialized(params: types.InitializedParams) -> None:
+    events.append("initialized")
+
+
 @server.feature("probe/events")
 async def seen(params: Any) -> list[str]:
     return events
@@ -79,6 +84,12 @@ def fail_now(params: Any) -> None:
     raise ValueError(f"secret {params}")
 
 
+@server.feature("probe/loose")
+async def loose(params: Any) -> None:
+    """Fail where no handler is: in a callback of the event loop."""
+    asyncio.get_running_loop().call_soon(int, params)
+
+
 @server.feature("probe/unserialisable")
 async def unserialisable(params: Any) -> Any:
     return {"a set": {1, 2}}
@@ -87,7 +98,7 @@ async def unserialisable(params: Any) -> Any:
 @server.feature("probe/print")
 async def stray(params: Any) -> str:
     """Whatever writes to standard output: Python, a C library, a child process."""
-    print("a stray line", flush=True)
+    print("a stray line")
     os.write(1, b"stray bytes\n")
     child = await asyncio.create_subprocess_exec("echo", "child")
     await child.wait()
