@@ -92,11 +92,12 @@ def refuse_unchanged(place: Place, text: str) -> str:
 def _typed_again(place: Place, text: str) -> int:
     """How many code points at the start of `text` stand before the cursor already."""
     before, typed = place.before, place.before.lstrip()
+    if before != typed and text.startswith(before):
+        return len(before)
     if not _wordless(typed) and len(typed) >= SAME_START and _starts_line(place):
         space = text[: len(text) - len(text.lstrip(" \t"))]
-        for head in (before, typed, space + typed):
-            if text.startswith(head):
-                return len(head)
+        if text.startswith(space + typed):
+            return len(space + typed)
     word = last_word(before)
     again = re.match(r"\w*", text)
     merged = word + again[0] if again else word
@@ -190,16 +191,18 @@ def _fit(place: Place, text: str) -> tuple[int | None, int]:
     if not written.closers or place.ahead is None:
         return None, 0
     due = (*left, *written.due)
-    usual = _disorder(place, place.code.due)
-    if _disorder(place, due) <= usual:
-        return None, 0
     kinds = iter(closer for _, closer in written.closers)
     replaceable = ONLY_CLOSERS.fullmatch(place.after)
+    best, reach = _disorder(place, due), 0
     for count, (at, closer) in enumerate(place.ahead, 1):
         if not replaceable or at >= len(place.after) or closer not in kinds:
             break
-        if _disorder(place, due, count) <= usual:
-            return None, at + len(closer)
+        disorder = _disorder(place, due, count)
+        # Of what is far behind the cursor, the end of an outer block is there, unread.
+        if disorder < best or (disorder == best and place.unread and closer in HIDDEN):
+            best, reach = disorder, at + len(closer)
+    if best <= _disorder(place, place.code.due):
+        return None, reach
     return written.closers[-1][0], 0
 
 

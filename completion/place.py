@@ -23,7 +23,8 @@ class Place:
     stands open at the cursor.  `ahead` are the closers that the text behind the cursor
     has for that, with offsets from the cursor on; it is None in a string of several lines
     that does not end on this one, as the next quote may end it or begin another.  `unseen`
-    says that the text before was read from its middle.  `head` is the first line of the
+    and `unread` say that the text before was read from its middle, and that behind not to
+    its end.  `head` is the first line of the
     statement that asks for a block here.  `unit` is one step of
     indentation, "" where none is to be seen.  `words` is the text around without the word
     at the cursor.
@@ -37,6 +38,7 @@ class Place:
     code: Reading
     ahead: tuple[tuple[int, str], ...] | None
     unseen: bool
+    unread: bool
     head: str | None
     unit: str
     words: str
@@ -76,6 +78,7 @@ def place_of(cursor: Cursor, lines: int = 1, done: str = "stop") -> Place:
         code=code,
         ahead=_ahead(suffix, len(after), syntax, code),
         unseen=unseen,
+        unread=len(cursor.suffix) > AFTER,
         head=None if code.inside else block_head(prefix, syntax, code),
         unit=_unit([*above[-NEAR:], *below[:NEAR]], before),
         words=prefix[: len(prefix) - len(last_word(before))] + "\n" + suffix,

@@ -133,7 +133,6 @@ def editor() -> Iterator[Editor]:
                 *(
                     "--disable-telemetry",
                     "--disable-update-check",
-                    "--disable-workspace-trust",
                 ),
             ],
             env=environment,

@@ -78,7 +78,7 @@ edits = st.builds(edit, positions, positions, texts)
 
 
 @given(texts, st.lists(edits, max_size=8), st.sampled_from(ENCODINGS))
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_edits_do_what_they_do_in_the_reference(
     text: str,
     changes: list[types.TextDocumentContentChangePartial],
