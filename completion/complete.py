@@ -41,6 +41,8 @@ async def complete(
         )
     )
     done = generated.done
+    if done.done == "failed":
+        return Suggestion("", model=state.model, filtered=done.why, ms=done.ms)
     raw = families.from_model(state.family, generated.text, cursor)
     draft = trim.trim(cursor, raw, lines, done.done)
     total = round((time.monotonic() - began) * 1000, 2)
@@ -49,7 +51,7 @@ async def complete(
         replace=draft.replace,
         source="model" if draft.text else "none",
         model=state.model,
-        filtered=draft.filtered or (done.why if done.done == "failed" else None),
+        filtered=draft.filtered,
         rules=draft.rules,
         tokens=done.tokens,
         ms=done.ms | {"total": total},

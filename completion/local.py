@@ -60,7 +60,7 @@ class LocalBackend:
         if (free := available_bytes()) is not None and needed > free:
             raise BackendError(
                 f"{self._path.name} needs {needed >> 20} MB of memory and {free >> 20} MB are free",
-                "wicket model use a smaller model, or close other programs",
+                "wicket model list",
             )
         try:
             # Imported late: without the [llama] extra everything else still works.

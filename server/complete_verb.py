@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from ..completion.client import EngineGone
@@ -47,7 +48,14 @@ async def ask(startup: Startup, cursor: Cursor) -> Suggestion:
     completions = Completions(startup)
     wanted = startup.effective.settings.completion
     try:
-        return await completions.suggest(cursor, wanted, "manual", PATIENCE_MS)
+        suggestion = await completions.suggest(cursor, wanted, "manual", PATIENCE_MS)
+        if suggestion.text or not completions.engine.state:
+            return suggestion
+        state = await completions.engine.refresh()
+        if state.state == "off" and state.fix:
+            why = f"{suggestion.filtered}; run `{state.fix}`"
+            return replace(suggestion, filtered=why)
+        return suggestion
     finally:
         await completions.engine.close()
 

@@ -194,9 +194,7 @@ class WicketProtocol(LanguageServerProtocol):
     def _structured(self, method: str, params: Any) -> Any:
         """Params as LSP's type, or as they are where LSP does not know the method."""
         kind = types.METHOD_TO_TYPES.get(method, (None, None, None))[2]
-        if kind is None:
-            return params
-        return self._converter.structure({} if params is None else params, kind)
+        return params if kind is None else self._converter.structure(params, kind)
 
     def _take_in(self, method: str, params: Any) -> None:
         """What a message changes for all that follow it, whatever its handler does."""
