@@ -40,28 +40,32 @@ async def serve(
 ) -> None:
     """Answer every connection that `allowed` lets in.
 
-    Returns after `idle_seconds` without connection and work, or when `stop` is set.
+    Returns after `idle_seconds` without a connection, or when `stop` is set.
     `leave` is called before connections end, so that leaving is not taken for a crash.
     """
+    loop = asyncio.get_running_loop()
     connections: set[asyncio.Task[None]] = set()
+    # A timer, not a loop that looks: an engine that nobody uses does not wake up.
+    idle = loop.call_later(idle_seconds, stop.set)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal idle
         task = asyncio.current_task()
         if task is None or not allowed(writer.get_extra_info("socket")):
             writer.close()
             return
+        idle.cancel()
         connections.add(task)
         try:
             await _converse(reader, writer, engine, version)
         finally:
             connections.discard(task)
+            if not connections:
+                idle = loop.call_later(idle_seconds, stop.set)
 
     server = await asyncio.start_unix_server(connected, sock=listening, limit=LINE_LIMIT)
-    idle, pause = 0.0, min(1.0, idle_seconds / 4)
-    while idle < idle_seconds and not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
-        idle = 0.0 if connections or engine.busy else idle + pause
+    await stop.wait()
+    idle.cancel()
     leave()
     server.close()
     for task in connections:

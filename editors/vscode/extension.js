@@ -2,12 +2,11 @@
 // Inline completion itself needs no code here; the language client registers it.
 "use strict";
 
-const fs = require("node:fs");
 const os = require("node:os");
-const path = require("node:path");
 const readline = require("node:readline");
 const vscode = require("vscode");
 const lc = require("vscode-languageclient/node");
+const { serverCommand } = require("./command");
 
 // Pauses before the first restarts; a third crash within the window ends them.
 const RESTART_AFTER_MS = [500, 2000];
@@ -79,8 +78,9 @@ async function start() {
 }
 
 function configured(event) {
-  if (event.affectsConfiguration("wicket.enabled") || event.affectsConfiguration("wicket.command")) begin();
-  else if (event.affectsConfiguration("wicket") && client?.state === lc.State.Running) {
+  if (["wicket.enabled", "wicket.command"].some((name) => event.affectsConfiguration(name))) {
+    begin();
+  } else if (event.affectsConfiguration("wicket") && client?.state === lc.State.Running) {
     client.sendNotification("workspace/didChangeConfiguration", { settings: choices() });
   }
 }
@@ -88,8 +88,11 @@ function configured(event) {
 // What was chosen here; a default is not said, so that it hides nothing of wicket.toml.
 function choices() {
   const settings = vscode.workspace.getConfiguration();
-  const isDefault = (name) => JSON.stringify(settings.get(name)) === JSON.stringify(settings.inspect(name).defaultValue);
-  const chosen = comfort.filter((name) => !isDefault(name)).map((name) => [name.slice("wicket.".length), settings.get(name)]);
+  const isDefault = (name) =>
+    JSON.stringify(settings.get(name)) === JSON.stringify(settings.inspect(name).defaultValue);
+  const chosen = comfort
+    .filter((name) => !isDefault(name))
+    .map((name) => [name.slice("wicket.".length), settings.get(name)]);
   return { trusted: vscode.workspace.isTrusted, ...Object.fromEntries(chosen) };
 }
 
@@ -102,7 +105,9 @@ class Client extends lc.LanguageClient {
 
 function server([command, ...args]) {
   // Python would obey PYTHONPATH and its like, which a repository may have set for the shell.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PYTHON")));
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith("PYTHON")),
+  );
   return { command, args, transport: lc.TransportKind.stdio, options: { cwd: os.homedir(), env } };
 }
 
@@ -112,9 +117,7 @@ function options() {
     initializationOptions: choices,
     outputChannel: log,
     revealOutputChannelOn: lc.RevealOutputChannelOn.Never,
-    stdioOptions: {
-      stderr: (stream) => readline.createInterface({ input: stream }).on("line", (line) => log.info((lastWords = line))),
-    },
+    stdioOptions: { stderr: listen },
     // `crashed` decides about restarts, also about those of a server that never came up.
     initializationFailedHandler: () => false,
     errorHandler: {
@@ -124,6 +127,13 @@ function options() {
   };
 }
 
+function listen(stream) {
+  readline.createInterface({ input: stream }).on("line", (line) => {
+    lastWords = line;
+    log.info(line);
+  });
+}
+
 function crashed(which) {
   if (which !== client) return;
   client = undefined;
@@ -131,7 +141,11 @@ function crashed(which) {
   crashes = [...crashes.filter((time) => now - time < CRASH_WINDOW_MS), now];
   const reason = `the server stopped${lastWords && `: ${lastWords}`}`;
   if (crashes.length > RESTART_AFTER_MS.length) {
-    return fail(`${reason} (${crashes.length} times in a minute)`, "read the log, then Wicket: Restart", "Show Log");
+    return fail(
+      `${reason} (${crashes.length} times in a minute)`,
+      "read the log, then Wicket: Restart",
+      "Show Log",
+    );
   }
   show({ state: "off", reason, fix: "it is started again in a moment" });
   restart = setTimeout(start, RESTART_AFTER_MS[crashes.length - 1]);
@@ -140,29 +154,11 @@ function crashed(which) {
 async function fail(reason, fix, action) {
   show({ state: "off", reason, fix });
   log.error(`${reason}; ${fix}`);
-  const chosen = await vscode.window.showErrorMessage(`Wicket: ${reason}. To mend it: ${fix}.`, action);
-  if (chosen === "Open Settings") vscode.commands.executeCommand("workbench.action.openSettings", "wicket.command");
+  const message = `Wicket: ${reason}. To mend it: ${fix}.`;
+  const chosen = await vscode.window.showErrorMessage(message, action);
   if (chosen === "Show Log") log.show();
-}
-
-// {command} with an absolute program, or {problem}.  A relative one would be the repository's.
-function serverCommand(given) {
-  const [name, ...args] = given.length ? given : ["wicket", "lsp"];
-  const places = name.includes("/") ? [name] : (process.env.PATH ?? "").split(path.delimiter).map((d) => path.join(d, name));
-  const program = places.find((place) => path.isAbsolute(place) && runs(place));
-  if (!program) return { problem: `there is no program ${name}${name.includes("/") ? "" : " on PATH"}` };
-  // The Python of the script's environment, isolated, is safer than the script; see `server`.
-  const bin = path.dirname(fs.realpathSync(program));
-  const isolated = !given.length && runs(`${bin}/python`) && fs.existsSync(`${bin}/../pyvenv.cfg`);
-  return { command: isolated ? [`${bin}/python`, "-I", "-m", "wicket.server", "lsp"] : [program, ...args] };
-}
-
-function runs(file) {
-  try {
-    fs.accessSync(file, fs.constants.X_OK);
-    return fs.statSync(file).isFile();
-  } catch {
-    return false;
+  if (chosen === "Open Settings") {
+    vscode.commands.executeCommand("workbench.action.openSettings", "wicket.command");
   }
 }
 
@@ -171,7 +167,8 @@ function show(now) {
   status = now;
   const percent = now.progress == null ? "" : ` ${Math.round(100 * now.progress)} %`;
   item.text = `${ICONS[now.state] ?? ICONS.off} wicket${percent}`;
-  item.tooltip = ["Wicket: " + now.state, now.model, now.reason, now.fix && `To mend it: ${now.fix}`].filter(Boolean).join("\n");
+  const mend = now.fix && `To mend it: ${now.fix}`;
+  item.tooltip = ["Wicket: " + now.state, now.model, now.reason, mend].filter(Boolean).join("\n");
   item.show();
   vscode.commands.executeCommand("setContext", "wicket.running", client !== undefined);
 }
@@ -197,9 +194,16 @@ function toggle() {
 }
 
 async function why() {
-  const explanation = await client?.sendRequest("wicket/explainSuggestion", {}).catch((error) => ({ error: error.message }));
-  if (!explanation) return vscode.window.showInformationMessage("Wicket has suggested nothing yet.");
+  const explanation = await client
+    ?.sendRequest("wicket/explainSuggestion", {})
+    .catch((error) => ({ error: error.message }));
+  if (!explanation) {
+    return vscode.window.showInformationMessage("Wicket has suggested nothing yet.");
+  }
   const text = JSON.stringify(explanation, null, 2) + "\n";
   const uri = vscode.Uri.from({ scheme: EXPLANATION, path: "/suggestion.json", query: text });
-  await vscode.window.showTextDocument(uri, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
+  await vscode.window.showTextDocument(uri, {
+    viewColumn: vscode.ViewColumn.Beside,
+    preserveFocus: true,
+  });
 }

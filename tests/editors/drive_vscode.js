@@ -5,8 +5,14 @@
 const { chromium } = require("playwright-core");
 
 const FLAGS = [
-  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
 ];
 const GHOST = "[class*=ghost-text]";
 const STATUS = "[id*='wicket.status']";
@@ -25,7 +31,9 @@ const scenarios = {
     seen.typedInto = await settled(page, async () => (await ghosts(page)) === seen.ghost.slice(1));
     seen.rest = await ghosts(page);
     await page.keyboard.press("Tab");
-    seen.accepted = await settled(page, async () => (await line(page)).includes(asked.typed + seen.ghost));
+    seen.accepted = await settled(page, async () =>
+      (await line(page)).includes(asked.typed + seen.ghost),
+    );
     seen.line = await line(page);
     await page.keyboard.press("Escape");
     await page.keyboard.press("Control+s");
@@ -61,12 +69,18 @@ const scenarios = {
 };
 
 async function main() {
-  const browser = await chromium.launch({ executablePath: asked.chromium, headless: true, args: FLAGS });
+  const browser = await chromium.launch({
+    executablePath: asked.chromium,
+    headless: true,
+    args: FLAGS,
+  });
   try {
     const page = await browser.newPage({ viewport: { width: 1000, height: 560 } });
     page.setDefaultTimeout(asked.timeout);
     try {
-      const payload = JSON.stringify([["openFile", `vscode-remote://${new URL(asked.url).host}${asked.file}`]]);
+      const payload = JSON.stringify([
+        ["openFile", `vscode-remote://${new URL(asked.url).host}${asked.file}`],
+      ]);
       await page.goto(`${asked.url}?folder=${asked.folder}&payload=${encodeURIComponent(payload)}`);
       await page.waitForSelector(".monaco-editor .view-line");
       const seen = await scenarios[asked.scenario](page);
@@ -105,16 +119,23 @@ async function ghost(page) {
 
 // The line of the cursor, ghost text included.
 async function line(page) {
-  const top = await page.locator(".monaco-editor.focused .cursor").first().evaluate((cursor) => cursor.style.top);
+  const top = await page
+    .locator(".monaco-editor.focused .cursor")
+    .first()
+    .evaluate((cursor) => cursor.style.top);
   const lines = page.locator(".monaco-editor.focused .view-line");
-  const found = await lines.evaluateAll((all, at) => all.find((one) => one.style.top === at)?.textContent, top);
+  const found = await lines.evaluateAll(
+    (all, at) => all.find((one) => one.style.top === at)?.textContent,
+    top,
+  );
   return (found ?? "").replaceAll("\u00a0", " ");
 }
 
 // The status item's label once it holds `word`: the text for the eye, the tooltip for the ear.
 async function status(page, word) {
   await page.waitForFunction(
-    ([where, what]) => document.querySelector(where)?.querySelector("[aria-label]")?.ariaLabel.includes(what),
+    ([where, what]) =>
+      document.querySelector(where)?.querySelector("[aria-label]")?.ariaLabel.includes(what),
     [STATUS, word],
   );
   return page.locator(`${STATUS} [aria-label]`).first().getAttribute("aria-label");

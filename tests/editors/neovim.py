@@ -218,7 +218,7 @@ def neovim(
     version: str,
     environment: Mapping[str, str],
     command: Sequence[str] | None = None,
-    size: tuple[int, int] = (80, 24),
+    size: tuple[int, int] = (160, 24),
 ) -> Iterator[Neovim]:
     """A Neovim that loads the plugin as any plugin, with `command` as `g:wicket.cmd`."""
     init = Path(environment["XDG_CONFIG_HOME"]) / "init.lua"

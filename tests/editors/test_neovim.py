@@ -275,7 +275,7 @@ def test_missing_server_is_one_line(version: str, place: Home) -> None:
         said = editor.until("a message", lambda: editor.nvim.command_output("messages"))
         assert said.strip().count("\n") == 0
         assert "'/nowhere/wicket'" in said
-        assert "g:wicket.cmd" in said
+        assert "g:wicket.cmd" in editor.nvim.command_output("WicketStatus")
         editor.press("o")
         editor.type("x")
         assert editor.lines[-1] == "x"

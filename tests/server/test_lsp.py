@@ -300,6 +300,26 @@ async def test_an_engine_that_is_killed_comes_back(editor: Editor, home: str) ->
     assert again.pid != engine.pid
 
 
+async def test_an_engine_killed_while_it_computes_leaves_no_request_open(
+    editor: Editor, home: str
+) -> None:
+    """Thirty long requests are on their way when the engine dies; all are answered."""
+    await editor.until("ready")
+    uris = [f"file:///work/space/{n}.py" for n in range(30)]
+    for number, uri in enumerate(uris):
+        editor.open(f"# {number}\n" + SOURCE * 60, uri)
+    asked = [asyncio.ensure_future(editor.ask(types.Position(200, 0), uri)) for uri in uris]
+    await asyncio.sleep(0.05)
+    (engine,) = processes.running(Path(home) / "wicket")
+    os.kill(engine.pid, 9)
+    answers = await asyncio.wait_for(asyncio.gather(*asked), 20)
+    assert all(answer is None or isinstance(answer.items, tuple | list) for answer in answers)
+    assert any(answer is not None and not answer.items for answer in answers)
+    await editor.until("off")
+    await editor.ask()
+    await editor.until("ready")
+
+
 async def test_two_editors_share_one_engine() -> None:
     with tempfile.TemporaryDirectory(prefix="wl", dir="/tmp") as folder:
         clients = await asyncio.gather(*(starting(folder).start() for _ in range(2)))

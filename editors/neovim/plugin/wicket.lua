@@ -61,14 +61,12 @@ end
 vim.keymap.set('i', '<Plug>(wicket-dismiss)', '<Cmd>lua require("wicket.ghost").dismiss()<CR>')
 vim.keymap.set('i', '<Plug>(wicket-trigger)', '<Cmd>lua require("wicket.ghost").trigger()<CR>')
 
-if not vim.lsp.enable then
-  vim.api.nvim_create_autocmd('FileType', {
-    group = group,
-    callback = function(event)
-      require('wicket').start(event.buf)
-    end,
-  })
-end
+vim.api.nvim_create_autocmd('FileType', {
+  group = group,
+  callback = function(event)
+    require('wicket').start(event.buf)
+  end,
+})
 -- Below 0.11 the buffers opened before a late load of this plugin are the only ones to start.
 if vim.g.wicket_enabled ~= false and (vim.lsp.enable or vim.v.vim_did_enter == 1) then
   require('wicket').enable()

@@ -25,7 +25,9 @@ async function main() {
   const [program, ...args] = process.argv.slice(2);
   const server = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   const exited = new Promise((resolve) => server.on("exit", resolve));
-  exited.then((code) => "shutdown" in seen || fail(new Error(`the server left early, with ${code}`)));
+  exited.then(
+    (code) => "shutdown" in seen || fail(new Error(`the server left early, with ${code}`)),
+  );
   const client = rpc.createMessageConnection(
     new rpc.StreamMessageReader(server.stdout),
     new rpc.StreamMessageWriter(server.stdin),
@@ -38,14 +40,20 @@ async function main() {
     });
   });
   client.onRequest(lsp.ConfigurationRequest.type, ({ items }) => items.map(() => null));
-  setTimeout(() => fail(new Error(`no end after ${PATIENCE_MS} ms; seen: ${JSON.stringify(seen)}`)), PATIENCE_MS).unref();
+  setTimeout(
+    () => fail(new Error(`no end after ${PATIENCE_MS} ms; seen: ${JSON.stringify(seen)}`)),
+    PATIENCE_MS,
+  ).unref();
   client.onNotification((method) => seen.unknown.push(method));
   client.listen();
 
   const initialized = await client.sendRequest(lsp.InitializeRequest.type, {
     processId: process.pid,
     rootUri: null,
-    capabilities: { textDocument: { inlineCompletion: {} }, general: { positionEncodings: ["utf-16"] } },
+    capabilities: {
+      textDocument: { inlineCompletion: {} },
+      general: { positionEncodings: ["utf-16"] },
+    },
   });
   seen.capabilities = initialized.capabilities;
   seen.serverInfo = initialized.serverInfo;
@@ -57,13 +65,19 @@ async function main() {
 
   seen.list = await complete("file:///shapes.py", SOURCE);
   seen.wellShaped = (seen.list?.items ?? []).map(
-    (item) => typeof item.insertText === "string" && lsp.Range.is(item.range) && lsp.Command.is(item.command),
+    (item) =>
+      typeof item.insertText === "string" &&
+      lsp.Range.is(item.range) &&
+      lsp.Command.is(item.command),
   );
   seen.end = end(SOURCE);
   seen.explanation = await client.sendRequest("wicket/explainSuggestion", {});
 
   // Copilot's clients send this request as a notification.
-  const accepted = { command: "wicket.accepted", arguments: seen.list?.items[0]?.command?.arguments };
+  const accepted = {
+    command: "wicket.accepted",
+    arguments: seen.list?.items[0]?.command?.arguments,
+  };
   await client.sendNotification(lsp.ExecuteCommandRequest.method, accepted);
   seen.acceptedByNotification = await client.sendRequest("wicket/explainSuggestion", {});
   seen.accepted = await client.sendRequest(lsp.ExecuteCommandRequest.type, accepted);
@@ -95,7 +109,11 @@ async function main() {
   function complete(uri, text, token) {
     return client.sendRequest(
       lsp.InlineCompletionRequest.type,
-      { textDocument: { uri }, position: end(text), context: { triggerKind: lsp.InlineCompletionTriggerKind.Invoked } },
+      {
+        textDocument: { uri },
+        position: end(text),
+        context: { triggerKind: lsp.InlineCompletionTriggerKind.Invoked },
+      },
       token,
     );
   }
@@ -105,14 +123,19 @@ async function main() {
     const uri = "file:///faces.py";
     await open(uri, FACES);
     into.whole = await explained(uri);
-    await client.sendNotification(lsp.DidCloseTextDocumentNotification.type, { textDocument: { uri } });
+    await client.sendNotification(lsp.DidCloseTextDocumentNotification.type, {
+      textDocument: { uri },
+    });
     await open(uri, FACES.replace(/return $/, "WRONG "));
     const { line, character } = end(FACES.replace(/return $/, ""));
     await client.sendNotification(lsp.DidChangeTextDocumentNotification.type, {
       textDocument: { uri, version: 2 },
       contentChanges: [
         {
-          range: { start: { line, character }, end: { line, character: character + "WRONG".length } },
+          range: {
+            start: { line, character },
+            end: { line, character: character + "WRONG".length },
+          },
           text: "return",
         },
       ],

@@ -57,20 +57,25 @@ function M.root(buffer)
   if vim.bo[buffer].buftype ~= '' or name == '' or name:find('^%a[%w+.-]+://') then
     return
   end
-  local problem = M.problem(M.effective_command())
-  if problem then
-    require('wicket.status').receive({ state = 'off', reason = problem.reason, fix = problem.fix })
-    vim.notify_once(require('wicket.status').sentence(), vim.log.levels.WARN)
-    return
-  end
   return vim.fs.root(buffer, '.git') or vim.fs.dirname(vim.fs.normalize(name))
 end
 
---- Start the server for a buffer, or attach it to the one of its root: Neovim 0.10 only.
+--- What a new buffer asks for.  Neovim 0.11 and newer start an enabled server themselves,
+--- but pass in silence over a command that does not exist.
 ---@param buffer integer
 function M.start(buffer)
   local root = vim.g.wicket_enabled ~= false and M.root(buffer)
-  if root then
+  if not root then
+    return
+  end
+  local problem = M.problem(M.effective_command())
+  if problem then
+    require('wicket.status').receive({ state = 'off', reason = problem.reason, fix = problem.fix })
+    -- Short and by itself, or it would stop at a prompt while the file is being opened.
+    vim.schedule(function()
+      vim.notify_once(('wicket: %s; see :WicketStatus'):format(problem.reason), vim.log.levels.WARN)
+    end)
+  elseif not vim.lsp.enable then
     local file = vim.api.nvim_get_runtime_file('lsp/wicket.lua', false)[1]
     local config = vim.tbl_extend('force', dofile(file), { name = 'wicket', root_dir = root })
     vim.lsp.start(config, { bufnr = buffer })

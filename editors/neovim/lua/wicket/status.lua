@@ -8,7 +8,8 @@ local M = {}
 ---@field fix? string
 ---@field progress? number Of loading, 0 to 1.
 
-local current = { state = 'off', reason = 'no server runs', fix = 'open a file that has a filetype' } ---@type wicket.Status
+---@type wicket.Status
+local current = { state = 'off', reason = 'no server runs', fix = 'open a file that has a filetype' }
 
 ---@param status wicket.Status
 local function keep(status)

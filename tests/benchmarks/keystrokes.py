@@ -1,4 +1,4 @@
-"""How fast Wicket answers while a person types: `python tests/benchmarks/typing.py`.
+"""How fast Wicket answers while a person types: `python tests/benchmarks/keystrokes.py`.
 
 Starts `wicket lsp` as an editor does, types real lines of a file at a human pace (seeded
 gaps: median 180 ms, bursts of 60 ms) and prints medians with minimum and maximum over runs.
