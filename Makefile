@@ -10,7 +10,7 @@ SOURCES := pyproject.toml __init__.py $(shell find server completion indexing es
 run: $(VENV)/installed
 	@$(BIN)/wicket demo
 
-test: check $(VENV)/editors
+test: check $(VENV)/counterparts
 	$(BIN)/python -m pytest
 
 check: $(VENV)/tools
@@ -52,7 +52,9 @@ $(VENV)/tools: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --group dev
 	@touch $@
 
-$(VENV)/editors: .ci/neovim .ci/vscode | $(VENV)/tools
+# Real editors and a real llama-server, beside the system and outside the checkout.
+$(VENV)/counterparts: .ci/neovim .ci/vscode .ci/llama-server | $(VENV)/tools
 	.ci/neovim
 	.ci/vscode
+	.ci/llama-server $(BIN)/python $(LLAMA)
 	@touch $@

@@ -6,6 +6,7 @@
 import ast
 import json
 import re
+from argparse import SUPPRESS
 from pathlib import Path
 
 from wicket.server.__main__ import VERBS, sentence
@@ -79,7 +80,11 @@ def commands() -> str:
     ]
     for verb in VERBS:
         rows += ["", f"## wicket {verb.name}", f"{sentence(verb.help)}", ""]
-        rows += [f"- `{argument.usage}`: {argument.meaning}" for argument in verb.arguments]
+        rows += [
+            f"- `{argument.usage}`: {argument.meaning}"
+            for argument in verb.arguments
+            if argument.meaning != SUPPRESS
+        ]
     return "\n".join(rows).rstrip() + "\n"
 
 

@@ -16,14 +16,16 @@ from ..completion.cursor import Cursor, Suggestion
 from ..completion.gguf import BadModel
 from ..completion.models import Model
 from ..completion.models.catalogue import SHIPPED
+from ..completion.recent import Recent
 from ..completion.wire import Priority
 from . import exclusions, processes, settings
 from .paths import Paths, UnsafePath, socket_directory
 from .settings import CompletionSettings, Effective
 from .settings_checks import is_path
 
-# From request to the first line, as a person at a keyboard bears it.
-AUTOMATIC_MS = 400
+# From request to answer.  A newer key ends an automatic request long before; the limit is
+# for a machine so slow that the person has moved on.
+AUTOMATIC_MS = 1_500
 MANUAL_MS = 3_000
 
 
@@ -77,6 +79,7 @@ class Completions:
     def __init__(self, startup: Startup) -> None:
         self.startup = startup
         self.engine = EngineClient(self._connect, __version__)
+        self._recent = Recent()
         self._starter: processes.Starter | None = None
         self._choosing = threading.Lock()
 
@@ -98,7 +101,7 @@ class Completions:
             chosen = ("--model", self.startup.model) if self.startup.model else ()
             self._starter = processes.Starter(
                 socket,
-                processes.command("engine", *chosen),
+                processes.command("engine", "--started", *chosen),
                 self.startup.paths.logs / "engine.log",
             )
         return self._starter
@@ -124,8 +127,10 @@ class Completions:
         if state.languages and cursor.language not in state.languages:
             reason = f"{state.model} does not know {cursor.language}"
             return Suggestion("", model=state.model, filtered=reason)
+        if known := self._recent.find(cursor, state.model, wanted.lines):
+            return known
         limit = MANUAL_MS if priority == "manual" else AUTOMATIC_MS
-        return await complete(
+        suggestion = await complete(
             cursor,
             self.engine,
             priority=priority,
@@ -133,6 +138,8 @@ class Completions:
             mode=wanted.lines,
             max_lines=wanted.max_lines,
         )
+        self._recent.remember(cursor, state.model, wanted.lines, suggestion)
+        return suggestion
 
 
 def refusal(cursor: Cursor, wanted: CompletionSettings) -> str | None:

@@ -23,7 +23,10 @@ MOST_THREADS = 8
 
 
 def run(model: Model, settings: EngineSettings, socket: Path, idle: float | None) -> int:
-    """Serve until nobody has needed the engine for `idle` seconds.  An exit code."""
+    """Serve until nobody has needed the engine for `idle` seconds.  An exit code.
+
+    The caller holds the lock of `socket`, or was started by who gave it to us.
+    """
     # Whatever native code prints goes to the log that our starter gave us as stderr.
     sys.stdout.flush()
     os.dup2(2, 1)
@@ -51,7 +54,7 @@ def run(model: Model, settings: EngineSettings, socket: Path, idle: float | None
             idle_seconds=seconds,
             allowed=processes.same_user,
             stop=stop,
-            leave=partial(processes.leave, socket),
+            leave=partial(socket.unlink, missing_ok=True),
         )
 
     asyncio.run(until_idle())

@@ -5,8 +5,9 @@ import os
 import sys
 from urllib.parse import urlsplit
 
+from ..completion.client import EngineGone
 from ..completion.gguf import BadModel
-from . import app, build, engine, perimeter
+from . import app, build, engine, perimeter, processes
 from .paths import Paths, UnsafePath
 from .settings_file import Unwritten, set_user
 
@@ -29,9 +30,15 @@ def serve(arguments: argparse.Namespace) -> int:
     try:
         model = app.chosen_model(startup)
         socket = app.engine_socket(startup, model)
-    except (BadModel, UnsafePath) as error:
+        lock = None if arguments.started else processes.try_lock(socket)
+    except (BadModel, UnsafePath, EngineGone) as error:
         print(f"wicket engine: {error}", file=sys.stderr)
         return 1
+    if lock is None and not arguments.started:
+        print("wicket engine: it runs already; see `wicket ps`", file=sys.stderr)
+        return 1
+    if lock is not None:
+        socket.unlink(missing_ok=True)
     perimeter.enclose([address(model.endpoint)] if model.endpoint else [])
     wanted = startup.effective.settings.engine
     return engine.run(model, wanted, socket, arguments.idle)
@@ -45,8 +52,11 @@ def use(url: str | None) -> int:
     from ..completion.engine import BackendError  # noqa: PLC0415  Needs HTTP.
     from ..completion.remote import RemoteBackend  # noqa: PLC0415
 
-    paths = Paths.of(os.environ)
+    startup = app.start()
+    paths = startup.paths
     try:
+        if locked := {"completion.model", "engine.models"} & startup.effective.locked:
+            raise Unwritten(f"{min(locked)} is locked by the administrator")
         perimeter.enclose([address(url)])
         backend = RemoteBackend(url)
         backend.load(lambda _share: None)

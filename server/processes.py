@@ -1,8 +1,9 @@
 """Start, find and stop the processes that all editors of a user share.
 
 The socket's name says what must match (version, model, context), so that a wrong engine is
-never met.  Starting is guarded by a file lock beside the socket: of two editors that start
-at once, one spawns and both connect.
+never met.  Beside it lies a lock file, held from before a process is spawned until that
+process ends: who has the lock may spawn, and who has not waits for the socket.  Whatever
+crashes, the kernel frees the lock, and two engines never stand behind one name.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,8 +27,9 @@ from .. import __version__
 from ..completion.client import EngineGone, Streams
 from ..completion.wire import LINE_LIMIT
 
-# A process that does not listen by then is not coming.
-START_SECONDS = 10.0
+# A process that does not listen by then is not coming; an overloaded machine was seen to
+# need more than ten seconds.
+START_SECONDS = 30.0
 # Pauses before starts that follow a crash; three crashes in CRASH_SECONDS end it.
 BACK_OFF = (0.5, 2.0, 8.0)
 CRASH_SECONDS = 60.0
@@ -60,14 +63,15 @@ class Starter:
     crashes: list[float] = field(default_factory=list[float])
     _child: subprocess.Popen[bytes] | None = None
     _connected_before: bool = False
-    _lock: BinaryIO | None = None
+    # `ahead` runs in a thread beside the event loop that calls `connect`.
+    _spawning: threading.Lock = field(default_factory=threading.Lock)
 
     def ahead(self) -> None:
         """Start the process now, if it does not run, without waiting for it.
 
         Raises EngineGone where it cannot be started.  `connect` goes on from here.
         """
-        if not _listens(self.path) and self._locked():
+        if not _listens(self.path):
             self._spawn()
 
     async def connect(self) -> Streams:
@@ -77,35 +81,18 @@ class Starter:
         self._note_loss()
         self._refuse_while_crashing()
         deadline = time.monotonic() + START_SECONDS
-        try:
-            while time.monotonic() < deadline:
-                # Whoever held the lock before us may have started it.
-                with contextlib.suppress(OSError):
-                    return await self._open()
-                if self._child is None:
-                    if self._locked():
-                        self._spawn()
-                elif self._child.poll() is not None:
-                    code, self._child = self._child.returncode, None
-                    self.crashes.append(time.monotonic())
-                    why = f"the engine ended at start ({_ending(code)}); see {self.log}"
-                    raise EngineGone(why)
-                await asyncio.sleep(0.01)
-        finally:
-            self._unlock()
-        self.crashes.append(time.monotonic())
-        raise EngineGone(f"the engine did not start in {START_SECONDS:.0f} s; see {self.log}")
-
-    def _locked(self) -> bool:
-        """Whether we hold the lock by now.  Never blocks."""
-        if self._lock is None:
-            self._lock = _try_lock(self.path)
-        return self._lock is not None
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        while time.monotonic() < deadline:
+            # Whoever holds the lock is starting it, or it runs by now.
+            with contextlib.suppress(OSError):
+                return await self._open()
+            self._spawn()
+            if self._child is not None and self._child.poll() is not None:
+                code, self._child = self._child.returncode, None
+                self.crashes.append(time.monotonic())
+                why = f"the engine ended at start ({_ending(code)}); see {self.log}"
+                raise EngineGone(why)
+            await asyncio.sleep(0.01)
+        raise EngineGone(f"the engine is still starting after {START_SECONDS:.0f} s")
 
     def forgive(self) -> None:
         """The user acted: crashes so far no longer count."""
@@ -153,27 +140,38 @@ class Starter:
             raise EngineGone(f"the engine crashed; next start in {pause:.1f} s")
 
     def _spawn(self) -> None:
-        # Only the holder of the lock comes here, so the socket is nobody's.
-        self.path.unlink(missing_ok=True)
-        try:
-            self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            log: BinaryIO = open(self.log, "ab", opener=private)  # noqa: SIM115  Closed below.
-        except OSError:
-            # A full disk or a read-only home must not keep the engine from starting.
-            log = open(os.devnull, "ab")  # noqa: SIM115
-        with log:
+        """Spawn the process unless we did or somebody holds the lock."""
+        with self._spawning:
+            if self._child is not None or (lock := try_lock(self.path)) is None:
+                return
+            # We have the lock, so nobody listens there any more.
+            self.path.unlink(missing_ok=True)
+            try:
+                with lock, self._open_log() as log:
+                    self._child = subprocess.Popen(
+                        self.argv,
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        start_new_session=True,
+                        env=environment(os.environ),
+                        cwd="/",
+                        # The child holds the lock from here on, to its end.
+                        pass_fds=(lock.fileno(),),
+                    )
+            except OSError as error:
+                raise EngineGone(f"the engine cannot be started: {error.strerror}") from None
             # Earlier children that have ended since are reaped here.
             _children[:] = [child for child in _children if child.poll() is None]
-            self._child = subprocess.Popen(
-                self.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env=environment(os.environ),
-                cwd="/",
-            )
             _children.append(self._child)
+
+    def _open_log(self) -> BinaryIO:
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return open(self.log, "ab", opener=private)
+        except OSError:
+            # A full disk or a read-only home must not keep the engine from starting.
+            return open(os.devnull, "ab")
 
 
 # What this process started: kept, because a child forgotten while it runs stays a zombie.
@@ -207,13 +205,6 @@ def same_user(sock: socket.socket) -> bool:
         return True  # The directory's mode is the guard where the kernel does not tell.
     peer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return struct.unpack("3i", peer)[1] == os.getuid()
-
-
-def leave(path: Path) -> None:
-    """Remove our socket at the end, unless somebody is starting a successor just now."""
-    if lock := _try_lock(path):
-        with lock:
-            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +254,7 @@ def _listens(path: Path) -> bool:
         return True
 
 
-def _try_lock(path: Path) -> BinaryIO | None:
+def try_lock(path: Path) -> BinaryIO | None:
     """The open lock file of a socket while we hold it; None while somebody else does.
 
     Raises EngineGone where there cannot be a lock file.

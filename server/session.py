@@ -1,6 +1,7 @@
 """One editor's conversation: its settings, its engine, its status, its latest requests."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from ..completion.client import EngineGone
 from ..completion.cursor import Cursor, Suggestion
+from ..completion.recent import accepted
 from ..completion.wire import Priority
 from . import app, build, settings
 from .app import Completions
@@ -20,6 +22,8 @@ logger = logging.getLogger(__name__)
 # How often the progress of a loading model or of a compilation is asked for.
 PROGRESS_SECONDS = 0.1
 BUILD_SECONDS = 1.0
+# Typing goes on within this time, or the suggestion is being looked at.
+PREFETCH_SECONDS = 0.05
 
 
 class Session:
@@ -29,7 +33,9 @@ class Session:
         self.completions = completions
         self.status = StatusLine()
         self.explanations = Explanations()
+        self._editor: Mapping[str, Any] = {}
         self._newest: dict[str, asyncio.Task[Suggestion]] = {}
+        self._ahead: dict[str, asyncio.Task[None]] = {}
         self._language: str | None = None
         self._wanted = asyncio.Event()
 
@@ -37,9 +43,10 @@ class Session:
         """Hear the editor's settings and folders; None keeps what it said before."""
         if editor is not None:
             self._editor = editor
-        startup = app.start(getattr(self, "_editor", None), folders)
+        startup = app.start(self._editor, folders)
         if startup.model != self.completions.startup.model:
             # The old engine stays for other editors, or leaves when nobody needs it.
+            self._closing = asyncio.ensure_future(self.completions.engine.close())
             self.completions = Completions(startup)
             self._wanted.set()
         self.completions.startup = startup
@@ -62,10 +69,12 @@ class Session:
         """
         if older := self._newest.pop(uri, None):
             older.cancel()
+        if ahead := self._ahead.pop(uri, None):
+            ahead.cancel()
         task = asyncio.ensure_future(self._suggest(cursor, wanted, priority))
         self._newest[uri] = task
         try:
-            return await task
+            suggestion = await task
         except asyncio.CancelledError:
             if self._newest.get(uri) is task:
                 # Nobody superseded it: the editor itself cancelled the request.
@@ -74,6 +83,10 @@ class Session:
         finally:
             if self._newest.get(uri) is task:
                 del self._newest[uri]
+        if suggestion.text:
+            work = self._prefetch(accepted(cursor, suggestion), wanted)
+            self._ahead[uri] = asyncio.ensure_future(work)
+        return suggestion
 
     async def _suggest(
         self, cursor: Cursor, wanted: CompletionSettings, priority: Priority
@@ -90,6 +103,12 @@ class Session:
         if (state := self.completions.engine.state) and state.state != "loading":
             self.status.show(of_engine(state, cursor.language))
         return suggestion
+
+    async def _prefetch(self, cursor: Cursor, wanted: CompletionSettings) -> None:
+        """Ask for what follows if the suggestion is accepted, so that it is there at once."""
+        await asyncio.sleep(PREFETCH_SECONDS)
+        with contextlib.suppress(EngineGone):
+            await self.completions.suggest(cursor, wanted, "prefetch")
 
     def remember(self, cursor: Cursor, suggestion: Suggestion) -> str:
         """The id under which the editor may ask about this answer."""

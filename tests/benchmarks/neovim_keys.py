@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "editors"))
-from neovim import Neovim, home, neovim
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.editors.neovim import Neovim, home, neovim
 
 KEYS = 60
 # Human gaps: mostly around 180 ms, bursts of 60 ms.

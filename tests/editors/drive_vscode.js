@@ -95,7 +95,9 @@ async function main() {
 }
 
 async function type(page, keys) {
-  await page.locator(".monaco-editor .view-lines").first().click();
+  // At the top, because messages cover the bottom.
+  const lines = page.locator(".monaco-editor .view-lines").first();
+  await lines.click({ position: { x: 40, y: 8 } });
   await page.keyboard.press("Control+End");
   await page.keyboard.type(keys, { delay: 60 });
 }
@@ -170,6 +172,6 @@ async function settled(page, look) {
 }
 
 main().catch((error) => {
-  console.error(error.message);
+  console.error(error.message.split("\n")[0]);
   process.exit(1);
 });

@@ -6,13 +6,14 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
-import pynvim
+import pynvim  # pyright: ignore[reportMissingTypeStubs]
+import pytest
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "editors" / "neovim"
@@ -34,6 +35,15 @@ def program(version: str) -> Path:
     if not nvim.is_file():
         raise LookupError(f"Neovim {version} is not installed; run .ci/neovim")
     return nvim
+
+
+def required(version: str) -> str:
+    """`version`; where it is not installed the test fails with one line."""
+    try:
+        program(version)
+    except LookupError as error:
+        pytest.fail(str(error), pytrace=False)
+    return version
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class Home:
 
 
 @contextlib.contextmanager
-def home() -> Iterator[Home]:
+def home() -> Generator[Home]:
     """Made new, and cleared of processes and files afterwards."""
     place = Home(Path(tempfile.mkdtemp(prefix="w", dir="/tmp")))
     place.project.mkdir()
@@ -127,8 +137,8 @@ class Screen:
 class Neovim:
     """One running editor with the plugin on its runtime path."""
 
-    def __init__(self, nvim: pynvim.Nvim, screen: Screen) -> None:
-        self.nvim = nvim
+    def __init__(self, nvim: Any, screen: Screen) -> None:
+        self.nvim = nvim  # pynvim has no types for what Neovim's API returns.
         self.screen = screen
 
     @property
@@ -170,10 +180,11 @@ class Neovim:
         return self.lua("""
             local namespace = vim.api.nvim_create_namespace('wicket')
             return vim.tbl_map(function(mark)
-              local below = vim.tbl_map(function(line) return line[1][1] end, mark[4].virt_lines or {})
+              local details = mark[4]
               return {
-                row = mark[2], column = mark[3], place = mark[4].virt_text_pos,
-                text = mark[4].virt_text[1][1], below = below,
+                row = mark[2], column = mark[3], place = details.virt_text_pos,
+                text = details.virt_text[1][1],
+                below = vim.tbl_map(function(line) return line[1][1] end, details.virt_lines or {}),
               }
             end, vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true }))""")
 
@@ -199,7 +210,8 @@ class Neovim:
         )
 
     def report(self) -> str:
-        return f"{self.lines} {self.cursor} ghost {self.ghost!r}, {self.lua('return vim.g.wicket_status')}"
+        status = self.lua("return vim.g.wicket_status")
+        return f"{self.lines} {self.cursor} ghost {self.ghost!r}, {status}"
 
     def frames(self) -> list[Frame]:
         """Every frame that was painted since the last call."""
@@ -219,13 +231,13 @@ def neovim(
     environment: Mapping[str, str],
     command: Sequence[str] | None = None,
     size: tuple[int, int] = (160, 24),
-) -> Iterator[Neovim]:
+) -> Generator[Neovim]:
     """A Neovim that loads the plugin as any plugin, with `command` as `g:wicket.cmd`."""
     init = Path(environment["XDG_CONFIG_HOME"]) / "init.lua"
     options = f"vim.g.wicket = {{ cmd = {lua_list(command)} }}\n" if command else ""
     init.write_text(INIT.replace("...", repr(str(PLUGIN))) + options)
     settings = [f"{name}={value}" for name, value in environment.items()]
-    nvim = pynvim.attach(
+    nvim: Any = pynvim.attach(
         "child",
         argv=[
             *("env", *settings),

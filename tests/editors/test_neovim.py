@@ -6,11 +6,12 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 import pytest
 
-from .neovim import PATIENCE_SECONDS, ROOT, VERSIONS, Home, Neovim, home, neovim, program
+from .neovim import PATIENCE_SECONDS, ROOT, VERSIONS, Home, Neovim, home, neovim, required
 
 BEFORE = '''\
 import json
@@ -97,11 +98,7 @@ def place() -> Iterator[Home]:
 
 @pytest.fixture(params=VERSIONS)
 def version(request: pytest.FixtureRequest) -> str:
-    try:
-        program(request.param)
-    except LookupError as error:
-        pytest.fail(str(error), pytrace=False)
-    return request.param
+    return required(request.param)
 
 
 @pytest.fixture
@@ -193,7 +190,7 @@ def test_wide_characters_before_the_cursor(desk: Desk) -> None:
     assert desk.text() == before + ghost
 
 
-def explained(desk: Desk) -> dict[str, object]:
+def explained(desk: Desk) -> dict[str, Any]:
     """What `:WicketWhy` shows about the suggestion on the screen."""
     desk.editor.press("<Esc>")
     buffer = desk.editor.nvim.current.buffer.number
@@ -276,9 +273,9 @@ def test_missing_server_is_one_line(version: str, place: Home) -> None:
         assert said.strip().count("\n") == 0
         assert "'/nowhere/wicket'" in said
         assert "g:wicket.cmd" in editor.nvim.command_output("WicketStatus")
-        editor.press("o")
+        editor.press("O")
         editor.type("x")
-        assert editor.lines[-1] == "x"
+        assert editor.lines[0] == "x"
         desk = Desk(version, place, editor)
         assert [line for line in health(desk) if "ERROR" in line and "/nowhere/wicket" in line]
 

@@ -142,15 +142,38 @@ async def test_an_editor_is_answered_with_ghost_text(editor: Editor) -> None:
     assert why.tokens.prefill > 0
 
 
-async def test_typing_on_costs_few_tokens(editor: Editor) -> None:
+async def test_typing_elsewhere_costs_few_tokens(editor: Editor) -> None:
+    """Keys that the suggestion did not foresee."""
     editor.open()
     await editor.ask()
     spent: list[int] = []
-    for number, key in enumerate("n number * 2"):
+    for number, key in enumerate("zqxj_vwk(7, zz"):
         editor.type(types.Position(4, 9 + number), key)
         await editor.ask(types.Position(4, 10 + number))
         spent.append((await editor.explain()).tokens.prefill)
     assert sum(spent) <= 3 * len(spent), spent
+
+
+async def test_typing_through_a_suggestion_asks_no_model(editor: Editor) -> None:
+    """The rest is offered at each key, back-spacing included, for no token at all."""
+    editor.open()
+    text = (await editor.ask()).items[0].insert_text
+    for number, key in enumerate(text[:-1]):
+        editor.type(types.Position(4, 9 + number), key)
+        (item,) = (await editor.ask(types.Position(4, 10 + number))).items
+        assert item.insert_text == text[number + 1 :]
+        why = await editor.explain()
+        assert (why.source, why.tokens.prefill, why.tokens.decoded) == ("cache", 0, 0)
+
+
+async def test_what_follows_an_accepted_suggestion_is_there_already(editor: Editor) -> None:
+    editor.open()
+    (item,) = (await editor.ask()).items
+    await asyncio.sleep(0.6)
+    editor.type(HOLE, item.insert_text)
+    end = types.Position(4, 9 + len(item.insert_text))
+    if (await editor.ask(end)).items:
+        assert (await editor.explain()).source == "cache"
 
 
 async def test_the_newest_request_wins(editor: Editor) -> None:

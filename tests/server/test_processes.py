@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ try:
         connection, _ = listening.accept()
         connection.sendall(b"%d\\n" % os.getpid())
 except TimeoutError:
-    processes.leave(path)
+    path.unlink()
 """
 
 
@@ -111,6 +112,25 @@ async def test_crashes_are_counted_and_the_third_is_the_last(world: World) -> No
         await starter.connect()
     starter.forgive()
     assert await pid_of(starter)
+
+
+async def test_a_start_ahead_and_a_connection_start_one_process(world: World) -> None:
+    starter = world.starter()
+    threads = [threading.Thread(target=starter.ahead) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    await pid_of(starter)
+    for thread in threads:
+        thread.join()
+    assert len(world.pids()) == 1
+
+
+async def test_a_starter_that_dies_leaves_no_second_process(world: World) -> None:
+    """The child holds the lock while it starts, so the next asker waits for it."""
+    starter = world.starter(program="import time; time.sleep(1)\n" + PROGRAM)
+    starter.ahead()
+    assert await pid_of(world.starter()) == await pid_of(world.starter())
+    assert len(world.pids()) == 1
 
 
 async def test_leaving_on_purpose_is_no_crash(world: World) -> None:

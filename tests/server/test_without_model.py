@@ -25,9 +25,7 @@ class Thin:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        subprocess.run(
-            [sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True
-        )
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
         self.python = folder / "venv/bin/python"
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         packages = folder / "venv/lib" / version / "site-packages"

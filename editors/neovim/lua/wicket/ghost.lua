@@ -7,9 +7,9 @@ local M = {}
 
 local items = require('wicket.item')
 local keys = require('wicket.keys')
+local marks = require('wicket.marks')
 local api = vim.api
 
-local namespace = api.nvim_create_namespace('wicket')
 local METHOD = 'textDocument/inlineCompletion'
 local INVOKED, AUTOMATIC = 1, 2
 local SINCE_0_11 = vim.fn.has('nvim-0.11') == 1
@@ -28,7 +28,6 @@ local shown ---@type wicket.Shown?
 local pending ---@type { client: vim.lsp.Client, id: integer }?
 local seen ---@type string? The state of the buffer that was last dealt with.
 local last_id ---@type string?
-local drawn_buffer ---@type integer?
 
 -- Neovim 0.11 turned the functions of a client into methods.
 local function call(client, name, ...)
@@ -53,9 +52,9 @@ local function enabled(buffer)
   return clients[buffer] and vim.g.wicket_enabled ~= false and vim.b[buffer].wicket_enabled ~= false
 end
 
---- Plain insert mode, no menu open, and a person at the keys.
+--- Plain insert mode: with a completion menu the mode is "ic".
 local function typing()
-  return api.nvim_get_mode().mode == 'i' and vim.fn.pumvisible() == 0 and vim.fn.reg_executing() == ''
+  return api.nvim_get_mode().mode == 'i'
 end
 
 local function cancel()
@@ -68,10 +67,7 @@ end
 local function clear()
   shown = nil
   keys.release()
-  if drawn_buffer and api.nvim_buf_is_valid(drawn_buffer) then
-    api.nvim_buf_clear_namespace(drawn_buffer, namespace, 0, -1)
-  end
-  drawn_buffer = nil
+  marks.clear()
 end
 
 ---@return wicket.Item?, wicket.Rest?
@@ -89,41 +85,14 @@ local function current()
   return item, rest
 end
 
----@param rest wicket.Rest
-local function draw(rest)
-  local buffer = api.nvim_get_current_buf()
-  local before = api.nvim_get_current_line():sub(1, rest.column)
-  local pieces, below = items.drawing(rest, before)
-  if #pieces == 0 then
-    pieces = { { text = '', column = rest.column, over = false } }
-  end
-  api.nvim_buf_clear_namespace(buffer, namespace, 0, -1)
-  for index, piece in ipairs(pieces) do
-    local mark = {
-      virt_text = { { piece.text, 'WicketGhost' } },
-      virt_text_pos = piece.over and 'overlay' or 'inline',
-      hl_mode = 'combine',
-      undo_restore = false,
-    }
-    if index == 1 and #below > 0 then
-      mark.virt_lines = vim.tbl_map(function(line)
-        return { { line, 'WicketGhost' } }
-      end, below)
-      mark.virt_lines_overflow = SINCE_0_11 and 'scroll' or nil
-    end
-    api.nvim_buf_set_extmark(buffer, namespace, rest.row, piece.column, mark)
-  end
-  drawn_buffer = buffer
-  shown.last_row = rest.row
-  keys.hold(buffer)
-end
-
 --- Redraw what still agrees with the buffer, or take it away.
 local function refresh()
   local item, rest = current()
   if item and rest then
     last_id = item.id
-    draw(rest)
+    shown.last_row = rest.row
+    marks.draw(shown.buffer, rest)
+    keys.hold(shown.buffer)
   else
     clear()
   end
@@ -178,7 +147,7 @@ end
 local function update()
   local buffer = api.nvim_get_current_buf()
   if not enabled(buffer) or not typing() then
-    M.dismiss()
+    M.dismiss() -- The window may show another buffer now.
     return
   end
   local cursor = api.nvim_win_get_cursor(0)
@@ -284,8 +253,6 @@ local function listen()
       end
     end,
   })
-  api.nvim_create_autocmd({ 'CompleteChanged', 'BufLeave', 'WinLeave' }, { group = group, callback = M.dismiss })
-  api.nvim_set_hl(0, 'WicketGhost', { link = 'Comment', default = true })
 end
 
 ---@param buffer integer

@@ -125,8 +125,7 @@ end
 ---@param view wicket.View
 ---@return wicket.Rest?
 function M.rest(item, lines, view)
-  local grown = view.line_count - item.line_count
-  if grown ~= view.row - item.row or #lines ~= grown + 1 then
+  if view.line_count - item.line_count ~= view.row - item.row then
     return
   end
   local following = view.line:sub(view.column + 1)

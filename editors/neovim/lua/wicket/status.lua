@@ -30,7 +30,8 @@ end
 function M.stopped(code, signal)
   local reason = code == 0 and signal == 0 and 'the server was stopped'
     or ('the server ended with exit code %d and signal %d'):format(code, signal)
-  keep({ state = 'off', reason = reason, fix = ':WicketEnable starts it, :checkhealth wicket looks for the cause' })
+  local fix = ':WicketEnable starts it, :checkhealth wicket looks for the cause'
+  keep({ state = 'off', reason = reason, fix = fix })
 end
 
 ---@return wicket.Status

@@ -1,0 +1,71 @@
+"""Suggestions given lately, so that typing through one, or back into it, asks no model."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from .cursor import Cursor, Suggestion
+from .trim import Mode
+
+# Documents remembered, and suggestions of each.
+DOCUMENTS = 16
+SUGGESTIONS = 100
+# Characters around the cursor that have to be the same; before it, also their number.
+BEFORE = 4096
+AFTER = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A suggestion, and between which texts it was given; `offset` as in its cursor."""
+
+    offset: int
+    before: str
+    after: str
+    suggestion: Suggestion
+
+    def rest(self, cursor: Cursor) -> str:
+        """What of the suggestion is left at `cursor`; empty where the text went elsewhere."""
+        text, typed = self.suggestion.text, cursor.offset - self.offset
+        if not 0 <= typed < len(text) or self.after != after(cursor):
+            return ""
+        begun = cursor.text[self.offset : cursor.offset]
+        same = cursor.text[self.offset - len(self.before) : self.offset] == self.before
+        return text[typed:] if same and text.startswith(begun) else ""
+
+
+class Recent:
+    """Answers a cursor from suggestions given before, the newest first."""
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[tuple[str, str, Mode], list[Given]] = OrderedDict()
+
+    def find(self, cursor: Cursor, model: str, mode: Mode) -> Suggestion | None:
+        """What is left of a suggestion that the text has been following since."""
+        for given in reversed(self._of.get((cursor.path, model, mode), [])):
+            if rest := given.rest(cursor):
+                return replace(given.suggestion, text=rest, source="cache", tokens=NONE, ms={})
+        return None
+
+    def remember(self, cursor: Cursor, model: str, mode: Mode, suggestion: Suggestion) -> None:
+        if not suggestion.text:
+            return
+        key = (cursor.path, model, mode)
+        before = cursor.text[max(0, cursor.offset - BEFORE) : cursor.offset]
+        given = Given(cursor.offset, before, after(cursor), suggestion)
+        self._of[key] = [*self._of.pop(key, []), given][-SUGGESTIONS:]
+        if len(self._of) > DOCUMENTS:
+            self._of.popitem(last=False)
+
+
+NONE = {"prefill": 0, "reused": 0, "decoded": 0}
+
+
+def after(cursor: Cursor) -> str:
+    return cursor.text[cursor.offset : cursor.offset + AFTER]
+
+
+def accepted(cursor: Cursor, suggestion: Suggestion) -> Cursor:
+    """The cursor behind a suggestion that has been taken whole."""
+    begin, rest = cursor.prefix, cursor.text[cursor.offset + suggestion.replace :]
+    offset = cursor.offset + len(suggestion.text)
+    return replace(cursor, text=f"{begin}{suggestion.text}{rest}", offset=offset)
