@@ -198,8 +198,9 @@ def _fit(place: Place, text: str) -> tuple[int | None, int]:
         if not replaceable or at >= len(place.after) or closer not in kinds:
             break
         disorder = _disorder(place, due, count)
-        # Of what is far behind the cursor, the end of an outer block is there, unread.
-        if disorder < best or (disorder == best and place.unread and closer in HIDDEN):
+        tie = disorder == best and (place.unseen or place.unread)
+        # An outer block has its end where it was not read; this one is the inner's.
+        if disorder < best or (tie and closer in HIDDEN):
             best, reach = disorder, at + len(closer)
     if best <= _disorder(place, place.code.due):
         return None, reach

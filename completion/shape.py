@@ -43,7 +43,7 @@ def stop(place: Place, text: str) -> str:
         around = text[max(marker.start() - 1, 0) : marker.end() + 1]
         quoted = around[0] == around[-1] and around[0] in "\"'`"
         # Who works on a tokenizer writes the names of such tokens.
-        if not quoted and marker[0] not in place.words:
+        if not quoted and not MARKER.search(place.words):
             return text[: marker.start()]
     return text
 

@@ -78,7 +78,7 @@ class Starter:
         """Streams to the process.  Raises EngineGone with the reason."""
         with contextlib.suppress(OSError):
             return await self._open()
-        self._note_loss()
+        self.note_loss()
         self._refuse_while_crashing()
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -120,7 +120,8 @@ class Starter:
         """Whether it went on purpose: then it took its socket away, a crash leaves it."""
         return not self.path.exists()
 
-    def _note_loss(self) -> None:
+    def note_loss(self) -> None:
+        """The connection has ended: unless the process left on purpose, it crashed."""
         if not self._connected_before:
             return
         self._child, self._connected_before = None, False

@@ -123,8 +123,9 @@ class Session:
             self._wanted.clear()
             try:
                 await self._follow()
-                pause = self.completions.starter.pause()
-                left = self.completions.starter.left
+                starter = self.completions.starter
+                starter.note_loss()
+                pause, left = starter.pause(), starter.left
             except EngineGone as error:
                 logger.warning("engine: %s", error)
                 self.status.show(Status("off", reason=str(error), fix="wicket doctor"))

@@ -147,7 +147,7 @@ end
 local function update()
   local buffer = api.nvim_get_current_buf()
   if not enabled(buffer) or not typing() then
-    M.dismiss() -- The window may show another buffer now.
+    M.dismiss()
     return
   end
   local cursor = api.nvim_win_get_cursor(0)
@@ -232,12 +232,15 @@ local function watch(buffer)
         shown.foreign = shown.foreign or first < item.row or last_before > shown.last_row + 1
       end
     end,
+
   })
 end
 
 local function listen()
   local group = api.nvim_create_augroup('wicket.ghost', {})
   api.nvim_create_autocmd({ 'TextChangedI', 'CursorMovedI' }, { group = group, callback = update })
+  -- Neovim 0.10 reports E315 when the buffer of a drawn mark is wiped out.
+  api.nvim_create_autocmd('BufLeave', { group = group, callback = M.dismiss })
   -- Every way out of plain insert mode, <C-c> and a completion menu included, and every way in.
   api.nvim_create_autocmd('ModeChanged', {
     group = group,
