@@ -98,6 +98,15 @@ def _typed_again(place: Place, text: str) -> int:
         space = text[: len(text) - len(text.lstrip(" \t"))]
         if text.startswith(space + typed):
             return len(space + typed)
+    echo = text.strip()
+    start = len(before.rstrip()) - len(echo)
+    if (
+        len(re.findall(r"[^\W\d_]", echo)) >= SAME_START
+        and before.rstrip().endswith(echo)
+        and not echo.endswith(",")
+        and not _inside_word(before, start)
+    ):
+        return len(text)
     word = last_word(before)
     again = re.match(r"\w*", text)
     merged = word + again[0] if again else word

@@ -75,13 +75,15 @@ def fit_indentation(place: Place, text: str) -> str:
 
 
 def drop_unfinished(place: Place, text: str) -> str:
-    """Leave out the line in which the model was cut off."""
+    """Leave out the line in which the model was cut off, or forgot to end a string."""
+    *whole, last = text.split("\n")
+    if place.lines == 1 and not place.after.strip() and _leaves_string(place, text):
+        return ""
     if place.done == "stop":
         return text
-    *whole, last = text.split("\n")
     if any(line.strip() for line in whole):
         return text if place.lines == 1 else "\n".join([*whole, ""])
-    if place.done != "length" or read(last, place.syntax, place.code.inside).inside:
+    if place.done != "length":
         return ""
     word = last_word(last)
     if not word or re.search(rf"\b{re.escape(word)}\b", place.words):
@@ -188,6 +190,13 @@ def _space(place: Place, columns: int) -> str:
     columns = max(columns, 0)
     tabs = columns // TAB if place.unit == "\t" else 0
     return "\t" * tabs + " " * (columns - tabs * TAB)
+
+
+def _leaves_string(place: Place, text: str) -> bool:
+    """Whether the first line of `text` begins a string of one line and does not end it."""
+    first = read(text.split("\n", 1)[0], place.syntax, place.code.inside)
+    began = first.inside and (not place.code.inside or first.closers)
+    return bool(began and first.inside and first.inside.end in "\"'")
 
 
 def _in_quote(place: Place, lines: list[str]) -> bool:

@@ -16,8 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
 from . import processes
 from .paths import Paths, private_file, socket_directory
 
@@ -65,7 +63,14 @@ def follow(paths: Paths) -> int:
     running = current(paths)
     if running is None or running.state != "running":
         _spawn(paths)
-    bar = Progress(TextColumn("compiling llama-cpp-python"), BarColumn(), TaskProgressColumn())
+    # Imported late: the language server asks this module only how far a build is.
+    from rich import progress  # noqa: PLC0415
+
+    bar = progress.Progress(
+        progress.TextColumn("compiling llama-cpp-python"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+    )
     build = Build("running", 0)
     try:
         with bar:

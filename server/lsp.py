@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import sys
 import threading
 
 from ..completion.client import EngineGone
@@ -10,6 +11,8 @@ from .session import Session
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if sys.stdin.isatty():
+        print("wicket lsp: an editor starts this and talks LSP to it", file=sys.stderr)
     startup = app.start()
     logs.log_to(startup.paths.logs / "lsp.log", startup.effective.settings.log.level)
     completions = app.Completions(startup)

@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from ...completion.earlier import Text
@@ -22,6 +23,8 @@ CODE = frozenset({*BY_SUFFIX.values(), *BY_NAME.values()}.difference(NO_CODE))
 FOREIGN = frozenset({"__pycache__", "build", "dist", "node_modules", "site-packages", "venv"})
 # Bytes; a larger file of code was hardly typed.
 LARGEST_FILE = 256 << 10
+# Bytes of other files that a completion without a model looks at.
+LOOKED_AT = 4 << 20
 # A file with a smaller share of letters is a table of data.
 LETTERS = 0.5
 # A file is a copy if so much of it stands in one other file: then the other would show
@@ -47,18 +50,26 @@ class Repository:
     left_out: Mapping[str, int]
     revision: str = ""
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Changes with any text that could change an answer."""
         return digest(*(part for path in sorted(self.texts) for part in (path, self.texts[path])))
 
     def others(self, hole: Hole) -> list[Text]:
-        """Every text but that of the hole's own file, the nearest directories first."""
+        """Texts but that of the hole's own file, the nearest directories first."""
         paths = (path for path in self.texts if path != hole.path)
-        return [
-            Text(path, self.texts[path].encode("utf-8", "replace"))
-            for path in sorted(paths, key=lambda path: _distance(hole.path, path))
-        ]
+        found: list[Text] = []
+        room = LOOKED_AT
+        for path in sorted(paths, key=lambda path: _distance(hole.path, path)):
+            found.append(Text(path, self._bytes[path]))
+            room -= len(self._bytes[path])
+            if room <= 0:
+                break
+        return found
+
+    @cached_property
+    def _bytes(self) -> dict[str, bytes]:
+        return {path: text.encode("utf-8", "replace") for path, text in self.texts.items()}
 
 
 def read(folder: Path, exclude: Sequence[str] = (), commits: int = 0) -> Repository:
