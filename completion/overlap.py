@@ -10,7 +10,6 @@ ONLY_CLOSERS = re.compile(r"[\s)\]}\"'`,:;]*")
 # Shortest text that says enough to be the same by intent: a line met again in the middle
 # of a suggestion, the rest of the line met again, the start of a line typed again.
 SAME_LINE, SAME_REST, SAME_START = 10, 4, 3
-
 # What stands too far up to be read has opened a class, a module or a table of data.
 HIDDEN = ("}", "]")
 
@@ -29,7 +28,8 @@ def yield_to_suffix(place: Place, text: str) -> str:
     text = _without_following(place, text)
     rest = place.after.rstrip()
     if ONLY_CLOSERS.fullmatch(rest):
-        return text  # These are replaced, so that the text reads right.
+        # These are replaced, so that the text reads right.  `{ a }` keeps its space.
+        return text if rest.startswith("}") else text.rstrip()
     if shared := _shared(place, text, rest):
         return _end(place, text[:-shared])
     bare = rest.strip()
@@ -91,27 +91,40 @@ def refuse_unchanged(place: Place, text: str) -> str:
 
 def _typed_again(place: Place, text: str) -> int:
     """How many code points at the start of `text` stand before the cursor already."""
+    return _line_again(place, text) or _echo(place, text) or _word_again(place, text)
+
+
+def _line_again(place: Place, text: str) -> int:
+    """The line is begun anew, with its indentation or without."""
     before, typed = place.before, place.before.lstrip()
     if before != typed and text.startswith(before):
         return len(before)
-    if not _wordless(typed) and len(typed) >= SAME_START and _starts_line(place):
-        space = text[: len(text) - len(text.lstrip(" \t"))]
-        if text.startswith(space + typed):
-            return len(space + typed)
-    echo = text.strip()
-    start = len(before.rstrip()) - len(echo)
-    if (
-        len(re.findall(r"[^\W\d_]", echo)) >= SAME_START
-        and before.rstrip().endswith(echo)
-        and not echo.endswith(",")
-        and not _inside_word(before, start)
-    ):
-        return len(text)
-    word = last_word(before)
-    again = re.match(r"\w*", text)
-    merged = word + again[0] if again else word
+    if len(typed) < SAME_START or _wordless(typed) or not text.lstrip().startswith(typed):
+        return 0
+    if typed.rstrip().endswith(","):
+        # A list goes on by saying the same, `None, ` + `None, `; a call does not.
+        again = "(" in typed or place.code.inside is not None
+    else:
+        again = last_word(typed) != typed  # A word does, too: `tar` + `tar`.
+    start = len(text) - len(text.lstrip())
+    return start + len(typed) if again and "\n" not in text[:start] else 0
+
+
+def _echo(place: Place, text: str) -> int:
+    """The text says nothing but what the line ends with."""
+    before, said = place.before.rstrip(), text.strip()
+    letters = len(re.findall(r"[^\W\d_]", said))
+    if letters < SAME_START or said.endswith(",") or not before.endswith(said):
+        return 0
+    return 0 if _inside_word(before, len(before) - len(said)) else len(text)
+
+
+def _word_again(place: Place, text: str) -> int:
+    """The word or name at the cursor is begun anew, or all from an earlier word on."""
+    before, word = place.before, last_word(place.before)
+    first = re.split(r"\W", text, maxsplit=1)[0]
     # A name that the document has is no repetition: `s` + `sh`, `tar` + `tar`.
-    if word and merged != word and _known(place, merged):
+    if word and first and _known(place, word + first):
         return 0
     for found in re.finditer(r"(?<![\w.])[^\W\d]", before):
         tail = before[found.start() :]
@@ -119,24 +132,12 @@ def _typed_again(place: Place, text: str) -> int:
             continue
         if word and tail != word:
             return len(tail)
-        if re.fullmatch(r"[\w.]+\.", tail) and tail + merged not in place.words:
+        if re.fullmatch(r"[\w.]+\.", tail) and tail + first not in place.words:
             return len(tail)
     if word and not word[0].isdigit() and text.startswith(word):
         # Two letters say little; then the document has to know the word.
-        known = again and _known(place, again[0])
-        return len(word) if len(word) >= SAME_START or known else 0
+        return len(word) if len(word) >= SAME_START or _known(place, first) else 0
     return 0
-
-
-def _starts_line(place: Place) -> bool:
-    """Whether no line goes on from here by saying what it began with.
-
-    A list does: `None, ` + `None, `.  So may a word: `tar` + `tar`.
-    """
-    typed = place.before.lstrip()
-    if typed.rstrip().endswith(","):
-        return "(" in typed or place.code.inside is not None
-    return last_word(typed) != typed
 
 
 def _known(place: Place, word: str) -> bool:

@@ -1,4 +1,4 @@
-"""Rules about a model's text as such: where it ends, how it is indented, how long it is."""
+"""Rules about a model's text as such: its end, its indentation, its length."""
 
 import re
 
@@ -10,11 +10,11 @@ from .syntax import block_head, read
 # of StarCoder, Granite, Mellum, CodeLlama and Gemma.
 MARKER = re.compile(
     r"""<\|[^\s|<>]{1,40}\|>
-    | <\uff5c[^\s｜<>]{1,40}｜>
+    | <\uff5c[^\s\uff5c<>]{1,40}\uff5c>
     | <\[[^\s\[\]<>]{1,40}\]>
     | ▁?<(?:PRE|SUF|MID|EOT|EOD|/?fim[-_][a-z]+|file_sep|repo_name|end_of_turn|eos|/s)>
     | ^<(?:filename|reponame|gh_stars|start_of_turn|bos|s)>
-    | <(?:\|[a-z_]+|｜[^\s｜<>]+)\Z  # The start of one, where the text was cut off.
+    | <(?:\|[a-z_]+|\uff5c[^\s\uff5c<>]+)\Z  # The start of one, where the text was cut off.
     """,
     re.VERBOSE | re.MULTILINE,
 )
@@ -25,8 +25,8 @@ UNSHOWABLE = re.compile(
 )
 FENCE = re.compile(r"\n?```[\w+-]*\n")
 CLOSERS = re.compile(r"\s*[)\]}]+[,;]?")
-# Shortest piece times copies that make a loop; the second catches longer pieces earlier.
-LOOP = re.compile(r"(?s)([^\n]*?\w[^\n]*?)\1{7,}|(.{10,80}?)\2{3,}")
+# A short piece twelve times over or a long one four times is a model that went astray.
+LOOP = re.compile(r"([^\n]{1,12}?)\1{11,}|([^\n]{10,80}?)\2{3,}")
 
 
 def stop(place: Place, text: str) -> str:
@@ -124,9 +124,8 @@ def cut_repetition(place: Place, text: str) -> str:
             if again == lines[max(i - period, 0) : i] and _wordy("".join(again)):
                 return "\n".join(lines[:i]).rstrip()
     loop = LOOP.search(text)
-    if loop and re.search(r"[^\W\d_]", loop[0]):
-        piece = loop[1] or loop[2]
-        return text[: loop.start() + len(piece)].rstrip()
+    if loop and re.search(r"\w", loop[0]):
+        return text[: text.rfind("\n", 0, loop.start()) + 1].rstrip()
     return text
 
 
@@ -196,7 +195,7 @@ def _leaves_string(place: Place, text: str) -> bool:
     """Whether the first line of `text` begins a string of one line and does not end it."""
     first = read(text.split("\n", 1)[0], place.syntax, place.code.inside)
     began = first.inside and (not place.code.inside or first.closers)
-    return bool(began and first.inside and first.inside.end in "\"'")
+    return bool(began and first.inside and not first.inside.lines and not first.inside.comment)
 
 
 def _in_quote(place: Place, lines: list[str]) -> bool:

@@ -133,8 +133,9 @@ SLASHES = (
     Quote("//", "\n", escapes=False, comment=True),
     Quote("/*", "*/", lines=True, escapes=False, comment=True),
 )
-# A slash where a value is due begins a regular expression, not a division.
-REGULAR_EXPRESSION = r"(?<=[(,=:\[!&|?{;\s])/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\n])*\]|[^/\\\n])+/"
+# A slash that follows no value and closes no tag begins a regular expression.
+REGULAR_EXPRESSION = r"(?<![\w)\]}\"'`<])/(?![/*\s>])(?:\\.|\[(?:\\.|[^\]\n])*\]|[^/\\\n])+/"
+APOSTROPHE = r"(?<=[a-z])'(?=[a-z])"  # In the text between tags: don't.
 LIFETIME_OR_CHARACTER = r"'(?:\\[^'\n]*'|[^'\\\n]')|'\w+"
 DIGIT_SEPARATOR = r"(?<=[0-9a-fA-F])'(?=[0-9a-fA-F])"
 
@@ -156,7 +157,11 @@ CPP = Syntax(
     DIGIT_SEPARATOR,
 )
 GO = Syntax((*SLASHES, *TEXT, Quote("`", "`", lines=True, escapes=False)), BRACE_BLOCK)
-SCRIPT = Syntax((*SLASHES, *TEXT, Quote("`", "`", lines=True)), BRACE_BLOCK, REGULAR_EXPRESSION)
+SCRIPT = Syntax(
+    (*SLASHES, *TEXT, Quote("`", "`", lines=True)),
+    BRACE_BLOCK,
+    f"{REGULAR_EXPRESSION}|{APOSTROPHE}",
+)
 RUST = Syntax(
     (
         *SLASHES,

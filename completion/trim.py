@@ -21,8 +21,8 @@ class Draft:
 
     It is put in at the cursor, with LF line breaks, and takes the place of `replace` code
     points after it, which never reach beyond the cursor's line.  `rules` names the rules
-    that changed something, in order.  `filtered` names the one that refused; `text` is
-    empty then.
+    that changed something, in the order of RULES.  `filtered` names the one that refused;
+    `text` is empty then.
     """
 
     text: str
@@ -81,20 +81,22 @@ def trim(cursor: Cursor, raw: str, lines: int, done: str = "stop") -> Draft:
     leaves trimmed text as it is.
     """
     place = place_of(cursor, lines, done)
-    text, fired = raw, dict[str, None]()
+    text, fired, filtered = raw, set[str](), None
     for _ in range(ROUNDS):
         start = text
         for rule in RULES:
             result = rule.apply(place, text)
             if result != text:
-                fired[rule.name] = None
+                fired.add(rule.name)
             if not result.strip():
-                return Draft("", 0, tuple(fired), rule.name if text.strip() else "empty")
+                filtered = rule.name if text.strip() else "empty"
+                break
             text = result
-        if text == start:
+        if filtered or text == start:
             break
         place = replace(place, done="stop")
-    reach = overlap.replaced(place, text)
+    reach = 0 if filtered else overlap.replaced(place, text)
     if reach:
-        fired["suffix"] = None
-    return Draft(text, reach, tuple(r.name for r in RULES if r.name in fired))
+        fired.add("suffix")
+    names = tuple(rule.name for rule in RULES if rule.name in fired)
+    return Draft("" if filtered else text, reach, names, filtered)
