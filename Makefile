@@ -16,7 +16,7 @@ test: check $(VENV)/counterparts
 check: $(VENV)/tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 fix: $(VENV)/tools
 	$(BIN)/ruff format .
