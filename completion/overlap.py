@@ -6,7 +6,7 @@ from .place import Place, last_word
 from .syntax import read
 
 # Rest of a line that a suggestion may take the place of.
-ONLY_CLOSERS = re.compile(r"[\s)\]}\"'`,:;]*")
+ONLY_CLOSERS = re.compile(r"[ \t)\]}\"'`,:;]*")
 # Shortest text that says enough to be the same by intent: a line met again in the middle
 # of a suggestion, the rest of the line met again, the start of a line typed again.
 SAME_LINE, SAME_REST, SAME_START = 10, 4, 3
@@ -28,8 +28,9 @@ def yield_to_suffix(place: Place, text: str) -> str:
     text = _without_following(place, text)
     rest = place.after.rstrip()
     if ONLY_CLOSERS.fullmatch(rest):
-        # These are replaced, so that the text reads right.  `{ a }` keeps its space.
-        return text if rest.startswith("}") else text.rstrip()
+        # These are replaced, so that the text reads right.  A space before a quote or a
+        # brace is meant.
+        return text.rstrip() if rest.startswith((")", "]", ",", ":", ";")) else text
     if shared := _shared(place, text, rest):
         return _end(place, text[:-shared])
     bare = rest.strip()

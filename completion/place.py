@@ -24,10 +24,9 @@ class Place:
     has for that, with offsets from the cursor on; it is None in a string of several lines
     that does not end on this one, as the next quote may end it or begin another.  `unseen`
     and `unread` say that the text before was read from its middle, and that behind not to
-    its end.  `head` is the first line of the
-    statement that asks for a block here.  `unit` is one step of
-    indentation, "" where none is to be seen.  `words` is the text around without the word
-    at the cursor.
+    its end.  `head` is the first line of the statement that asks for a block here.  `unit`
+    is one step of indentation, "" where none is to be seen.  `words` is the text around
+    without the word at the cursor.
     """
 
     before: str

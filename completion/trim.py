@@ -51,8 +51,8 @@ RULES = (
     Rule("unchanged", overlap.refuse_unchanged),
     Rule("empty", shape.refuse_empty),
 )
-# A cut by one rule may lay bare work for another.  Each round shortens the text, and two
-# rounds do for nearly all; the bound is there so that no input can hold the answer up.
+# A cut by one rule may lay bare work for another.  Two rounds do for nearly all; the bound
+# is there so that no input can hold the answer up.
 ROUNDS = 8
 
 

@@ -90,7 +90,8 @@ async def type_into(place: Place, console: Console) -> int:
 
     # pygls leaves the types of both open.
     cast(Any, client).feature(STATUS)(status)
-    await cast(Any, client).start_io(*processes.command("lsp"))
+    # In a session of its own, so that Control-C in the terminal is ours to handle.
+    await cast(Any, client).start_io(*processes.command("lsp"), start_new_session=True)
     await client.initialize_async(
         types.InitializeParams(
             process_id=os.getpid(),

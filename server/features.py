@@ -53,7 +53,7 @@ def register(server: WicketServer, session: Session) -> None:
         return session.explanations.find(None if number is None else str(number))
 
     @server.command(ACCEPTED)
-    def accepted(number: str) -> None:
+    def accepted(number: str = "") -> None:
         session.explanations.accept(number)
 
 

@@ -121,12 +121,7 @@ def test_markers_are_text_where_the_document_has_them() -> None:
         ("x = resp$0\n", "response", "x = response\n", ("typed",)),
         ("if a and sel$0\n", "and self.x:", "if a and self.x:\n", ("typed",)),
         ("import os\nim$0\n", "import re", "import os\nimport re\n", ("typed",)),
-        (
-            "return self.return self.$0\n",
-            "return self.x",
-            "return self.return self.x\n",
-            ("typed",),
-        ),
+        ("return self.$0\n", "return self.return self.x", "return self.x\n", ("typed",)),
         # A second space; an echo of the end of the line.
         ("x = $0\n", " 1", "x = 1\n", ("typed",)),
         ("def f(self) -> None:$0\n", " None:", None, ("typed",)),
@@ -324,6 +319,8 @@ def test_one_line_ends_with_the_line() -> None:
         ("x = a['$0']\n", "b']", "x = a['b']\n", ("suffix",)),
         ("x = $0''\n", "f''", "x = f''\n", ("suffix",)),
         ("f(a,$0,)\n", "b,", "f(a,b,)\n", ("suffix",)),
+        ("print($0)\n", "x ", "print(x)\n", ("suffix",)),
+        ('print("$0")\n', "a: ", 'print("a: ")\n', ()),
         ("print($0)\n", ")", None, ("unchanged",)),
         ("print(x$0):\n", "):", None, ("unchanged",)),
     ],

@@ -115,7 +115,7 @@ def test_the_managed_file_counts_if_only_its_owner_can_write_it(
         assert why in warning
 
 
-@pytest.mark.parametrize("folder", [".", "home", "home/.config/wicket"])
+@pytest.mark.parametrize("folder", ["home/.config", "home/.config/wicket"])
 def test_the_users_settings_in_an_open_folder_do_not_count(desk: Desk, folder: str) -> None:
     """Whoever fills the folder could have written them."""
     desk.says("user", {"log.level": "debug"})
@@ -123,6 +123,14 @@ def test_the_users_settings_in_an_open_folder_do_not_count(desk: Desk, folder: s
     assert effective.settings.log.level == "info"
     (warning,) = effective.warnings
     assert "lies in the open folder" in warning
+
+
+@pytest.mark.parametrize("folder", [".", "home"])
+def test_the_home_directory_may_be_an_open_folder(desk: Desk, folder: str) -> None:
+    """It is the user's own, and a file beside no repository opens it."""
+    desk.says("user", {"log.level": "debug"})
+    effective = load(desk.paths, None, [desk.root / folder])
+    assert (effective.settings.log.level, effective.warnings) == ("debug", ())
 
 
 @quick

@@ -6,19 +6,14 @@ const { spawn } = require("node:child_process");
 const rpc = require("vscode-jsonrpc/node");
 const lsp = require("vscode-languageserver-protocol/node");
 
-const SOURCE = `def area(width, height):
-    return width * height
+const SOURCE = `import os
 
 
-def volume(width, height, depth):
-    return width * height * depth
-
-
-def perimeter(width, height):
-    return `;
+def double(number):
+    retur`;
 const PATIENCE_MS = 90_000;
 // Each face is one character, two UTF-16 units and four UTF-8 bytes.
-const FACES = SOURCE.replace(/ {4}return $/, '    "😀😀"; return ');
+const FACES = SOURCE.replace(/ {4}retur$/, '    "😀😀"; retur');
 
 async function main() {
   const seen = { messages: [], statuses: [], unknown: [] };
@@ -82,10 +77,14 @@ async function main() {
   seen.acceptedByNotification = await client.sendRequest("wicket/explainSuggestion", {});
   seen.accepted = await client.sendRequest(lsp.ExecuteCommandRequest.type, accepted);
 
-  seen.burst = await Promise.all([1, 2, 3].map(() => complete("file:///shapes.py", SOURCE)));
+  // Long texts that were never completed: nothing answers them from memory.
+  const long = (name) => `# ${name}\n${"x = [1, 2, 3]\n".repeat(200)}${SOURCE}`;
+  await open("file:///burst.py", long("burst"));
+  seen.burst = await Promise.all([1, 2, 3].map(() => complete("file:///burst.py", long("burst"))));
 
+  await open("file:///cancel.py", long("cancel"));
   const source = new rpc.CancellationTokenSource();
-  const cancelled = complete("file:///shapes.py", SOURCE, source.token).then(
+  const cancelled = complete("file:///cancel.py", long("cancel"), source.token).then(
     (answer) => ({ answer }),
     (error) => ({ code: error.code }),
   );
