@@ -1,12 +1,13 @@
 """Drives a real Neovim: keys in, buffer, extmarks and whole screen frames out."""
 
 import contextlib
+import json
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -210,8 +211,8 @@ class Neovim:
         )
 
     def report(self) -> str:
-        status = self.lua("return vim.g.wicket_status")
-        return f"{self.lines} {self.cursor} ghost {self.ghost!r}, {status}"
+        status = self.lua("return require('wicket.status').sentence()")
+        return f"{status}; cursor {self.cursor}, ghost {self.ghost!r}, {self.lines}"
 
     def frames(self) -> list[Frame]:
         """Every frame that was painted since the last call."""
@@ -229,13 +230,13 @@ class Neovim:
 def neovim(
     version: str,
     environment: Mapping[str, str],
-    command: Sequence[str] | None = None,
+    options: Mapping[str, Any] | None = None,
     size: tuple[int, int] = (160, 24),
 ) -> Generator[Neovim]:
-    """A Neovim that loads the plugin as any plugin, with `command` as `g:wicket.cmd`."""
+    """A Neovim that loads the plugin as any plugin, with `options` as `g:wicket`."""
     init = Path(environment["XDG_CONFIG_HOME"]) / "init.lua"
-    options = f"vim.g.wicket = {{ cmd = {lua_list(command)} }}\n" if command else ""
-    init.write_text(INIT.replace("...", repr(str(PLUGIN))) + options)
+    variable = f"vim.g.wicket = vim.json.decode([[{json.dumps(options or {})}]])\n"
+    init.write_text(INIT.replace("...", repr(str(PLUGIN))) + variable)
     settings = [f"{name}={value}" for name, value in environment.items()]
     nvim: Any = pynvim.attach(
         "child",
@@ -259,7 +260,3 @@ def neovim(
         with contextlib.suppress(OSError, EOFError):
             nvim.command("qall!")
         nvim.close()
-
-
-def lua_list(words: Sequence[str]) -> str:
-    return "{" + ", ".join(f"[[{word}]]" for word in words) + "}"

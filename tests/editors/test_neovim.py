@@ -190,15 +190,21 @@ def test_wide_characters_before_the_cursor(desk: Desk) -> None:
     assert desk.text() == before + ghost
 
 
-def explained(desk: Desk) -> dict[str, Any]:
-    """What `:WicketWhy` shows about the suggestion on the screen."""
-    desk.editor.press("<Esc>")
+def why(desk: Desk) -> dict[str, Any]:
+    """What `:WicketWhy` shows, in normal mode."""
     buffer = desk.editor.nvim.current.buffer.number
     desk.editor.nvim.command("WicketWhy")
     desk.editor.until("the explanation", lambda: desk.editor.nvim.current.buffer.number != buffer)
     explanation = json.loads(desk.text())
     desk.editor.press("q")
     assert desk.editor.nvim.current.buffer.number == buffer
+    return explanation
+
+
+def explained(desk: Desk) -> dict[str, Any]:
+    """What `:WicketWhy` shows about the suggestion on the screen, which then is there again."""
+    desk.editor.press("<Esc>")
+    explanation = why(desk)
     desk.editor.press("A")
     desk.editor.until("the suggestion again", lambda: desk.editor.ghost)
     return explanation
@@ -267,7 +273,7 @@ def test_health(desk: Desk) -> None:
 
 def test_missing_server_is_one_line(version: str, place: Home) -> None:
     """Without the program there is one message with what to do, and typing goes on."""
-    with neovim(version, place.environment, ["/nowhere/wicket", "lsp"]) as editor:
+    with neovim(version, place.environment, {"cmd": ["/nowhere/wicket", "lsp"]}) as editor:
         editor.edit(place.project / "settings.py")
         said = editor.until("a message", lambda: editor.nvim.command_output("messages"))
         assert said.strip().count("\n") == 0
@@ -278,6 +284,19 @@ def test_missing_server_is_one_line(version: str, place: Home) -> None:
         assert editor.lines[0] == "x"
         desk = Desk(version, place, editor)
         assert [line for line in health(desk) if "ERROR" in line and "/nowhere/wicket" in line]
+
+
+def test_settings_reach_the_server(version: str, place: Home) -> None:
+    """`g:wicket.settings` are the server's settings from its first answer on."""
+    options = {"settings": {"completion": {"languages": ["lua"]}}}
+    with neovim(version, place.environment, options) as editor:
+        desk = Desk(version, place, editor)
+        desk.open(BEFORE)
+        editor.type("    def save")
+        waiting = "return next(vim.lsp.get_clients()[1].requests) ~= nil"
+        editor.until("an answer", lambda: not editor.lua(waiting))
+        editor.press("<Esc>")
+        assert why(desk)["filtered"] == "completion.languages leaves out python"
 
 
 def test_server_that_dies(desk: Desk) -> None:
@@ -309,6 +328,18 @@ def test_disable_and_enable(desk: Desk) -> None:
     desk.editor.nvim.command("WicketEnable")
     desk.editor.ready()
     assert len(desk.servers()) == 1
+
+
+def test_disable_and_enable_in_one_go(desk: Desk) -> None:
+    """Buffers do not meet the server that is leaving, nor does its end count as theirs."""
+    desk.open(BEFORE)
+    (old,) = desk.servers()
+    desk.editor.nvim.command("WicketDisable | WicketEnable")
+    psutil.wait_procs([old], timeout=PATIENCE_SECONDS)
+    desk.editor.ready()
+    desk.type_until_ghost()
+    (new,) = desk.servers()
+    assert new != old
 
 
 @pytest.mark.parametrize("end", ["quit", "kill"])

@@ -234,20 +234,6 @@ def test_ghost_text_goes(scripted: Scripted, case: str) -> None:
     assert scripted.editor.lua("return vim.fn.maparg('<Tab>', 'i', false, true).buffer") != 1
 
 
-def test_reloaded_file_is_watched_on(scripted: Scripted) -> None:
-    """`:edit!` keeps the buffer, its server and its watch."""
-    scripted.open("above\nx = $0")
-    scripted.editor.press("<Esc>")
-    scripted.editor.nvim.command("silent write! | silent edit!")
-    before = len(scripted.asked())
-    scripted.editor.press("A")
-    scripted.editor.until("a question", lambda: len(scripted.asked()) > before)
-    scripted.answer("123")
-    assert scripted.editor.ghost == "123"
-    CLEARING["a change above"](scripted.editor)
-    assert scripted.editor.ghost == ""
-
-
 def test_menu_hides_ghost_text(scripted: Scripted) -> None:
     """While the completion menu is open nothing is shown or asked; then it is asked again."""
     scripted.open("apple apricot\nap$0")

@@ -10,11 +10,16 @@ return {
     end
   end,
 
+  reuse_client = function(client, config)
+    return require('wicket').reuse(client, config)
+  end,
+
   -- Neovim below 0.12 does not know inline completion; the ghost text here speaks it.
   capabilities = vim.tbl_deep_extend('force', vim.lsp.protocol.make_client_capabilities(), {
     textDocument = { inlineCompletion = { dynamicRegistration = false } },
   }),
 
+  init_options = require('wicket').options().settings,
   settings = { wicket = require('wicket').options().settings },
 
   handlers = {
@@ -23,9 +28,9 @@ return {
     end,
   },
 
-  on_exit = function(code, signal)
+  on_exit = function(code, signal, id)
     vim.schedule(function()
-      require('wicket.status').stopped(code, signal)
+      require('wicket.status').stopped(code, signal, id)
     end)
   end,
 }

@@ -43,7 +43,7 @@ for name, act in pairs({
     require('wicket.why').open()
   end,
 }) do
-  vim.api.nvim_create_user_command(name, act, {})
+  vim.api.nvim_create_user_command(name, act, { bar = true })
 end
 
 -- Accepting is an undo step of its own: <C-g>u closes the step before it and the one it makes.

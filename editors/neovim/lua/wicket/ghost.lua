@@ -232,7 +232,6 @@ local function watch(buffer)
         shown.foreign = shown.foreign or first < item.row or last_before > shown.last_row + 1
       end
     end,
-
   })
 end
 

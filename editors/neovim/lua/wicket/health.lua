@@ -21,7 +21,8 @@ local function check_server()
     return
   end
   for _, client in ipairs(clients) do
-    health.ok(('server runs in %s, positions in %s'):format(client.root_dir or '(no folder)', client.offset_encoding))
+    local folder = client.root_dir or '(no folder)'
+    health.ok(('server runs in %s, positions in %s'):format(folder, client.offset_encoding))
     if not client.server_capabilities.inlineCompletionProvider then
       health.error('this server does not complete inline', { 'is g:wicket.cmd really Wicket?' })
     end

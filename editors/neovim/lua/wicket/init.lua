@@ -78,8 +78,29 @@ function M.start(buffer)
   elseif not vim.lsp.enable then
     local file = vim.api.nvim_get_runtime_file('lsp/wicket.lua', false)[1]
     local config = vim.tbl_extend('force', dofile(file), { name = 'wicket', root_dir = root })
-    vim.lsp.start(config, { bufnr = buffer })
+    vim.lsp.start(config, { bufnr = buffer, reuse_client = M.reuse })
   end
+end
+
+-- Clients that were told to stop and are not to be met by new buffers while they do.
+local stopping = {} ---@type table<integer, true>
+
+--- Whether a running client serves another buffer too.
+---@param client vim.lsp.Client
+---@param config vim.lsp.ClientConfig
+---@return boolean
+function M.reuse(client, config)
+  return client.name == 'wicket'
+    and client.config.root_dir == config.root_dir
+    and not stopping[client.id]
+end
+
+--- The clients that will still be there in a moment.
+---@return vim.lsp.Client[]
+function M.clients()
+  return vim.tbl_filter(function(client)
+    return not stopping[client.id]
+  end, vim.lsp.get_clients({ name = 'wicket' }))
 end
 
 function M.enable()
@@ -99,11 +120,15 @@ end
 function M.disable()
   vim.g.wicket_enabled = false
   require('wicket.ghost').dismiss()
+  local clients = M.clients()
+  for _, client in ipairs(clients) do
+    stopping[client.id] = true
+  end
   if vim.lsp.enable then
     vim.lsp.enable('wicket', false)
     return
   end
-  for _, client in ipairs(vim.lsp.get_clients({ name = 'wicket' })) do
+  for _, client in ipairs(clients) do
     client.stop()
   end
 end

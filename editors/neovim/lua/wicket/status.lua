@@ -25,9 +25,16 @@ function M.receive(status)
   end, status))
 end
 
+--- A server has ended.  That is news only where none has taken its place.
 ---@param code integer
 ---@param signal integer
-function M.stopped(code, signal)
+---@param id integer Of its client.
+function M.stopped(code, signal, id)
+  for _, client in ipairs(require('wicket').clients()) do
+    if client.id ~= id then
+      return
+    end
+  end
   local reason = code == 0 and signal == 0 and 'the server was stopped'
     or ('the server ended with exit code %d and signal %d'):format(code, signal)
   local fix = ':WicketEnable starts it, :checkhealth wicket looks for the cause'
