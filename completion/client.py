@@ -25,6 +25,9 @@ Connect = Callable[[], Awaitable[Streams]]
 
 # The engine keeps deadlines itself; one that is so late hangs.
 GRACE_SECONDS = 5.0
+# A hello and a state need no computation.
+HELLO_SECONDS = 10.0
+HANGS = "the engine does not answer; run `wicket stop engine`"
 
 
 class EngineGone(Exception):
@@ -64,9 +67,13 @@ class EngineClient:
             reader, writer = await self._connect()
             try:
                 writer.write(hello(self._version))
-                version, state = read_hello(await reader.readline())
+                async with asyncio.timeout(HELLO_SECONDS):
+                    version, state = read_hello(await reader.readline())
                 if version != self._version or state is None:
                     raise Malformed(f"is version {version}")
+            except TimeoutError:
+                writer.close()
+                raise EngineGone(HANGS) from None
             except (Malformed, OSError) as error:
                 writer.close()
                 raise EngineGone(f"the engine {error}; run `wicket stop engine`") from None
@@ -94,7 +101,8 @@ class EngineClient:
                     if isinstance(answer, Piece):
                         pieces.append(answer)
         except TimeoutError:
-            raise EngineGone("the engine does not answer; run `wicket stop engine`") from None
+            await self.close()
+            raise EngineGone(HANGS) from None
         except asyncio.CancelledError:
             self._send(Cancel(self._next_number(), number))
             raise
@@ -113,7 +121,11 @@ class EngineClient:
         answers = self._answers[number] = asyncio.Queue()
         try:
             self._send(Status(number))
-            answer = await answers.get()
+            async with asyncio.timeout(HELLO_SECONDS):
+                answer = await answers.get()
+        except TimeoutError:
+            await self.close()
+            raise EngineGone(HANGS) from None
         finally:
             self._answers.pop(number, None)
         if not isinstance(answer, State):

@@ -19,6 +19,9 @@ from .wire import PRIORITIES, Complete, Done, Piece, Reason, State
 
 logger = logging.getLogger(__name__)
 
+# Between two attempts to load, when requests come.
+RETRY_SECONDS = 5.0
+
 Answer = Piece | Done
 # What a request asks between two tokens: None to go on, else why to stop.
 Halted = Callable[[], Reason | None]
@@ -86,6 +89,7 @@ class Engine:
         self._waiting: list[Job] = []
         self._running: Job | None = None
         self._closed = False
+        self._tried = 0.0
         self._lock = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -135,6 +139,7 @@ class Engine:
             with self._lock:
                 self._state = replace(self._state, progress=round(share, 3))
 
+        self._tried = time.monotonic()
         try:
             self._backend.load(progress)
             loaded = replace(self._state, state="ready", progress=1.0)
@@ -167,6 +172,9 @@ class Engine:
         queued = time.monotonic() - job.arrived
         done = Done(job.request.id, "failed", "the engine gave no answer")
         try:
+            if self._state.state == "off" and time.monotonic() - self._tried > RETRY_SECONDS:
+                # What was missing, a server or some memory, may be there by now.
+                self._load()
             if self._state.state == "off":
                 done = Done(job.request.id, "failed", self._state.reason)
             elif reason := self._halted(job):

@@ -20,6 +20,8 @@ LOW_WATER = 0.7
 HEAD = 160
 # Characters that may be typed between two requests without losing the window's beginning.
 GROWTH = 512
+# Characters of the end of a path; a longer one would take the room of the code.
+PATH = 100
 # Files whose anchors are remembered.
 FILES = 32
 # The word that the cursor stands in: its tokens are taken back and generated again under
@@ -91,6 +93,7 @@ def build(
     heal: bool = True,
 ) -> Prompt:
     """The prompt of this family within `budget`, its prefix window anchored."""
+    path = path[-PATH:]
     before, after = families.to_model(fim, prefix), families.to_model(fim, suffix)
     before, healed = split_partial_word(before) if heal else (before, "")
     after = cut_suffix(after, vocabulary, budget.suffix)
@@ -122,6 +125,8 @@ def split_partial_word(prefix: str) -> tuple[str, str]:
 
 def cut_prefix(prefix: str, vocabulary: Vocabulary, room: int, anchor: Anchor) -> str:
     """The end of `prefix` in at most `room` tokens, beginning at `anchor` while it fits."""
+    if room <= 0:
+        return ""
     at = anchor.find(prefix)
     # No token of source code is longer than 16 characters on average.
     window = prefix[at:] if at >= 0 else prefix[-room * 16 :]

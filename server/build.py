@@ -5,6 +5,7 @@ it is to a small file; the command only watches that file, as the editor's statu
 """
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from . import processes
-from .paths import Paths, private_file, socket_directory
+from .paths import Paths, private_directory, private_file, socket_directory
 
 # Ninja's "[12/193] Building ..." in pip's output.
 STEP = re.compile(r"\[(\d+)/(\d+)\]")
@@ -96,7 +97,11 @@ def run(paths: Paths) -> int:
     with (
         private_file(paths.logs / "build.log", "wb") as log,
         subprocess.Popen(
-            pip_command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=-2
+            pip_command(),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         ) as pip,
     ):
         assert pip.stdout is not None
@@ -109,6 +114,10 @@ def run(paths: Paths) -> int:
                 _write(paths, Build("running", me, round(share, 3)))
     if pip.returncode != 0:
         _write(paths, Build("failed", me, 0.0, reason("\n".join(last))))
+        return 1
+    importlib.invalidate_caches()
+    if not importlib.util.find_spec("llama_cpp"):
+        _write(paths, Build("failed", me, 0.0, "pip ended well, yet nothing was installed"))
         return 1
     _write(paths, Build("done", me, 1.0))
     # An engine that found no llama-cpp-python stays off; its successor finds it.
@@ -125,7 +134,12 @@ def pip_command() -> list[str]:
         for requirement in importlib.metadata.requires("wicket") or []
         if requirement.startswith("llama-cpp-python")
     )
-    return [sys.executable, "-m", "pip", "install", "--verbose", wanted]
+    # Isolated, and away from the user's folder: a `pip` lying there must not be run.
+    command = [sys.executable, "-I", "-m", "pip", "install", "--verbose"]
+    if importlib.util.find_spec("llama_cpp"):
+        # Built anew, for other hardware: what is there must not count as good enough.
+        command += ["--force-reinstall", "--no-deps", "--no-cache-dir"]
+    return [*command, wanted]
 
 
 def reason(output: str) -> str:
@@ -138,12 +152,14 @@ def reason(output: str) -> str:
 
 
 def _spawn(paths: Paths) -> None:
-    paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_directory(paths.state)
+    paths.logs.mkdir(exist_ok=True, mode=0o700)
     state_file(paths).unlink(missing_ok=True)
     code = "from wicket.server import build, paths; import os; "
     code += "build.run(paths.Paths.of(os.environ))"
     subprocess.Popen(
         [sys.executable, "-I", "-c", code],
+        cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -168,7 +184,8 @@ def _watch(paths: Paths) -> Iterator[Build]:
 
 def _write(paths: Paths, build: Build) -> None:
     part = state_file(paths).with_suffix(".part")
-    part.write_text(json.dumps(asdict(build)))
+    with private_file(part, "wb") as file:
+        file.write(json.dumps(asdict(build)).encode())
     part.replace(state_file(paths))
 
 

@@ -46,7 +46,7 @@ async def inline_completion(
         logger.error("inline completion failed: %s", type(error).__name__)
         return NOTHING
     now = documents.get(document.uri)
-    if suggestion is None or now is None or now.text != document.text:
+    if suggestion is None or now is not document:
         return None
     number = session.remember(cursor, suggestion)
     start, typed = cursor.offset, ""

@@ -20,6 +20,8 @@ def enclose(allowed: Sequence[tuple[str, int]] = ()) -> None:
     It cannot be taken back: audit hooks are for the life of the process.
     """
     hosts = {host for host, _port in allowed}
+    # A name is looked up once, before the door closes: a connection is made to a number.
+    numbers = {found for pair in allowed for found in _numbers(*pair)}
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if not event.startswith("socket."):
@@ -29,9 +31,17 @@ def enclose(allowed: Sequence[tuple[str, int]] = ()) -> None:
                 raise OutsidePerimeter("this process opens unix sockets only")
         elif event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"):
             address = cast(object, arguments[1])
-            if isinstance(address, tuple) and address[:2] not in allowed:
+            if isinstance(address, tuple) and address[:2] not in numbers:
                 raise OutsidePerimeter(f"{event} outside the perimeter")
         elif event in ("socket.getaddrinfo", "socket.gethostbyname") and arguments[0] not in hosts:
             raise OutsidePerimeter(f"{event} outside the perimeter")
 
     sys.addaudithook(hook)
+
+
+def _numbers(host: str, port: int) -> set[tuple[str, int]]:
+    try:
+        rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return {(host, port)}
+    return {(host, port)} | {(str(row[4][0]), port) for row in rows}

@@ -26,6 +26,7 @@ from typing import BinaryIO
 from .. import __version__
 from ..completion.client import EngineGone, Streams
 from ..completion.wire import LINE_LIMIT
+from .paths import UnsafePath, private_directory
 
 # A process that does not listen by then is not coming; an overloaded machine was seen to
 # need more than ten seconds.
@@ -33,6 +34,8 @@ START_SECONDS = 30.0
 # Pauses before starts that follow a crash; three crashes in CRASH_SECONDS end it.
 BACK_OFF = (0.5, 2.0, 8.0)
 CRASH_SECONDS = 60.0
+# A log that has grown past this is put aside at the next start.
+LOG_BYTES = 1_000_000
 # What a shared process may know of the environment that started it.
 ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
 ENVIRONMENT_PREFIXES = ("LC_", "XDG_")
@@ -100,12 +103,14 @@ class Starter:
 
     def pause(self) -> float:
         """Seconds until the next start is due; infinite after too many crashes."""
+        now = time.monotonic()
+        self.crashes = [when for when in self.crashes if now - when < CRASH_SECONDS]
         if not self.crashes:
             return 0.0
         if len(self.crashes) >= len(BACK_OFF):
             return float("inf")
         due = self.crashes[-1] + BACK_OFF[len(self.crashes) - 1]
-        return max(0.0, due - time.monotonic())
+        return max(0.0, due - now)
 
     async def _open(self) -> Streams:
         streams = await asyncio.open_unix_connection(self.path, limit=LINE_LIMIT)
@@ -127,8 +132,7 @@ class Starter:
         self._child, self._connected_before = None, False
         if self.left:
             return
-        now = time.monotonic()
-        self.crashes = [t for t in self.crashes if now - t < CRASH_SECONDS] + [now]
+        self.crashes.append(time.monotonic())
 
     def _refuse_while_crashing(self) -> None:
         pause = self.pause()
@@ -168,9 +172,12 @@ class Starter:
 
     def _open_log(self) -> BinaryIO:
         try:
-            self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_directory(self.log.parent.parent)
+            self.log.parent.mkdir(exist_ok=True, mode=0o700)
+            if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+                self.log.replace(self.log.with_suffix(".log.1"))
             return open(self.log, "ab", opener=private)
-        except OSError:
+        except (OSError, UnsafePath):
             # A full disk or a read-only home must not keep the engine from starting.
             return open(os.devnull, "ab")
 
@@ -240,14 +247,27 @@ def stop(process: Running, seconds: float = 5.0) -> bool:
             os.kill(process.pid, number)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if not _listens(process.path):
+            # Looked at by its number: a hung process listens, but answers nobody.
+            if not _runs(process.pid):
                 return True
             time.sleep(0.02)
     return False
 
 
+def _runs(pid: int) -> bool:
+    """Whether a process exists and has not ended; a zombie has ended."""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    with contextlib.suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return True
+
+
 def _listens(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(1.0)
         try:
             sock.connect(str(path))
         except OSError:
