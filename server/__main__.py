@@ -105,7 +105,7 @@ VERBS = (
             ),
             argument("url", nargs="?", metavar="URL", help="of that server, for `use`"),
             argument("--model", metavar="NAME", help="instead of the model in the settings"),
-            argument("--started", action="store_true", help=argparse.SUPPRESS),
+            argument("--started", metavar="ORDER", help=argparse.SUPPRESS),
             argument("--idle", type=float, metavar="SECONDS", help="leave after so long unused"),
         ),
         reaches=True,

@@ -19,6 +19,7 @@ from ..completion.models.catalogue import SHIPPED
 from ..completion.recent import Recent
 from ..completion.wire import Priority
 from . import exclusions, processes, settings
+from .engine import Order
 from .paths import Paths, UnsafePath, socket_directory
 from .settings import CompletionSettings, Effective
 from .settings_checks import is_path
@@ -62,15 +63,21 @@ def chosen_model(startup: Startup) -> Model:
     return models.find(name, startup.paths.models, named, cache)
 
 
-def engine_socket(startup: Startup, model: Model) -> Path:
-    """Where the engine of this model listens.  Raises UnsafePath."""
-    wanted = startup.effective.settings.engine
+def order(startup: Startup) -> Order:
+    """What the engine of this startup is told.  Raises BadModel and UnsafePath."""
+    wanted, model = startup.effective.settings.engine, chosen_model(startup)
     name = processes.socket_name(
         "engine",
         model.endpoint or model.sha256,
         f"{wanted.threads} {wanted.gpu_layers}",
     )
-    return socket_directory(startup.paths) / name
+    return Order(
+        socket_directory(startup.paths) / name,
+        model,
+        wanted.threads,
+        wanted.gpu_layers,
+        wanted.idle_minutes,
+    )
 
 
 class Completions:
@@ -95,16 +102,20 @@ class Completions:
     def _chosen(self) -> processes.Starter:
         if self._starter is None:
             try:
-                socket = engine_socket(self.startup, chosen_model(self.startup))
+                told = order(self.startup)
             except (BadModel, UnsafePath) as error:
                 raise EngineGone(str(error)) from None
-            chosen = ("--model", self.startup.model) if self.startup.model else ()
             self._starter = processes.Starter(
-                socket,
-                processes.command("engine", "--started", *chosen),
+                told.socket,
+                processes.command("engine", "--started", told.write()),
                 self.startup.paths.logs / "engine.log",
             )
         return self._starter
+
+    def forgive(self) -> None:
+        """The user asks by hand: an engine that stayed off after crashes may try again."""
+        if self._starter is not None:
+            self._starter.forgive()
 
     async def _connect(self) -> Streams:
         starter = await asyncio.to_thread(lambda: self.starter)

@@ -1,11 +1,14 @@
 """`wicket engine`: load one model and serve its tokens to this user's editors."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from .. import __version__
 from ..completion.engine import Backend, Engine
@@ -13,7 +16,6 @@ from ..completion.models import Model
 from ..completion.serve import serve
 from ..completion.wire import State
 from . import processes
-from .settings import EngineSettings
 
 # A tiny model gains nothing from more threads, and threads that wait for each other on
 # cores that an editor keeps busy are many times slower than one (measured: 5,700 tokens
@@ -22,11 +24,35 @@ TINY_BYTES = 64 << 20
 MOST_THREADS = 8
 
 
-def run(model: Model, settings: EngineSettings, socket: Path, idle: float | None) -> int:
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All that an engine is told at its start; it reads no settings of its own, so that it
+    and who started it cannot disagree."""
+
+    socket: Path
+    model: Model
+    threads: int | Literal["auto"]
+    gpu_layers: int | Literal["auto"]
+    idle_minutes: int
+
+    def write(self) -> str:
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def read(cls, text: str) -> "Order":
+        said = json.loads(text)
+        model = said["model"]
+        languages = tuple(model["languages"])
+        whole = Model(**(model | {"path": Path(model["path"]), "languages": languages}))
+        return cls(**(said | {"socket": Path(said["socket"]), "model": whole}))
+
+
+def run(order: Order, idle: float | None) -> int:
     """Serve until nobody has needed the engine for `idle` seconds.  An exit code.
 
-    The caller holds the lock of `socket`, or was started by who gave it to us.
+    The caller holds the lock of the socket, or was started by who gave it to us.
     """
+    model, socket = order.model, order.socket
     # Whatever native code prints goes to the log that our starter gave us as stderr.
     sys.stdout.flush()
     os.dup2(2, 1)
@@ -39,9 +65,9 @@ def run(model: Model, settings: EngineSettings, socket: Path, idle: float | None
         print(f"wicket engine: cannot listen on {socket}: {reason}", file=sys.stderr)
         return 1
     state = State(model.name, model.sha256, "loading", languages=tuple(model.languages))
-    engine = Engine(backend(model, settings), state)
+    engine = Engine(backend(order), state)
     engine.start()
-    seconds = settings.idle_minutes * 60 if idle is None else idle
+    seconds = order.idle_minutes * 60 if idle is None else idle
 
     async def until_idle() -> None:
         stop = asyncio.Event()
@@ -62,7 +88,8 @@ def run(model: Model, settings: EngineSettings, socket: Path, idle: float | None
     return 0
 
 
-def backend(model: Model, settings: EngineSettings) -> Backend:
+def backend(order: Order) -> Backend:
+    model = order.model
     if model.endpoint is not None:
         from ..completion.remote import RemoteBackend  # noqa: PLC0415  Needs HTTP.
 
@@ -71,9 +98,9 @@ def backend(model: Model, settings: EngineSettings) -> Backend:
 
     return LocalBackend(
         model.path,
-        threads=threads_for(model.path) if settings.threads == "auto" else settings.threads,
+        threads=threads_for(model.path) if order.threads == "auto" else order.threads,
         # A negative number means all layers; without a GPU it means nothing.
-        gpu_layers=-1 if settings.gpu_layers == "auto" else settings.gpu_layers,
+        gpu_layers=-1 if order.gpu_layers == "auto" else order.gpu_layers,
     )
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from ..completion.client import EngineGone
 from ..completion.gguf import BadModel
 from . import app, build, engine, perimeter, processes
+from .engine import Order
 from .paths import Paths, UnsafePath
 from .settings_file import Unwritten, set_user
 
@@ -17,6 +18,9 @@ REMOTE = "remote"
 
 def run(arguments: argparse.Namespace) -> int:
     match arguments.action:
+        case "build" if arguments.url:
+            print("wicket engine build: takes no URL; `use` does", file=sys.stderr)
+            return 2
         case "build":
             return build.follow(Paths.of(os.environ))
         case "use":
@@ -26,22 +30,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    startup = app.start().with_model(arguments.model)
+    if arguments.started:
+        order = Order.read(arguments.started)
+        perimeter.enclose([address(order.model.endpoint)] if order.model.endpoint else [])
+        return engine.run(order, arguments.idle)
     try:
-        model = app.chosen_model(startup)
-        socket = app.engine_socket(startup, model)
-        lock = None if arguments.started else processes.try_lock(socket)
+        order = app.order(app.start().with_model(arguments.model))
+        lock = processes.try_lock(order.socket)
     except (BadModel, UnsafePath, EngineGone) as error:
         print(f"wicket engine: {error}", file=sys.stderr)
         return 1
-    if lock is None and not arguments.started:
+    if lock is None:
         print("wicket engine: it runs already; see `wicket ps`", file=sys.stderr)
         return 1
-    if lock is not None:
-        socket.unlink(missing_ok=True)
-    perimeter.enclose([address(model.endpoint)] if model.endpoint else [])
-    wanted = startup.effective.settings.engine
-    return engine.run(model, wanted, socket, arguments.idle)
+    with lock:
+        order.socket.unlink(missing_ok=True)
+        perimeter.enclose([address(order.model.endpoint)] if order.model.endpoint else [])
+        return engine.run(order, arguments.idle)
 
 
 def use(url: str | None) -> int:

@@ -44,7 +44,10 @@ class Session:
         if editor is not None:
             self._editor = editor
         startup = app.start(self._editor, folders)
-        if startup.model != self.completions.startup.model:
+        logging.getLogger().setLevel(startup.effective.settings.log.level.upper())
+        old = self.completions.startup
+        engine = startup.effective.settings.engine
+        if startup.model != old.model or engine != old.effective.settings.engine:
             # The old engine stays for other editors, or leaves when nobody needs it.
             self._closing = asyncio.ensure_future(self.completions.engine.close())
             self.completions = Completions(startup)
@@ -93,6 +96,8 @@ class Session:
     ) -> Suggestion:
         self._language = cursor.language
         self._wanted.set()
+        if priority == "manual":
+            self.completions.forgive()
         if priority == "auto" and isinstance(wanted.debounce_ms, int):
             # A newer request cancels this one while it waits.
             await asyncio.sleep(wanted.debounce_ms / 1000)
@@ -123,6 +128,8 @@ class Session:
             self._wanted.clear()
             try:
                 await self._follow()
+                # Requests up to here were answered by the engine that has gone.
+                self._wanted.clear()
                 starter = self.completions.starter
                 starter.note_loss()
                 pause, left = starter.pause(), starter.left
@@ -156,6 +163,8 @@ class Session:
             while state.state == "off" and not ended.done():
                 self._show_build(of_engine(state, self._language))
                 await asyncio.wait([ended], timeout=BUILD_SECONDS)
+                state = await engine.refresh()
+            self.status.show(of_engine(state, self._language))
             await ended
         finally:
             ended.cancel()
