@@ -140,7 +140,7 @@ class RemoteBackend:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise BackendError(
                 f"{self._base} cannot be reached: {reason}",
-                "start the server there, or `wicket model use wicket-base`",
+                "start the server there, or: wicket model use wicket-base",
             ) from None
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             kind = type(error).__name__

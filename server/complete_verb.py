@@ -53,7 +53,7 @@ async def ask(startup: Startup, cursor: Cursor) -> Suggestion:
             return suggestion
         state = await completions.engine.refresh()
         if state.state == "off" and state.fix:
-            why = f"{suggestion.filtered}; run `{state.fix}`"
+            why = f"{suggestion.filtered}; {state.fix}"
             return replace(suggestion, filtered=why)
         return suggestion
     finally:
@@ -64,13 +64,16 @@ def split(place: str) -> tuple[Path, int, int]:
     """`PATH:LINE:COL` at its last two colons.  Raises BadPlace."""
     path, _, rest = place.rpartition(":")
     path, _, line = path.rpartition(":")
-    if not path or not (line.isdecimal() and rest.isdecimal()):
+    numbers = line.isdecimal() and rest.isdecimal() and len(line) < 10 and len(rest) < 10
+    if not path or not numbers:
         raise BadPlace(f"{place!r} is not PATH:LINE:COL, both numbers from 1")
     return Path(path), int(line), int(rest)
 
 
 def cursor_at(path: Path, line: int, column: int) -> Cursor:
     """A cursor in a file; past the end of a line means its end.  Raises BadPlace."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise BadPlace(f"{path} is no file")
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
@@ -78,7 +81,9 @@ def cursor_at(path: Path, line: int, column: int) -> Cursor:
     except UnicodeDecodeError:
         raise BadPlace(f"{path} is not UTF-8 text") from None
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if not 1 <= line <= len(lines) or column < 1:
+    if column < 1:
+        raise BadPlace("columns count from 1")
+    if not 1 <= line <= len(lines):
         raise BadPlace(f"{path} has {len(lines)} lines; line {line} is not one of them")
     offset = offset_of_line(text, line) + min(column - 1, len(lines[line - 1]))
     folder = repository(path)

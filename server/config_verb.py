@@ -10,7 +10,11 @@ from .complete_verb import repository
 
 
 def run(arguments: argparse.Namespace) -> int:
-    startup = app.start(folders=[repository(Path("here"))])
+    try:
+        folders = [repository(Path("here"))]
+    except OSError:
+        folders = []  # The working directory is gone.
+    startup = app.start(folders=folders)
     rows = settings.report(startup.effective)
     warnings = startup.effective.warnings
     if arguments.json:

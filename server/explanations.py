@@ -13,8 +13,9 @@ REMEMBERED = 64
 
 def explain(cursor: Cursor, suggestion: Suggestion) -> dict[str, Any]:
     """One JSON object; `range` is 1-based, its end exclusive, columns in code points."""
-    line = cursor.prefix.count("\n") + 1
-    column = cursor.offset - (cursor.text.rfind("\n", 0, cursor.offset) + 1) + 1
+    prefix = cursor.prefix
+    line = prefix.count("\n") + prefix.count("\r") - prefix.count("\r\n") + 1
+    column = len(cursor.line_before) + 1
     return {
         "text": suggestion.text,
         "range": [line, column, line, column + suggestion.replace],

@@ -17,7 +17,8 @@ def run(arguments: argparse.Namespace) -> int:
     logs.log_to(startup.paths.logs / "lsp.log", startup.effective.settings.log.level)
     completions = app.Completions(startup)
     # The engine loads its model while this process still imports its own libraries.
-    threading.Thread(target=_start_ahead, args=(completions,), daemon=True).start()
+    if startup.effective.settings.completion.enabled:
+        threading.Thread(target=_start_ahead, args=(completions,), daemon=True).start()
     # Imported late for the same reason: pygls takes most of our own start.
     from .features import serve  # noqa: PLC0415
 

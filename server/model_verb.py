@@ -51,6 +51,9 @@ def show(paths: Paths, as_json: bool) -> int:
         print(f"{mark} {model.name:24} {languages:16} {model.licence:14} {model.path}")
         if model.problem:
             print(f"    !! {model.problem}")
+    for name, source in app.start().effective.settings.engine.models.items():
+        mark = "*" if name == chosen else " "
+        print(f"{mark} {name:24} {source.endpoint or source.path}")
     names = {model.name for model in here}
     missing = [row for row in MODELS if row.name not in names]
     if missing:
@@ -98,7 +101,10 @@ def verify(paths: Paths, name: str | None) -> int:
         try:
             if model.problem:
                 raise BadModel(model.problem)
-            print(f"{model.name}: whole, sha256 {models.verify(model)}")
+            if model.endpoint:
+                print(f"{model.name}: a server at {model.endpoint}, nothing to verify here")
+            else:
+                print(f"{model.name}: whole, sha256 {models.verify(model)}")
         except BadModel as error:
             print(f"wicket model verify: {error}", file=sys.stderr)
             code = 1

@@ -25,6 +25,8 @@ BUILD_SECONDS = 1.0
 # Typing goes on within this time, or the suggestion is being looked at.
 PREFETCH_SECONDS = 0.05
 
+DISABLED = Status("off", reason="completion.enabled is false")
+
 
 class Session:
     """State that lives as long as one `wicket lsp`."""
@@ -38,6 +40,7 @@ class Session:
         self._ahead: dict[str, asyncio.Task[None]] = {}
         self._language: str | None = None
         self._wanted = asyncio.Event()
+        self._configured = asyncio.Event()
 
     def configure(self, editor: Mapping[str, Any] | None, folders: Sequence[Path]) -> None:
         """Hear the editor's settings and folders; None keeps what it said before."""
@@ -53,6 +56,9 @@ class Session:
             self.completions = Completions(startup)
             self._wanted.set()
         self.completions.startup = startup
+        self._configured.set()
+        if not startup.effective.settings.completion.enabled:
+            self.status.show(DISABLED)
         for warning in startup.effective.warnings:
             logger.warning("settings: %s", warning)
 
@@ -126,6 +132,11 @@ class Session:
         """
         while True:
             self._wanted.clear()
+            if not self.completions.startup.effective.settings.completion.enabled:
+                self.status.show(DISABLED)
+                await self._configured.wait()
+                self._configured.clear()
+                continue
             try:
                 await self._follow()
                 # Requests up to here were answered by the engine that has gone.

@@ -68,7 +68,7 @@ TABLE = (
         "a model's name, empty for the one that ships; a path only in a settings file",
         from_editor=model_name),
     Key("completion.context", truth, True, "CT",
-        "show the model pieces of other files of the repository", both),
+        "show the model pieces of other files; read once there is an index", both),
     Key("completion.exclude", globs, (), "CT",
         "files that get no completion, as patterns of .gitignore", in_either),
     Key("engine.models", model_source, {}, "S",

@@ -140,6 +140,31 @@ def test_a_failing_backend_answers_and_the_next_request_works(world: World) -> N
     assert world.until_done(2) == {1: ("", "failed"), 2: ("y", "stop")}
 
 
+def test_a_backend_that_could_not_load_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was not up, memory that was not free: a later request finds it."""
+
+    class Late(Letters):
+        attempts = 0
+
+        def load(self, progress: Callable[[float], None]) -> None:
+            self.attempts += 1
+            if self.attempts == 1:
+                raise BackendError("not up yet")
+
+    monkeypatch.setattr("wicket.completion.engine.RETRY_SECONDS", 0.0)
+    backend = Late()
+    backend.permits.release(9)
+    answers: queue.Queue[Answer] = queue.Queue()
+    engine = Engine(backend, State("m", "0", "loading"))
+    engine.start()
+    while engine.state().state == "loading":
+        pass
+    engine.submit(Job(Complete(1, "a", "b", "x", ""), answers.put))
+    assert next(answers.get(timeout=WAIT) for _ in range(2)) == Piece(1, "x", -0.1)
+    assert engine.state().state == "ready"
+    engine.close()
+
+
 def test_a_backend_that_cannot_load_is_off_and_says_why() -> None:
     class Broken(Letters):
         def load(self, progress: Callable[[float], None]) -> None:

@@ -5,6 +5,8 @@ import os
 import pty
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -92,6 +94,8 @@ def test_complete_prints_what_an_editor_would_show(home: Home) -> None:
         ("a.py", SOURCE, "a.py:99:1", 2, "has 3 lines"),
         ("a.py", SOURCE, "a.py:0:1", 2, "has 3 lines"),
         ("a.py", SOURCE, ".:1:1", 2, "Is a directory"),
+        ("a.py", SOURCE, "a.py:1:0", 2, "columns count from 1"),
+        ("a.py", SOURCE, f"a.py:1:{'9' * 5000}", 2, "is not PATH:LINE:COL"),
         ("a.rs", "fn main() {", "a.rs:1:3", 0, "does not know rust"),
         (".env", "KEY=", ".env:1:5", 0, "secret files"),
         ("a.py", "x\0y", "a.py:1:2", 0, "binary"),
@@ -202,6 +206,60 @@ def test_a_mistake_is_one_line(home: Home, arguments: tuple[str, ...], said: str
     done = home.wicket(*arguments)
     assert done.returncode in (1, 2)
     assert said in re.sub(r"\s+", " ", done.stdout + done.stderr)
+
+
+def test_a_hung_engine_is_named_and_can_be_stopped(home: Home) -> None:
+    """It listens but answers nobody: a signal has stopped it in its tracks."""
+    place = home.file("a.py", SOURCE) + ":2:10"
+    home.wicket("complete", place)
+    (engine,) = processes.running(home.sockets)
+    os.kill(engine.pid, signal.SIGSTOP)
+    done = home.wicket("complete", place)
+    assert done.returncode == 1
+    assert "does not answer; run `wicket stop engine`" in done.stderr
+    assert f"engine {engine.pid} stopped" in home.wicket("stop").stdout
+    assert home.wicket("complete", place).stdout.startswith("n")
+
+
+def test_what_starts_the_engine_and_the_engine_cannot_disagree(home: Home) -> None:
+    """The user's settings lie in the open repository, so only the engine would hear them."""
+    repository = home.folder / "dotfiles"
+    (repository / ".git").mkdir(parents=True)
+    (repository / "wicket").mkdir(mode=0o700)
+    (repository / "wicket/wicket.toml").write_text("[engine]\nthreads = 2\n")
+    (home.folder / "config").mkdir()
+    (home.folder / "config/wicket").symlink_to(repository / "wicket")
+    place = home.file("dotfiles/a.py", SOURCE) + ":2:10"
+    assert home.wicket("complete", place).stdout.startswith("n")
+
+
+def test_a_very_long_path_leaves_room_for_the_code(home: Home) -> None:
+    folder = home.folder.joinpath(*["部分" * 30] * 5)
+    folder.mkdir(parents=True)
+    (folder / "a.py").write_text(SOURCE)
+    (home.folder / ".git").mkdir()
+    assert home.wicket("complete", f"{folder}/a.py:2:10").stdout.startswith("n")
+
+
+def test_a_pip_in_the_working_directory_is_not_run(home: Home) -> None:
+    (home.folder / "pip").mkdir()
+    (home.folder / "pip/__init__.py").touch()
+    (home.folder / "pip/__main__.py").write_text("open('hostile', 'w')")
+    home.environment["PIP_NO_INDEX"] = "1"
+    done = home.wicket("engine", "build")
+    assert done.returncode == 1
+    assert not list(home.folder.rglob("hostile"))
+
+
+def test_an_endpoint_may_have_a_name(home: Home) -> None:
+    """It is refused for what answers there, not for being a name."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        url = f"http://localhost:{sock.getsockname()[1]}"
+    done = home.wicket("engine", "use", url)
+    assert done.returncode == 1
+    assert "cannot be reached" in done.stderr
+    assert "perimeter" not in done.stderr
 
 
 def test_the_demo_types_and_shows(home: Home) -> None:

@@ -195,6 +195,19 @@ async def test_a_text_that_changed_meanwhile_gets_no_stale_answer(editor: Editor
     assert await asked is None
 
 
+async def test_a_document_reopened_in_another_language_gets_no_stale_answer(
+    editor: Editor,
+) -> None:
+    text = "# again\n" + SOURCE * 60
+    editor.open(text)
+    asked = asyncio.ensure_future(editor.ask(types.Position(200, 0)))
+    await asyncio.sleep(0)
+    identifier = types.TextDocumentIdentifier(URI)
+    editor.client.text_document_did_close(types.DidCloseTextDocumentParams(identifier))
+    editor.open(text, language="rust")
+    assert await asked is None
+
+
 async def test_a_cancelled_request_says_so(editor: Editor) -> None:
     editor.open("# cancel\n" + SOURCE * 60)
     client = editor.client

@@ -68,8 +68,7 @@ def test_it_starts_and_says_what_is_missing(thin: Thin) -> None:
     done = thin.wicket("complete", "a.py:2:10")
     assert done.returncode == 0
     assert done.stderr == (
-        "wicket complete: no suggestion: llama-cpp-python is not installed; "
-        "run `wicket engine build`\n"
+        "wicket complete: no suggestion: llama-cpp-python is not installed; wicket engine build\n"
     )
     found = json.loads(thin.wicket("doctor", "--json").stdout)["findings"]
     (llama,) = [row for row in found if row["name"] == "llama-cpp-python"]
