@@ -126,6 +126,82 @@ VERBS = (
         ),
     ),
     Verb(
+        "eval",
+        "measure completions on your own code; tell which of two reports is better",
+        "eval_verb:run",
+        (
+            argument(
+                "what",
+                nargs="*",
+                metavar="DIR|compare A B",
+                help="folders to cut holes into (default: here); or two reports made with --json",
+            ),
+            argument(
+                "--model",
+                action="append",
+                metavar="NAME",
+                help="instead of the model in the settings; may be said several times",
+            ),
+            argument(
+                "--set",
+                action="append",
+                metavar="NAME=VALUE",
+                help="a setting of completions for this run, such as completion.lines=block",
+            ),
+            argument(
+                "--holes",
+                type=int,
+                default=100,
+                metavar="N",
+                help="holes of each kind in each folder (default: 100)",
+            ),
+            argument(
+                "--kind",
+                action="append",
+                choices=("rest", "line", "block"),
+                help="only this kind of hole; may be said several times",
+            ),
+            argument("--seed", type=int, default=1, metavar="N", help="other holes (default: 1)"),
+            argument(
+                "--history",
+                type=int,
+                default=0,
+                metavar="N",
+                help="cursors in the lines that the last N commits added, not in any line",
+            ),
+            argument(
+                "--slices",
+                action="store_true",
+                help="also in broken code, after a typo, below a comment that is not English",
+            ),
+            argument(
+                "--bits", action="store_true", help="also what the hidden text costs the model"
+            ),
+            argument("--fresh", action="store_true", help="ask again what was answered before"),
+            argument("--report", metavar="FILE.md", help="write the tables as Markdown"),
+            argument("--picture", metavar="FILE.svg", help="write the main table as a picture"),
+            JSON,
+        ),
+    ),
+    Verb(
+        "bench",
+        "measure how fast models answer on this machine",
+        "bench_verb:run",
+        (
+            argument("what", nargs="?", choices=("completion",), help="the only one so far"),
+            argument(
+                "--model",
+                action="append",
+                metavar="NAME",
+                help="instead of the model in the settings; several take turns",
+            ),
+            argument("--runs", type=int, default=5, metavar="N", help="of each (default: 5)"),
+            argument("--keys", type=int, default=60, metavar="N", help="typed (default: 60)"),
+            argument("--append", metavar="FILE", help="add the JSON as a line to a file"),
+            JSON,
+        ),
+    ),
+    Verb(
         "config",
         "print every setting, its value and where it comes from",
         "config_verb:run",
@@ -197,6 +273,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough.
         sys.stderr.close()
         return 0
+    except Exception as error:
+        # The last resort: a person gets one line, whatever we did not think of.
+        reason = (str(error).splitlines() or [""])[0]
+        print(f"wicket {verb.name}: {type(error).__name__}: {reason}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,183 @@
+"""Who fills holes: an engine, asked as an editor asks it, and a search without a model."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ... import __version__
+from ...completion import earlier, families, trim
+from ...completion.client import Connect, EngineClient, EngineGone, Generated
+from ...completion.complete import complete
+from ...completion.holes import Hole, digest
+from ...completion.wire import Complete, State, write_request
+from ..app import refusal
+from ..settings import CompletionSettings
+from .repositories import Repository
+
+# The name of the search without a model in every table.
+EARLIER = "earlier"
+# An answer that takes longer is none.  Quality must not depend on how busy a machine is,
+# so this is far beyond what an editor grants; the time that it took is reported.
+PATIENCE_MS = 60_000
+# How often an engine that loads its model is asked whether it is done.
+LOADING_SECONDS = 0.05
+
+# Bits that a text costs a model where a request stands; None where it cannot say it.
+Bits = Callable[[Complete, str], Awaitable[float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a contender says to a hole: `text` would be shown, `raw` came before trimming.
+
+    `confidence` is the mean log-probability of the tokens, or the length of the match;
+    `asked` names everything that was given to the engine; `bits` is what the hidden text
+    costs the model, None where nobody counts or it cannot be told.
+    """
+
+    text: str
+    raw: str = ""
+    filtered: str | None = None
+    rules: tuple[str, ...] = ()
+    confidence: float | None = None
+    tokens: dict[str, int] = field(default_factory=dict[str, int])
+    ms: float = 0.0
+    asked: str = ""
+    bits: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """`about` is what the report says of it, and what its stored answers are kept under.
+
+    `memory` says how many bytes it takes now.
+    """
+
+    name: str
+    about: Mapping[str, Any]
+    answer: Callable[[Hole, Repository], Awaitable[Answer]]
+    memory: Callable[[], Awaitable[int]]
+
+
+class Listening(EngineClient):
+    """An engine client that keeps what it asked and heard last."""
+
+    asked: Complete | None = None
+    heard: Generated | None = None
+
+    async def complete(self, request: Complete) -> Generated:
+        self.asked = request
+        self.heard = await super().complete(request)
+        return self.heard
+
+
+@contextlib.asynccontextmanager
+async def engine(
+    name: str, connect: Connect, wanted: CompletionSettings, bits: Bits | None = None
+) -> AsyncGenerator[Contender]:
+    """The engine that `connect` leads to.  Raises EngineGone where it cannot answer."""
+    client = Listening(connect, __version__)
+    try:
+        state = await ready(client)
+        about = {
+            "model": state.model,
+            "sha256": state.sha256,
+            "family": state.family,
+            "order": state.order,
+            "context": state.context,
+            "counts_bits": bits is not None,
+        }
+
+        async def answer(hole: Hole, _repository: Repository) -> Answer:
+            return await ask(client, hole, wanted, bits)
+
+        async def memory() -> int:
+            return (await client.refresh()).memory
+
+        yield Contender(name, about | _settings(wanted), answer, memory)
+    finally:
+        await client.close()
+
+
+async def ready(client: EngineClient) -> State:
+    """What the engine is, once it has loaded its model.  Raises EngineGone."""
+    # The engine tells nobody when it is done: it is asked.
+    while (state := await client.refresh()).state == "loading":  # noqa: ASYNC110
+        await asyncio.sleep(LOADING_SECONDS)
+    if state.state == "off":
+        fix = f"; run `{state.fix}`" if state.fix else ""
+        raise EngineGone(f"{state.reason}{fix}")
+    return state
+
+
+async def ask(
+    client: Listening, hole: Hole, wanted: CompletionSettings, bits: Bits | None = None
+) -> Answer:
+    """One hole, by the path that an editor's request takes.
+
+    Raises EngineGone, also where the engine fails at it: a failure is no empty answer.
+    """
+    cursor = hole.cursor
+    state = await client.open()
+    if reason := refusal(cursor, wanted):
+        return Answer("", filtered=reason)
+    if state.languages and cursor.language not in state.languages:
+        return Answer("", filtered=f"{state.model} does not know {cursor.language}")
+    suggestion = await complete(
+        cursor,
+        client,
+        priority="manual",
+        deadline_ms=PATIENCE_MS,
+        mode=mode_for(hole, wanted),
+        max_lines=wanted.max_lines,
+    )
+    asked, heard = client.asked, client.heard
+    assert asked is not None, "a suggestion was made without asking the engine"
+    assert heard is not None, "a suggestion was made without hearing the engine"
+    if heard.done.done == "failed":
+        raise EngineGone(heard.done.why or "the engine failed")
+    return Answer(
+        suggestion.text,
+        families.from_model(state.family, heard.text, cursor),
+        suggestion.filtered,
+        suggestion.rules,
+        sum(heard.logprobs) / len(heard.logprobs) if heard.logprobs else None,
+        suggestion.tokens,
+        suggestion.ms["total"],
+        digest(write_request(asked).decode()),
+        await bits(asked, hole.gold) if bits else None,
+    )
+
+
+@contextlib.asynccontextmanager
+async def without_model(wanted: CompletionSettings) -> AsyncGenerator[Contender]:
+    """The longest earlier occurrence of the text before the cursor."""
+
+    async def answer(hole: Hole, repository: Repository) -> Answer:
+        cursor = hole.cursor
+        if reason := refusal(cursor, wanted):
+            return Answer("", filtered=reason)
+        lines = trim.lines_wanted(cursor, mode_for(hole, wanted), wanted.max_lines)
+        texts = [*earlier.in_file(hole.before, hole.after), *repository.others(hole)]
+        found = earlier.earlier(cursor.prefix.encode("utf-8", "replace"), texts, lines)
+        if found is None:
+            return Answer("", filtered="nothing before the cursor occurs anywhere else")
+        draft = trim.trim(cursor, found.text, lines)
+        sure = float(found.length)
+        return Answer(draft.text, found.text, draft.filtered, draft.rules, sure)
+
+    async def memory() -> int:
+        return 0
+
+    yield Contender(EARLIER, {"model": None} | _settings(wanted), answer, memory)
+
+
+def mode_for(hole: Hole, wanted: CompletionSettings) -> trim.Mode:
+    """Where one line is missing one line is asked for, else what the settings say."""
+    return wanted.lines if hole.kind == "block" else "line"
+
+
+def _settings(wanted: CompletionSettings) -> dict[str, Any]:
+    return {"settings": {"lines": wanted.lines, "max_lines": wanted.max_lines}}

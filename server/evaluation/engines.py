@@ -1,0 +1,98 @@
+"""Engines for an evaluation alone: started for it, apart from the editors', and stopped."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+
+from ...completion.client import Connect, EngineGone, Streams
+from ...completion.gguf import BadModel
+from ...completion.models import Model
+from ...completion.models.catalogue import SHIPPED
+from .. import processes
+from ..app import Completions, Startup, chosen_model
+from ..paths import Paths, socket_directory
+from ..settings_checks import is_path
+from . import gold
+from .contenders import Bits, Contender, engine, without_model
+
+
+@contextlib.contextmanager
+def entered(
+    startup: Startup, models: Sequence[str | None], count_bits: bool
+) -> Generator[list[AbstractAsyncContextManager[Contender]]]:
+    """Every model's engine, each started when it is its turn, and the search without one."""
+    with apart(startup) as own:
+        engines = [started(own.with_model(model), count_bits) for model in models]
+        yield [*engines, without_model(startup.effective.settings.completion)]
+
+
+@contextlib.asynccontextmanager
+async def started(startup: Startup, count_bits: bool = False) -> AsyncGenerator[Contender]:
+    """The engine of the model that `startup` means, in a process of its own.
+
+    It is stopped at the end.  Bits are counted where the model is on this machine.
+    Raises EngineGone.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        bits: Bits | None = None
+        if count_bits and not (model := _model(startup)).endpoint:
+            bits = await stack.enter_async_context(gold.started(model))
+        connect = await stack.enter_async_context(connections(startup))
+        wanted = startup.effective.settings.completion
+        yield await stack.enter_async_context(engine(name_of(startup), connect, wanted, bits))
+
+
+@contextlib.asynccontextmanager
+async def connections(startup: Startup) -> AsyncGenerator[Connect]:
+    """How to connect to the engine of `startup`; started when needed, stopped at the end."""
+    completions = Completions(startup)
+
+    async def connect() -> Streams:
+        starter = await asyncio.to_thread(lambda: completions.starter)
+        return await starter.connect()
+
+    try:
+        yield connect
+    finally:
+        for found in processes.running(socket_directory(startup.paths)):
+            await asyncio.to_thread(processes.stop, found)
+
+
+def name_of(startup: Startup) -> str:
+    """What the model is called in a report: its name, or that of its file."""
+    name = Path(startup.model).stem if is_path(startup.model) else startup.model
+    return name or SHIPPED.name
+
+
+@contextlib.contextmanager
+def apart(startup: Startup) -> Generator[Startup]:
+    """`startup` with a runtime directory of its own, which engines started from it share.
+
+    So neither they nor the editors' engines disturb each other, memory is that of the
+    evaluation alone, and no engine remembers anything of an earlier run.
+    """
+    # A socket's path is short, and TMPDIR may not be.
+    folder = tempfile.mkdtemp(prefix="wicket-eval-", dir="/tmp")
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    # An engine learns from its environment where to listen.
+    os.environ["XDG_RUNTIME_DIR"] = folder
+    try:
+        yield replace(startup, paths=Paths.of(os.environ))
+    finally:
+        del os.environ["XDG_RUNTIME_DIR"]
+        if before is not None:
+            os.environ["XDG_RUNTIME_DIR"] = before
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _model(startup: Startup) -> Model:
+    try:
+        return chosen_model(startup)
+    except BadModel as error:
+        raise EngineGone(str(error)) from None

@@ -1,0 +1,67 @@
+"""What completion is asked and what it answers: plain values, no editor in sight."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a text.
+
+    `path` is relative to the workspace folder, with forward slashes; `language` is an LSP
+    language identifier; `offset` counts code points from the start of `text`.
+    """
+
+    path: str
+    language: str
+    text: str
+    offset: int
+
+    @property
+    def prefix(self) -> str:
+        return self.text[: self.offset]
+
+    @property
+    def suffix(self) -> str:
+        return self.text[self.offset :]
+
+    @property
+    def line_before(self) -> str:
+        """The cursor's line up to the cursor."""
+        start = max(self.text.rfind("\n", 0, self.offset), self.text.rfind("\r", 0, self.offset))
+        return self.text[start + 1 : self.offset]
+
+    @property
+    def line_after(self) -> str:
+        """The cursor's line from the cursor on, without its line break."""
+        ends = (self.text.find("\n", self.offset), self.text.find("\r", self.offset))
+        return self.text[self.offset : min((e for e in ends if e >= 0), default=None)]
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A piece of another file to put before the prompt, and why it was chosen."""
+
+    path: str
+    text: str
+    lines: tuple[int, int] = (1, 1)
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Text to insert at the cursor, replacing `replace` code points after it.
+
+    An empty `text` means that there is nothing to offer; `filtered` then names the rule
+    that said no, or is None where nothing was produced.  `tokens` counts prefill, reused
+    and decoded; `ms` splits the time.
+    """
+
+    text: str
+    replace: int = 0
+    source: str = "none"  # model | cache | model-free | mixed | none
+    model: str | None = None
+    filtered: str | None = None
+    rules: tuple[str, ...] = ()
+    tokens: dict[str, int] = field(default_factory=dict[str, int])
+    ms: dict[str, float] = field(default_factory=dict[str, float])
+    context: tuple[Snippet, ...] = ()

@@ -1,0 +1,60 @@
+"""`wicket ps` and `wicket stop`: the processes that editors share."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from . import processes
+from .paths import Paths, UnsafePath, socket_directory
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        found = processes.running(socket_directory(Paths.of(os.environ)))
+    except UnsafePath as error:
+        print(f"wicket ps: {error}", file=sys.stderr)
+        return 1
+    rows = [
+        {
+            "process": process.process,
+            "pid": process.pid,
+            "memory_mb": memory_mb(process.pid),
+            "socket": str(process.path),
+        }
+        for process in found
+    ]
+    if arguments.json:
+        print(json.dumps({"processes": rows}))
+    else:
+        for row in rows:
+            print("{process:8} {pid:>8} {memory_mb:>6} MB  {socket}".format(**row))
+        if not rows:
+            print("Nothing runs; editors start what they need.")
+    return 0
+
+
+def stop(arguments: argparse.Namespace) -> int:
+    """Stop the named process, or all; 1 when one would not go."""
+    try:
+        found = processes.running(socket_directory(Paths.of(os.environ)))
+    except UnsafePath as error:
+        print(f"wicket stop: {error}", file=sys.stderr)
+        return 1
+    code = 0
+    for process in found:
+        if arguments.process in (None, process.process):
+            gone = processes.stop(process)
+            print(f"{process.process} {process.pid} {'stopped' if gone else 'stays'}")
+            code = code if gone else 1
+    return code
+
+
+def memory_mb(pid: int) -> int:
+    """Resident memory (Linux; 0 elsewhere)."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000

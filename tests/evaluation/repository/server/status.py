@@ -1,0 +1,47 @@
+"""What the user is told about completion: one line, sent when it changes, never a popup."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from ..completion.wire import State
+
+STATUS = "wicket/status"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`reason` says why there is no ghost text, `fix` the command that mends it."""
+
+    state: Literal["ready", "loading", "off"]
+    model: str | None = None
+    reason: str | None = None
+    fix: str | None = None
+    progress: float | None = None
+
+
+def of_engine(state: State, language: str | None) -> Status:
+    """The status that an engine's state means for a document in `language`."""
+    if state.state == "loading":
+        return Status("loading", state.model, progress=state.progress)
+    if state.state == "off":
+        return Status("off", state.model, state.reason, state.fix)
+    if language and state.languages and language not in state.languages:
+        known = ", ".join(state.languages)
+        reason = f"{state.model} completes {known}, not {language}"
+        return Status("off", state.model, reason, "wicket model list")
+    return Status("ready", state.model)
+
+
+class StatusLine:
+    """Sends a status to the editor when it differs from the last one."""
+
+    def __init__(self) -> None:
+        # Set once there is an editor to tell.
+        self.send: Callable[[str, dict[str, Any]], None] = lambda _method, _params: None
+        self.shown: Status | None = None
+
+    def show(self, status: Status) -> None:
+        if status != self.shown:
+            self.shown = status
+            self.send(STATUS, asdict(status))
