@@ -113,11 +113,14 @@ async def type_into(place: Place, console: Console) -> int:
         f"[bold]{said.get('model')}[/] is ready after {time.monotonic() - began:.2f} s, "
         f"on this machine alone.  Typing into {place.path.name}:\n"
     )
-    keys = await asyncio.wait_for(_type(client, uri, place, console), READY_SECONDS)
-    _summary(console, keys)
-    await client.shutdown_async(None)
-    client.exit(None)
-    await client.stop()
+    try:
+        keys = await asyncio.wait_for(_type(client, uri, place, console), READY_SECONDS)
+        _summary(console, keys)
+    finally:
+        # Also when interrupted: a transport left open would complain at the very end.
+        await client.shutdown_async(None)
+        client.exit(None)
+        await client.stop()
     return 0 if any(key["text"] for key in keys) else 1
 
 
