@@ -286,6 +286,8 @@ def test_interrupting_is_quiet(home: Home) -> None:
     """Control-C in a terminal ends the command with code 130 and without a traceback."""
     pid, terminal = pty.fork()
     if pid == 0:
+        # A shell's background job is born with this signal ignored, and hands that on.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execve(
             sys.executable,
             [sys.executable, "-I", "-m", "wicket.server", "demo"],
