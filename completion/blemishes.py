@@ -24,7 +24,9 @@ KEYWORDS = frozenset(
     | {"nonlocal", "private", "public", "raise", "return", "static", "struct", "super"}
     | {"switch", "throw", "while", "yield", "assert"}
 )
-# German, Spanish, Russian, Chinese, Japanese and Arabic: the value is checked before going on.
+# A comment, once in English: what any comment does is not what another language does.
+PLAIN_REMARK = "The value is checked here before going on."
+# The same in German, Spanish, Russian, Chinese, Japanese and Arabic.
 REMARKS = (
     "Hier wird der Wert geprüft, bevor es weitergeht.",
     "Aquí se comprueba el valor antes de continuar.",
@@ -70,21 +72,31 @@ def typo(hole: Hole) -> Hole | None:
 
 def remark(hole: Hole) -> Hole | None:
     """Above the hole's line stands a comment that is not in English."""
-    marks = [q.start for q in syntax_of(hole.language).quotes if q.comment and q.end == "\n"]
-    if not marks:
-        return None
-    head, newline, here = hole.before.rpartition("\n")
-    indentation = here[: len(here) - len(here.lstrip())]
     said = REMARKS[_draw(hole, "remark") % len(REMARKS)]
-    line = f"{indentation}{marks[0]} {said}\n"
-    return replace(hole, slice="remark", before=head + newline + line + here)
+    return _commented(hole, "remark", said)
+
+
+def plain_remark(hole: Hole) -> Hole | None:
+    """Above the hole's line stands a comment that has nothing to do with it."""
+    return _commented(hole, "plain remark", PLAIN_REMARK)
 
 
 BLEMISHES: dict[str, Callable[[Hole], Hole | None]] = {
     "broken": broken,
     "typo": typo,
     "remark": remark,
+    "plain remark": plain_remark,
 }
+
+
+def _commented(hole: Hole, name: str, said: str) -> Hole | None:
+    marks = [q.start for q in syntax_of(hole.language).quotes if q.comment and q.end == "\n"]
+    if not marks:
+        return None
+    head, newline, here = hole.before.rpartition("\n")
+    indentation = here[: len(here) - len(here.lstrip())]
+    line = f"{indentation}{marks[0]} {said}\n"
+    return replace(hole, slice=name, before=head + newline + line + here)
 
 
 def _break(lines: list[str], near: range, hole: Hole) -> list[str] | None:

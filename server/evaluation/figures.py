@@ -1,5 +1,6 @@
 """From rows to figures: means with their intervals, differences with their tests."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,8 @@ from .rows import Row, Score, either
 
 # What stands for all repositories, and what for all kinds of holes.
 ALL = "all"
+# A language with fewer holes gets no table of its own.
+FEWEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +101,12 @@ def plain(rows: Iterable[Row]) -> list[Row]:
 
 def parts(rows: Sequence[Row]) -> list[Part]:
     """One part per repository and kind, one per kind if there are several repositories,
-    and one per language if there are several languages."""
+    and one per language if there are several that have holes enough."""
     found = plain(rows)
     kinds = list(dict.fromkeys(row.kind for row in found))
     repositories = list(dict.fromkeys(row.repository for row in found))
-    languages = sorted({row.language for row in found})
+    counts = Counter(row.language for row in found)
+    languages = sorted(language for language, count in counts.items() if count >= FEWEST)
     wanted = [(name, kind, ALL) for name in repositories for kind in kinds]
     wanted += [(ALL, kind, ALL) for kind in kinds if len(repositories) > 1]
     wanted += [(ALL, kind, one) for one in languages for kind in kinds if len(languages) > 1]

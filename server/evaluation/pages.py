@@ -15,6 +15,7 @@ SLICES = {
     "broken": "broken code around the hole",
     "typo": "a typo in a name before it",
     "remark": "a comment that is not in English above it",
+    "plain remark": "the same comment in English",
 }
 NONE = "–"  # noqa: RUF001  A dash is what stands for nothing in a table.
 

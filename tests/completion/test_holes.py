@@ -166,8 +166,9 @@ def test_a_typo_swaps_two_letters_of_a_whole_name() -> None:
         assert hole.before[first - 1 : second + 2].isidentifier()
 
 
-def test_a_remark_is_a_comment_above_the_line() -> None:
-    for hole, other in blemished("remark"):
+@pytest.mark.parametrize(("name", "english"), [("remark", False), ("plain remark", True)])
+def test_a_remark_is_a_comment_above_the_line(name: str, english: bool) -> None:
+    for hole, other in blemished(name):
         added = other.before.splitlines()[hole.before.count("\n")]
         assert added.lstrip().startswith("# ")
-        assert not added.isascii()
+        assert added.isascii() == english
