@@ -314,23 +314,23 @@ def test_a_change_to_a_document_that_is_not_open_is_passed_over() -> None:
 
 
 PATHS = [
-    ("file:///work/repo/a/b.py", "a/b.py"),
-    ("file:///work/repo/inner/b.py", "b.py"),
-    ("file:///work/repo/inner", "inner"),
-    ("file:///work/repo", "repo"),
-    ("file:///work/repository/b.py", "b.py"),
+    ("file:///home/repo/a/b.py", "a/b.py"),
+    ("file:///home/repo/inner/b.py", "b.py"),
+    ("file:///home/repo/inner", "inner"),
+    ("file:///home/repo", "repo"),
+    ("file:///home/repository/b.py", "b.py"),
     ("file:///elsewhere/secret/b.py", "b.py"),
-    ("file:///work/repo/../other/b.py", "b.py"),
-    ("file:///work/repo/./x/../b.py", "b.py"),
-    ("file:///work/repo/a%20b/%C3%A9%23%3F%25.py", "a b/é#?%.py"),
-    ("file:///work/repo/a%2520b.py", "a%20b.py"),
-    ("file:///work/repo/a;b=1.py", "a;b=1.py"),
-    ("file:///work/sp%61ce%20d/a.py", "a.py"),
-    ("file:///work/sp%61ce%20d/sub/a.py", "sub/a.py"),
-    ("file://localhost/work/repo/a.py", "a.py"),
-    ("vscode-notebook-cell:/work/repo/n.ipynb#W0sZmlsZQ%3D%3D", "n.ipynb"),
+    ("file:///home/repo/../other/b.py", "b.py"),
+    ("file:///home/repo/./x/../b.py", "b.py"),
+    ("file:///home/repo/a%20b/%C3%A9%23%3F%25.py", "a b/é#?%.py"),
+    ("file:///home/repo/a%2520b.py", "a%20b.py"),
+    ("file:///home/repo/a;b=1.py", "a;b=1.py"),
+    ("file:///home/sp%61ce%20d/a.py", "a.py"),
+    ("file:///home/sp%61ce%20d/sub/a.py", "sub/a.py"),
+    ("file://localhost/home/repo/a.py", "a.py"),
+    ("vscode-notebook-cell:/home/repo/n.ipynb#W0sZmlsZQ%3D%3D", "n.ipynb"),
     ("untitled:Untitled-1", "Untitled-1"),
-    ("untitled:/work/repo/sub/new.py", "sub/new.py"),
+    ("untitled:/home/repo/sub/new.py", "sub/new.py"),
     ("untitled:", "untitled"),
     ("", "untitled"),
 ]
@@ -340,7 +340,7 @@ PATHS = [
 def test_relative_paths(uri: str, want: str) -> None:
     documents = Documents()
     documents.change_folders(
-        ["file:///work/repo", "file:///work/repo/inner/", "file:///work/space%20d"]
+        ["file:///home/repo", "file:///home/repo/inner/", "file:///home/space%20d"]
     )
     assert documents.relative_path(uri) == want
 

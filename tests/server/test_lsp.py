@@ -14,7 +14,7 @@ from lsprotocol import types
 from pytest_lsp import ClientServerConfig, LanguageClient
 from wicket.server import processes
 
-URI = "file:///work/space/a.py"
+URI = "file:///home/space/a.py"
 SOURCE = "import os\n\n\ndef double(number):\n    retur\n\n\nx = 1\n"
 HOLE = types.Position(4, 9)
 
@@ -110,7 +110,7 @@ async def initialize(
     params = types.InitializeParams(
         types.ClientCapabilities(general=general),
         process_id=os.getpid(),
-        workspace_folders=[types.WorkspaceFolder("file:///work/space", "space")],
+        workspace_folders=[types.WorkspaceFolder("file:///home/space", "space")],
         **more,
     )
     return await client.initialize_session(params)
@@ -261,8 +261,8 @@ async def test_five_megabytes_are_answered(editor: Editor) -> None:
 
 async def test_unknown_documents_and_other_languages_get_nothing(editor: Editor) -> None:
     assert not (await editor.ask(uri="file:///nowhere.py")).items
-    editor.open("fn main() {", "file:///work/space/a.rs", "rust")
-    answer = await editor.ask(types.Position(0, 11), "file:///work/space/a.rs")
+    editor.open("fn main() {", "file:///home/space/a.rs", "rust")
+    answer = await editor.ask(types.Position(0, 11), "file:///home/space/a.rs")
     assert not answer.items
     assert (await editor.explain()).filtered == "wicket-base does not know rust"
     status = editor.statuses[-1]
@@ -274,7 +274,7 @@ async def test_unknown_documents_and_other_languages_get_nothing(editor: Editor)
 
 @pytest.mark.parametrize("name", [".env", ".env.local", "id_rsa", "server.pem"])
 async def test_files_of_secrets_get_no_ghost_text(editor: Editor, name: str) -> None:
-    uri = f"file:///work/space/{name}"
+    uri = f"file:///home/space/{name}"
     editor.open("TOKEN = 'canary'\nretur", uri)
     found = (await editor.ask(types.Position(1, 5), uri)).items
     assert not found
@@ -345,7 +345,7 @@ async def test_an_engine_killed_while_it_computes_leaves_no_request_open(
 ) -> None:
     """Thirty long requests are on their way when the engine dies; all are answered."""
     await editor.until("ready")
-    uris = [f"file:///work/space/{n}.py" for n in range(30)]
+    uris = [f"file:///home/space/{n}.py" for n in range(30)]
     for number, uri in enumerate(uris):
         editor.open(f"# {number}\n" + SOURCE * 60, uri)
     asked = [asyncio.ensure_future(editor.ask(types.Position(200, 0), uri)) for uri in uris]
