@@ -1,10 +1,11 @@
 """Our own log files: private, small, and never a word of source code."""
 
+import io
 import logging
 import logging.handlers
 from pathlib import Path
 
-from .processes import private
+from .paths import private_file
 
 # Five files of a megabyte each.
 FILE_BYTES = 1_000_000
@@ -13,7 +14,7 @@ FILES = 5
 
 class _PrivateRotatingFile(logging.handlers.RotatingFileHandler):
     def _open(self):  # type: ignore[no-untyped-def]
-        return open(self.baseFilename, self.mode, encoding="utf-8", opener=private)
+        return io.TextIOWrapper(private_file(Path(self.baseFilename)), encoding="utf-8")
 
 
 def log_to(path: Path, level: str = "warning") -> None:

@@ -26,7 +26,7 @@ from typing import BinaryIO
 from .. import __version__
 from ..completion.client import EngineGone, Streams
 from ..completion.wire import LINE_LIMIT
-from .paths import UnsafePath, private_directory
+from .paths import UnsafePath, private_directory, private_file
 
 # A process that does not listen by then is not coming; an overloaded machine was seen to
 # need more than ten seconds.
@@ -176,7 +176,7 @@ class Starter:
             self.log.parent.mkdir(exist_ok=True, mode=0o700)
             if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
                 self.log.replace(self.log.with_suffix(".log.1"))
-            return open(self.log, "ab", opener=private)
+            return private_file(self.log)
         except (OSError, UnsafePath):
             # A full disk or a read-only home must not keep the engine from starting.
             return open(os.devnull, "ab")
@@ -281,20 +281,16 @@ def try_lock(path: Path) -> BinaryIO | None:
     Raises EngineGone where there cannot be a lock file.
     """
     try:
-        file = open(f"{path}.lock", "ab", opener=private)  # noqa: SIM115  The caller's.
-    except OSError as error:
-        raise EngineGone(f"cannot write {path}.lock: {error.strerror}") from None
+        file = private_file(Path(f"{path}.lock"))
+    except (OSError, UnsafePath) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise EngineGone(f"cannot write {path}.lock: {reason}") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return None
     return file
-
-
-def private(path: str, flags: int) -> int:
-    """An opener for files that nobody else may read."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _ending(code: int) -> str:
