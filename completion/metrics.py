@@ -4,6 +4,7 @@ A suggestion is compared with the text that was hidden, trailing space aside.  H
 file are no independent witnesses, so intervals and tests draw whole groups (files).
 """
 
+import itertools
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -137,27 +138,29 @@ def difference(
 
 
 def precision_at(
-    shares: Iterable[float], confidences: Sequence[float | None], right: Sequence[bool]
-) -> dict[float, float | None]:
+    shares: Iterable[float],
+    confidences: Sequence[float | None],
+    right: Sequence[bool],
+    groups: Sequence[Hashable],
+) -> dict[float, Estimate | None]:
     """The share of right suggestions among the surest, for shares of all holes.
 
     A confidence of None means that nothing was offered; a share that is not reached has
     no precision.  Among equally sure ones the order is nobody's choice, so each of them
-    counts as right as they are on average.
+    counts as right as they are on average.  Intervals hold for the threshold that led to
+    the share here.
     """
-    offered = sorted(
-        ((c, r) for c, r in zip(confidences, right, strict=True) if c is not None),
-        key=lambda row: -row[0],
-    )
+    told = zip(confidences, right, groups, strict=True)
+    offered = sorted(((c, r, g) for c, r, g in told if c is not None), key=lambda row: -row[0])
     averaged: list[float] = []
-    for sure in dict.fromkeys(c for c, _ in offered):
-        tied = [r for c, r in offered if c == sure]
-        averaged += [sum(tied) / len(tied)] * len(tied)
-    sums = np.cumsum(averaged)
-    found: dict[float, float | None] = {}
+    for _, tied in itertools.groupby(offered, key=lambda row: row[0]):
+        among = [r for _, r, _ in tied]
+        averaged += [sum(among) / len(among)] * len(among)
+    found: dict[float, Estimate | None] = {}
     for share in shares:
         wanted = round(share * len(right))
-        found[share] = float(sums[wanted - 1]) / wanted if 0 < wanted <= len(sums) else None
+        surest = [group for _, _, group in offered[:wanted]]
+        found[share] = estimate(averaged[:wanted], surest) if 0 < wanted <= len(offered) else None
     return found
 
 

@@ -63,6 +63,7 @@ class RemoteBackend:
             state,
             family=fim.family.name,
             order=fim.order,
+            served=self._dialect.about,
             context=self._dialect.context,
         )
 

@@ -85,7 +85,8 @@ class Done:
 class State:
     """What the engine is: sent as its hello and as the answer to `status`.
 
-    `rates` are measured tokens per second; `languages` empty means any.
+    `rates` are measured tokens per second; `languages` empty means any.  `served` is what
+    a server elsewhere says that it serves, empty for a model in the engine itself.
     """
 
     model: str
@@ -96,6 +97,7 @@ class State:
     fix: str | None = None
     family: str = ""
     order: str = ""
+    served: str = ""
     context: int = 0
     languages: tuple[str, ...] = ()
     rates: dict[str, float] = field(default_factory=dict[str, float])

@@ -146,7 +146,8 @@ VERBS = (
                 "--set",
                 action="append",
                 metavar="NAME=VALUE",
-                help="a setting of completions for this run, such as completion.lines=block",
+                help="a setting of completions, such as completion.lines=block; each value "
+                "of one that is said several times is measured apart",
             ),
             argument(
                 "--holes",
@@ -179,7 +180,9 @@ VERBS = (
             ),
             argument("--fresh", action="store_true", help="ask again what was answered before"),
             argument("--report", metavar="FILE.md", help="write the tables as Markdown"),
-            argument("--picture", metavar="FILE.svg", help="write the main table as a picture"),
+            argument(
+                "--pictures", metavar="DIR", help="write the main tables as pictures there (SVG)"
+            ),
             JSON,
         ),
     ),
@@ -188,7 +191,12 @@ VERBS = (
         "measure how fast models answer on this machine",
         "bench_verb:run",
         (
-            argument("what", nargs="?", choices=("completion",), help="the only one so far"),
+            argument(
+                "what",
+                nargs="?",
+                choices=("completion", "server"),
+                help="a model (default); or what the LSP process costs without one",
+            ),
             argument(
                 "--model",
                 action="append",

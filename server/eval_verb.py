@@ -60,10 +60,11 @@ def measure(arguments: argparse.Namespace) -> int:
     if plan.count < 1 or plan.commits < 0:
         raise BadArguments("--holes and --history take a positive number")
     folders = [folder.resolve() for folder in plan.folders]
-    startup = app.start(plan.settings, folders)
-    refused = set(startup.effective.warnings) - set(app.start(None, folders).effective.warnings)
-    if refused:
-        raise BadArguments(f"--set: {sorted(refused)[0].removeprefix('the editor: ')}")
+    variants = {name: app.start(said, folders) for name, said in plan.variants.items()}
+    known = set(app.start(None, folders).effective.warnings)
+    for startup in variants.values():
+        if refused := set(startup.effective.warnings) - known:
+            raise BadArguments(f"--set: {min(refused).removeprefix('the editor: ')}")
     console = Console(stderr=True, highlight=False)
     with Progress(console=console, disable=not console.is_terminal) as bar:
         tasks: dict[str, Any] = {}
@@ -73,12 +74,16 @@ def measure(arguments: argparse.Namespace) -> int:
                 tasks[name] = bar.add_task(name, total=total)
             bar.update(tasks[name], completed=done)
 
-        with engines.entered(startup, plan.models, plan.bits) as contenders:
-            report = asyncio.run(evaluate(plan, startup, contenders, progress))
+        with engines.entered(variants, plan.models, plan.bits) as contenders:
+            first = next(iter(variants.values()))
+            report = asyncio.run(evaluate(plan, first, contenders, progress))
     if arguments.report:
         Path(arguments.report).write_text(pages.markdown(report), "utf-8")
-    if arguments.picture:
-        Path(arguments.picture).write_text(picture.svg(report), "utf-8")
+    if arguments.pictures:
+        folder = Path(arguments.pictures)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, drawn in picture.drawn(report).items():
+            (folder / f"{name}.svg").write_text(drawn, "utf-8")
     if arguments.json:
         print(json.dumps(report.to_json(), ensure_ascii=False))
     else:
@@ -151,15 +156,17 @@ def read(path: Path) -> Report:
         ) from None
 
 
-def _settings(said: list[str]) -> dict[str, Any]:
-    """`completion.lines=block` as an editor would say it."""
-    found: dict[str, Any] = {}
+def _settings(said: list[str]) -> dict[str, list[Any]]:
+    """`completion.lines=block` as an editor would say it; said again, it is one value more."""
+    found: dict[str, list[Any]] = {}
     for one in said:
         name, equals, value = one.partition("=")
         if not equals:
             raise BadArguments(f"--set {one}: write NAME=VALUE")
         try:
-            found[name] = json.loads(value)
+            known = json.loads(value)
         except ValueError:
-            found[name] = value
+            known = value
+        if known not in found.setdefault(name, []):
+            found[name].append(known)
     return found

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ... import __version__
@@ -23,6 +23,9 @@ EARLIER = "earlier"
 PATIENCE_MS = 60_000
 # How often an engine that loads its model is asked whether it is done.
 LOADING_SECONDS = 0.05
+
+# Settings that say when and whom to ask.
+ASKING = ("enabled", "trigger", "debounce_ms", "model")
 
 # Bits that a text costs a model where a request stands; None where it cannot say it.
 Bits = Callable[[Complete, str], Awaitable[float | None]]
@@ -75,9 +78,16 @@ class Listening(EngineClient):
 
 @contextlib.asynccontextmanager
 async def engine(
-    name: str, connect: Connect, wanted: CompletionSettings, bits: Bits | None = None
+    name: str,
+    connect: Connect,
+    wanted: CompletionSettings,
+    bits: Bits | None = None,
+    endpoint: str = "",
 ) -> AsyncGenerator[Contender]:
-    """The engine that `connect` leads to.  Raises EngineGone where it cannot answer."""
+    """The engine that `connect` leads to.  Raises EngineGone where it cannot answer.
+
+    `endpoint` tells servers elsewhere apart.
+    """
     client = Listening(connect, __version__)
     try:
         state = await ready(client)
@@ -87,6 +97,8 @@ async def engine(
             "family": state.family,
             "order": state.order,
             "context": state.context,
+            "served": state.served,
+            "endpoint": endpoint,
             "counts_bits": bits is not None,
         }
 
@@ -94,7 +106,8 @@ async def engine(
             return await ask(client, hole, wanted, bits)
 
         async def memory() -> int:
-            return (await client.refresh()).memory
+            # That of a server elsewhere cannot be seen from here.
+            return 0 if state.served else (await client.refresh()).memory
 
         yield Contender(name, about | _settings(wanted), answer, memory)
     finally:
@@ -180,4 +193,6 @@ def mode_for(hole: Hole, wanted: CompletionSettings) -> trim.Mode:
 
 
 def _settings(wanted: CompletionSettings) -> dict[str, Any]:
-    return {"settings": {"lines": wanted.lines, "max_lines": wanted.max_lines}}
+    """What may change an answer: all but when it is asked for, and the model, which is told."""
+    said = asdict(wanted)
+    return {"settings": {name: said[name] for name in said if name not in ASKING}}

@@ -5,13 +5,14 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
 from ...completion.client import Connect, EngineGone, Streams
 from ...completion.gguf import BadModel
+from ...completion.holes import digest
 from ...completion.models import Model
 from ...completion.models.catalogue import SHIPPED
 from .. import processes
@@ -24,16 +25,27 @@ from .contenders import Bits, Contender, engine, without_model
 
 @contextlib.contextmanager
 def entered(
-    startup: Startup, models: Sequence[str | None], count_bits: bool
+    variants: Mapping[str, Startup], models: Sequence[str | None], count_bits: bool
 ) -> Generator[list[AbstractAsyncContextManager[Contender]]]:
-    """Every model's engine, each started when it is its turn, and the search without one."""
-    with apart(startup) as own:
-        engines = [started(own.with_model(model), count_bits) for model in models]
-        yield [*engines, without_model(startup.effective.settings.completion)]
+    """Every model's engine with every variant of the settings, each started when it is its
+    turn, and the search without one.
+
+    A variant's name stands behind the model's; the search has the settings of the first.
+    """
+    first = next(iter(variants.values()))
+    with apart() as own:
+        engines = [
+            started(replace(startup, paths=own).with_model(model), count_bits, variant)
+            for model in models
+            for variant, startup in variants.items()
+        ]
+        yield [*engines, without_model(first.effective.settings.completion)]
 
 
 @contextlib.asynccontextmanager
-async def started(startup: Startup, count_bits: bool = False) -> AsyncGenerator[Contender]:
+async def started(
+    startup: Startup, count_bits: bool = False, variant: str = ""
+) -> AsyncGenerator[Contender]:
     """The engine of the model that `startup` means, in a process of its own.
 
     It is stopped at the end.  Bits are counted where the model is on this machine.
@@ -41,11 +53,15 @@ async def started(startup: Startup, count_bits: bool = False) -> AsyncGenerator[
     """
     async with contextlib.AsyncExitStack() as stack:
         bits: Bits | None = None
-        if count_bits and not (model := _model(startup)).endpoint:
+        model = _model(startup)
+        if count_bits and not model.endpoint:
             bits = await stack.enter_async_context(gold.started(model))
         connect = await stack.enter_async_context(connections(startup))
         wanted = startup.effective.settings.completion
-        yield await stack.enter_async_context(engine(name_of(startup), connect, wanted, bits))
+        # An address may hold a password, and a report may be shown around.
+        endpoint = digest(model.endpoint)[:16] if model.endpoint else ""
+        name = f"{name_of(startup)}{f', {variant}' if variant else ''}"
+        yield await stack.enter_async_context(engine(name, connect, wanted, bits, endpoint))
 
 
 @contextlib.asynccontextmanager
@@ -71,8 +87,8 @@ def name_of(startup: Startup) -> str:
 
 
 @contextlib.contextmanager
-def apart(startup: Startup) -> Generator[Startup]:
-    """`startup` with a runtime directory of its own, which engines started from it share.
+def apart() -> Generator[Paths]:
+    """This user's paths, but with a runtime directory of its own for engines.
 
     So neither they nor the editors' engines disturb each other, memory is that of the
     evaluation alone, and no engine remembers anything of an earlier run.
@@ -83,7 +99,7 @@ def apart(startup: Startup) -> Generator[Startup]:
     # An engine learns from its environment where to listen.
     os.environ["XDG_RUNTIME_DIR"] = folder
     try:
-        yield replace(startup, paths=Paths.of(os.environ))
+        yield Paths.of(os.environ)
     finally:
         del os.environ["XDG_RUNTIME_DIR"]
         if before is not None:

@@ -215,10 +215,10 @@ def harms(rows: Sequence[Row]) -> list[Harm]:
     return found
 
 
-def precisions(rows: Sequence[Row], kind: str) -> Mapping[str, Mapping[float, float | None]]:
+def precisions(rows: Sequence[Row], kind: str) -> Mapping[str, Mapping[float, Estimate | None]]:
     """For each contender that says how sure it is: precision at shares of holes shown."""
     found = [row for row in plain(rows) if row.kind == kind]
-    curves: dict[str, Mapping[float, float | None]] = {}
+    curves: dict[str, Mapping[float, Estimate | None]] = {}
     for name in names(found):
         scores: list[Score] = [row.scores[name] for row in found]
         if any(score.confidence is not None for score in scores):
@@ -226,5 +226,6 @@ def precisions(rows: Sequence[Row], kind: str) -> Mapping[str, Mapping[float, fl
                 metrics.SHARES,
                 [score.confidence for score in scores],
                 [score.exact for score in scores],
+                [row.group for row in found],
             )
     return curves

@@ -1,10 +1,13 @@
 """A report for people: tables as cells, and the page of Markdown that holds them."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...completion.metrics import SHARES, Difference, Estimate
+from .. import machine
+from ..settings_table import KEYS
 from . import figures
 from .figures import ALL, Figures, Part
 from .rows import Row
@@ -18,7 +21,6 @@ SLICES = {
     "plain remark": "the same comment in English",
 }
 NONE = "–"  # noqa: RUF001  A dash is what stands for nothing in a table.
-
 
 LEGEND = (
     "exact: answers that are the hidden text, %; similar: 100 less the edit distance, %; saved: "
@@ -46,7 +48,7 @@ def tables(report: Report, written: Written) -> list[Table]:
     parts = figures.parts(rows)
     found = [_main(part, written) for part in parts]
     kinds = dict.fromkeys(part.kind for part in parts)
-    found += [_precision(rows, kind) for kind in kinds]
+    found += [_precision(rows, kind, written) for kind in kinds]
     found.append(_duels(rows))
     if harms := figures.harms(rows):
         found.append(_harms(harms))
@@ -63,21 +65,16 @@ def markdown(report: Report) -> str:
 
 def _facts(report: Report) -> list[str]:
     holes = report.holes
-    machine = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in _said(report))
     facts = [
         f"- Made by `{report.command}`",
         f"- Holes: {holes['count']}, from {holes['from']}, seed {holes['seed']}, version "
         f"{holes['version']}, sha256 `{holes['hash'][:16]}`",
         *(f"- Repository {_repository(one)}" for one in report.repositories),
         *(f"- {name}: {_contender(one)}" for name, one in report.contenders.items()),
-        f"- Machine: {machine}",
+        f"- Machine: {machine.in_words(report.machine)}",
         f"- {LEGEND}",
     ]
     return [line for line in facts if line]
-
-
-def _said(report: Report) -> Sequence[tuple[str, Any]]:
-    return list(report.machine.items())
 
 
 def _repository(one: Mapping[str, Any]) -> str:
@@ -88,15 +85,27 @@ def _repository(one: Mapping[str, Any]) -> str:
 
 
 def _contender(one: Mapping[str, Any]) -> str:
-    settings = ", ".join(f"{name} = {value}" for name, value in one["settings"].items())
+    settings = _settings(one["settings"])
     if not one["model"]:
         return f"the longest earlier occurrence of the text before the cursor; {settings}"
-    weights = f", weights sha256 `{one['sha256'][:16]}`" if one["sha256"] else ""
+    if one["served"]:
+        where = f"served elsewhere by {one['served']}"
+    else:
+        where = f"weights sha256 `{one['sha256'][:16]}`, {one['memory'] >> 20} MB of memory"
     return (
-        f"{one['model']}, family {one['family']} ({one['order']}), context {one['context']}"
-        f"{weights}, {one['memory'] >> 20} MB of memory, prompts sha256 "
-        f"`{one['prompts'][:16]}`; {settings}"
+        f"{one['model']}, family {one['family']} ({one['order']}), context {one['context']}, "
+        f"{where}, prompts sha256 `{one['prompts'][:16]}`; {settings}"
     )
+
+
+def _settings(said: Mapping[str, Any]) -> str:
+    """Those that are not as they come."""
+    own = [
+        f"{name} = {value}"
+        for name, value in said.items()
+        if json.dumps(value) != json.dumps(KEYS[f"completion.{name}"].default)
+    ]
+    return ", ".join(own) or "settings as they come"
 
 
 def _main(part: Part, written: Written) -> Table:
@@ -122,13 +131,13 @@ def _figures(one: Figures, written: Written) -> list[str]:
     ]
 
 
-def _precision(rows: Sequence[Row], kind: str) -> Table:
+def _precision(rows: Sequence[Row], kind: str, written: Written) -> Table:
     curves = figures.precisions(rows, kind)
     return Table(
         f"Right if shown, when only the surest are shown: {KINDS[kind]}",
         ("shown of all holes %", *(f"{100 * share:.0f}" for share in SHARES)),
         [
-            [name, *(NONE if p is None else f"{100 * p:.0f}" for p in curve.values())]
+            [name, *(NONE if p is None else written(p, 100, 0) for p in curve.values())]
             for name, curve in curves.items()
         ],
     )

@@ -1,78 +1,186 @@
-"""The main table as a picture: bars with their intervals, in SVG that needs nothing else."""
+"""The main tables as pictures, in SVG that needs nothing else: bars, curves, differences."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
+from ...completion.metrics import Difference, Estimate
 from . import figures
-from .figures import Part
-from .pages import KINDS
+from .figures import ALL, Part
+from .pages import KINDS, SLICES
+from .rows import Row
 from .run import Report
 
 # Pixels.
-NAMES, BARS, RIGHT = 210, 380, 70
-BAR, GAP, HEAD, TITLE = 16, 6, 34, 46
+NAMES, PANEL, SIDE, GAP = 190, 190, 52, 14
+BAR, ROW, HEAD, TITLE = 14, 20, 30, 52
+CURVES = 190
 # One hue per contender, told apart in shades of grey as well.
 COLOURS = ("#2b6cb0", "#dd8a2c", "#7a9e3f", "#8d5fa8", "#5b6770", "#b8493f")
-FONT = "font-family='system-ui, sans-serif'"
 
 
-def svg(report: Report) -> str:
-    """Exact match of every contender, by kind of hole; whole in itself."""
+def drawn(report: Report) -> dict[str, str]:
+    """Pictures by name; each is a whole SVG document."""
     rows = figures.with_bounds(report.scored)
-    parts = _shown(figures.parts(rows))
-    top = max((one.exact.high for part in parts for one in part.figures), default=0) or 1
-    scale = BARS / min(1.0, -(-top * 20 // 1) / 20)
-    y, drawn = TITLE, list[str]()
-    for part in parts:
-        title = f"{_where(part)}{KINDS[part.kind]} ({part.count} holes)"
-        drawn.append(_text(12, y + 20, title, 13, bold=True))
+    found = {name: draw(rows) for name, draw in PICTURES.items()}
+    return {name: picture for name, picture in found.items() if picture}
+
+
+def _exact(rows: Sequence[Row]) -> str:
+    """Exact match of every contender: a column per kind of hole, a block per repository."""
+    parts = figures.parts(rows)
+    kinds = list(dict.fromkeys(part.kind for part in parts))
+    top = max((one.exact.high for part in parts for one in part.figures), default=0)
+    scale = PANEL / _round_up(top)
+    shapes: list[str] = []
+    for column, kind in enumerate(kinds):
+        shapes.append(_text(_left(column), TITLE, KINDS[kind], 13, bold=True))
+    y = TITLE
+    for place in dict.fromkeys((part.repository, part.language) for part in parts):
+        block = [part for part in parts if (part.repository, part.language) == place]
+        shapes.append(_text(8, y + 20, _where(block[0]), 13, bold=True))
         y += HEAD
-        for number, one in enumerate(part.figures):
-            drawn += _bar(y, one, COLOURS[number % len(COLOURS)], scale)
-            y += BAR + GAP
-        y += GAP
-    width, height = NAMES + BARS + RIGHT, y + 10
+        for number, name in enumerate(one.contender for one in block[0].figures):
+            shapes.append(_name(y, name))
+            for part in block:
+                left, one = _left(kinds.index(part.kind)), part.figures[number].exact
+                shapes += _bar(left, y, one, scale, COLOURS[number % len(COLOURS)])
+                shapes.append(
+                    _text(left + one.high * scale + 6, y + 11, f"{100 * one.value:.1f}", 11)
+                )
+            y += ROW
+    title = "Exact match, % of holes, with 95 % intervals"
+    return _document(title, _left(len(kinds)), y + 10, shapes)
+
+
+def _precision(rows: Sequence[Row]) -> str:
+    """A panel per kind of hole: how many are right if only the surest are shown."""
+    kinds = [
+        (kind, curves)
+        for kind in dict.fromkeys(row.kind for row in figures.plain(rows))
+        if (curves := figures.precisions(rows, kind))
+    ]
+    if not kinds:
+        return ""
+    names = list(dict.fromkeys(name for _, curves in kinds for name in curves))
+    shapes: list[str] = []
+    bottom = TITLE + GAP + CURVES
+    for column, (kind, curves) in enumerate(kinds):
+        left = 50 + column * (CURVES + 50)
+        shapes.append(_text(left, TITLE, KINDS[kind], 13, bold=True))
+        for share in (0, 50, 100):
+            x, y = left + share * CURVES / 100, bottom - share * CURVES / 100
+            shapes.append(f"<path d='M{left} {y}h{CURVES}M{x} {bottom}v5' stroke='#bbbbbb'/>")
+            shapes.append(_text(left - 6, y + 4, str(share), 11, anchor="end"))
+            shapes.append(_text(x, bottom + 18, str(share), 11, anchor="middle"))
+        for number, name in enumerate(names):
+            if name not in curves:
+                continue
+            colour = COLOURS[number % len(COLOURS)]
+            known = [(share, p) for share, p in curves[name].items() if p is not None]
+            at = [(left + s * CURVES, bottom - p.value * CURVES) for s, p in known]
+            path = "L".join(f"{x:.1f} {y:.1f}" for x, y in at)
+            shapes.append(f"<path d='M{path}' stroke='{colour}' stroke-width='2' fill='none'/>")
+            for (x, _), (_, p) in zip(at, known, strict=True):
+                low, high = bottom - p.low * CURVES, bottom - p.high * CURVES
+                shapes.append(f"<path d='M{x:.1f} {low:.1f}V{high:.1f}' stroke='{colour}'/>")
+    y = bottom + 40
+    for number, name in enumerate(names):
+        colour = COLOURS[number % len(COLOURS)]
+        shapes.append(f"<rect x='50' y='{y - 9}' width='20' height='8' fill='{colour}'/>")
+        shapes.append(_text(78, y, name, 12))
+        y += ROW
+    title = "Right, % of what is shown, when so many % of all holes are shown, the surest first"
+    return _document(title, 50 + len(kinds) * (CURVES + 50), y, shapes)
+
+
+def _duels(rows: Sequence[Row]) -> str:
+    found = figures.duels(rows)
+    said = [(f"{one.second} against {one.first}", one.exact) for one in found]
+    return _differences("All kinds together: exact match, points", said)
+
+
+def _slices(rows: Sequence[Row]) -> str:
+    found = figures.harms(rows)
+    said = [(f"{one.contender}: {SLICES[one.slice]}", one.exact) for one in found]
+    return _differences("Code that is not in order, rest of a line: exact match, points", said)
+
+
+def _differences(title: str, said: Sequence[tuple[str, Difference]]) -> str:
+    if not said:
+        return ""
+    names, width = 400, 300
+    most = _round_up(max(max(abs(one.low), abs(one.high)) for _, one in said))
+    zero, scale, y = names + width / 2, width / 2 / most, TITLE
+    end = TITLE + ROW * len(said)
+    shapes = [f"<path d='M{zero} {TITLE - 6}V{end}' stroke='#bbbbbb'/>"]
+    for name, one in said:
+        shapes.append(_text(names - 10, y + 11, name, 12, anchor="end"))
+        shapes += _bar(zero, y, one, scale, COLOURS[0] if one.certain else COLOURS[4])
+        shapes.append(_text(names + width + 8, y + 11, f"{100 * one.value:+.1f}", 11))
+        y += ROW
+    return _document(title, names + width + SIDE, end + 12, shapes)
+
+
+PICTURES: dict[str, Callable[[Sequence[Row]], str]] = {
+    "exact": _exact,
+    "precision": _precision,
+    "differences": _duels,
+    "slices": _slices,
+}
+
+
+def _bar(left: float, y: int, one: Estimate | Difference, scale: float, colour: str) -> list[str]:
+    """From `left` to the value, either way, with its interval."""
+    value, low, high = (left + share * scale for share in (one.value, one.low, one.high))
+    middle = y + BAR / 2
+    return [
+        f"<rect x='{min(left, value):.1f}' y='{y}' width='{abs(value - left):.1f}' "
+        f"height='{BAR}' fill='{colour}'/>",
+        f"<path d='M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8"
+        f"M{high:.1f} {middle - 4}v8' stroke='#222222' fill='none'/>",
+    ]
+
+
+def _where(part: Part) -> str:
+    if part.language != ALL:
+        return part.language
+    return "all repositories" if part.repository == ALL else part.repository
+
+
+def _left(column: int) -> int:
+    return NAMES + column * (PANEL + SIDE)
+
+
+def _name(y: int, name: str) -> str:
+    return _text(NAMES - 10, y + 11, name, 12, anchor="end")
+
+
+def _round_up(share: float) -> float:
+    """To the next twentieth, at least one."""
+    return max(1, -(-share * 20 // 1)) / 20
+
+
+def _document(title: str, width: float, height: float, shapes: Sequence[str]) -> str:
     return "\n".join(
         [
-            f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' "
-            f"width='{width}' height='{height}' role='img' {FONT}>",
-            "<title>Exact match by contender and kind of hole</title>",
+            f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width:.0f} {height:.0f}' "
+            f"width='{width:.0f}' height='{height:.0f}' role='img' "
+            "font-family='system-ui, sans-serif'>",
+            f"<title>{escape(title)}</title>",
             # Pages are read in the dark too, and the letters are dark.
-            f"<rect width='{width}' height='{height}' fill='#ffffff'/>",
-            _text(12, 28, "Exact match, % of holes, with 95 % intervals", 15, bold=True),
-            *drawn,
+            f"<rect width='{width:.0f}' height='{height:.0f}' fill='#ffffff'/>",
+            _text(8, 24, title, 15, bold=True),
+            *shapes,
             "</svg>\n",
         ]
     )
 
 
-def _shown(parts: Sequence[Part]) -> list[Part]:
-    """All repositories together where there are several, else the only one."""
-    whole = [part for part in parts if part.repository == figures.ALL]
-    return [part for part in whole or parts if part.language == figures.ALL]
-
-
-def _where(part: Part) -> str:
-    return "" if part.repository == figures.ALL else f"{part.repository}: "
-
-
-def _bar(y: int, one: figures.Figures, colour: str, scale: float) -> list[str]:
-    value, low, high = (share * scale for share in (one.exact.value, one.exact.low, one.exact.high))
-    middle = y + BAR / 2
-    return [
-        _text(NAMES - 10, y + 12, one.contender, 12, anchor="end"),
-        f"<rect x='{NAMES}' y='{y}' width='{value:.1f}' height='{BAR}' fill='{colour}'/>",
-        f"<path d='M{NAMES + low:.1f} {middle}H{NAMES + high:.1f}M{NAMES + low:.1f} {middle - 4}"
-        f"v8M{NAMES + high:.1f} {middle - 4}v8' stroke='#222222' fill='none'/>",
-        _text(round(NAMES + high + 8), y + 12, f"{100 * one.exact.value:.1f}", 12),
-    ]
-
-
 def _text(
-    x: int, y: int, said: str, size: int, *, anchor: str = "start", bold: bool = False
+    x: float, y: float, said: str, size: int, *, anchor: str = "start", bold: bool = False
 ) -> str:
     weight = " font-weight='600'" if bold else ""
     return (
-        f"<text x='{x}' y='{y}' font-size='{size}' text-anchor='{anchor}' fill='#222222'"
-        f"{weight}>{escape(said)}</text>"
+        f"<text x='{x:.0f}' y='{y:.0f}' font-size='{size}' text-anchor='{anchor}' "
+        f"fill='#222222'{weight}>{escape(said)}</text>"
     )

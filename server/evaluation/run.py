@@ -1,8 +1,9 @@
 """The flow of an evaluation: repositories -> holes -> answers -> rows -> a report."""
 
 import asyncio
-import os
-import platform
+import itertools
+import json
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,9 @@ from typing import Any
 from ... import __version__
 from ...completion import holes
 from ...completion.blemishes import BLEMISHES
+from ...completion.client import EngineGone
 from ...completion.holes import HOLES_VERSION, KINDS, Hole, Kind, digest
+from .. import machine
 from ..app import Startup
 from . import repositories, rows
 from .contenders import Answer, Contender
@@ -35,9 +38,10 @@ class Plan:
     """What to measure.  `count` holes of each kind are made in each folder.
 
     `models` are names, none meaning that of the settings; `settings` are heard as if an
-    editor said them.  With `commits`, cursors come
-    from the lines that so many commits added.  `slices` adds holes in code that is not in
-    order, `bits` the cost of the hidden text, and `fresh` forgets earlier answers.
+    editor said them, and of one with several values each is measured apart.  With
+    `commits`, cursors come from the lines that so many commits added.  `slices` adds holes
+    in code that is not in order, `bits` the cost of the hidden text, and `fresh` forgets
+    earlier answers.
     """
 
     folders: Sequence[Path]
@@ -45,7 +49,7 @@ class Plan:
     count: int = 100
     seed: int = 1
     kinds: Sequence[Kind] = KINDS
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    settings: Mapping[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])
     commits: int = 0
     slices: bool = False
     bits: bool = False
@@ -58,10 +62,30 @@ class Plan:
         words += [f"--model {name}" for name in self.models if name]
         words += [f"--holes {self.count}", f"--seed {self.seed}"]
         words += [f"--kind {kind}" for kind in self.kinds if len(self.kinds) < len(KINDS)]
-        words += [f"--set {name}={value}" for name, value in self.settings.items()]
+        words += [
+            f"--set {shlex.quote(f'{name}={_written(value)}')}"
+            for name, values in self.settings.items()
+            for value in values
+        ]
         words += [f"--history {self.commits}"] * bool(self.commits)
         words += ["--slices"] * self.slices + ["--bits"] * self.bits
         return " ".join(words)
+
+    @property
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """Every choice of one value of each setting, named by what is not the same in all."""
+        found: dict[str, dict[str, Any]] = {}
+        for values in itertools.product(*self.settings.values()):
+            chosen = dict(zip(self.settings, values, strict=True))
+            told = {name: v for name, v in chosen.items() if len(self.settings[name]) > 1}
+            name = ", ".join(f"{n.rpartition('.')[2]} {_written(v)}" for n, v in told.items())
+            found[name] = chosen
+        return found
+
+
+def _written(value: Any) -> str:
+    """A setting's value as the command line takes it."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +141,7 @@ async def evaluate(
     asked = [row for repository in found for row in _asked(plan, repository)]
     if not asked:
         raise NoRepository("there is no place for a hole in these files; try other folders")
-    load = os.getloadavg()[0]
+    before = machine.described()
     answers: dict[str, dict[str, Answer]] = {}
     abouts: dict[str, dict[str, Any]] = {}
     for entering in entered:
@@ -151,11 +175,7 @@ async def evaluate(
             for repository in found
         ],
         contenders=abouts,
-        machine={
-            "machine": platform.machine(),
-            "cores": os.cpu_count(),
-            "load_before": round(load, 2),
-        },
+        machine=before,
         scored=[rows.row(row.hole, row.plain, scores(row.hole)) for row in asked],
     )
 
@@ -192,7 +212,11 @@ async def _ask(
             if (kept := stores[texts].find(row.hole.id)) is not None:
                 answers[row.hole.id] = Answer(**kept)
                 continue
-            answer = await contender.answer(row.hole, row.repository)
+            try:
+                answer = await contender.answer(row.hole, row.repository)
+            except EngineGone as error:
+                kept = f"{number} of {len(asked)} answers of {contender.name} are kept"
+                raise EngineGone(f"{error}; {kept}: run the same again to go on") from None
             stores[texts].keep(row.hole.id, asdict(answer))
             answers[row.hole.id] = answer
             # The search without a model never waits; an interrupt must still be heard.

@@ -147,7 +147,22 @@ def test_the_same_numbers_every_time() -> None:
 def test_precision_among_the_surest(
     confidences: list[float | None], right: list[bool], wanted: dict[float, float | None]
 ) -> None:
-    assert precision_at(wanted, confidences, right) == wanted
+    found = precision_at(wanted, confidences, right, range(len(right)))
+    assert {share: one and one.value for share, one in found.items()} == wanted
+    for one in found.values():
+        assert one is None or one.low <= one.value <= one.high
+
+
+def test_precision_is_no_surer_than_its_files_are() -> None:
+    """The same holes in one file, and in as many files as there are holes."""
+    right = [True, False] * 20
+    sure = [float(-hole) for hole in range(40)]
+    apart = precision_at([1.0], sure, right, range(40))[1.0]
+    halves = precision_at([1.0], sure, right, [hole % 2 for hole in range(40)])[1.0]
+    assert apart
+    assert halves
+    assert (halves.low, halves.high) == (0, 1)
+    assert 0.2 < apart.low < 0.5 < apart.high < 0.8
 
 
 def test_quantiles() -> None:

@@ -1,62 +1,27 @@
 """Tokens from a real llama-server on loopback, in its own language and in OpenAI's."""
 
 import json
-import os
-import socket
-import subprocess
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-import wicket.completion.models as models_folder
 from wicket.completion.dialects import FILLING, HOLE
 from wicket.completion.engine import BackendError
 from wicket.completion.prompt import Anchors, Budget
 from wicket.completion.remote import RemoteBackend
 from wicket.completion.wire import Complete, Done, Piece
 
-MODEL = Path(models_folder.__file__).parent / "wicket-base-q8_0.gguf"
+from .llama_servers import free_port, llama_server
+
 SOURCE = (Path(__file__).parents[2] / "completion" / "engine.py").read_text()
-SMALL = ("-c", "1024", "-np", "1", "-t", "1")
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wicket-dev"
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    programs = sorted(CACHE.glob("llama-server/*/llama-server"))
-    assert programs, "no llama-server in the cache: run `make test`, which builds it"
-    port = free_port()
-    server = subprocess.Popen(
-        [programs[-1], "-m", MODEL, "--host", "127.0.0.1", "--port", str(port), *SMALL],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while not healthy(url):
-        assert server.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    yield url
-    server.terminate()
-    server.wait(10)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
-def healthy(url: str) -> bool:
-    try:
-        return urllib.request.urlopen(f"{url}/health", timeout=5).status == 200
-    except OSError:
-        return False
+    with llama_server() as url:
+        yield url
 
 
 def load(endpoint: str) -> RemoteBackend:

@@ -112,11 +112,16 @@ async def measured(
         return await evaluate(plan, startup, entered)
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """That of a user whose home is `folder`."""
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
+
+
 def wicket(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command line, by a user whose home is `folder`."""
     done = subprocess.run(
         [sys.executable, "-I", "-m", "wicket.server", *arguments],
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)},
+        env=environment(folder),
         cwd=folder,
         capture_output=True,
         text=True,

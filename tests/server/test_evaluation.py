@@ -1,8 +1,11 @@
 """The instrument proves itself: known engines get the figures that they must get."""
 
 import json
+import os
+import pty
 import re
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,14 @@ from wicket.completion.holes import KINDS, Hole
 from wicket.completion.local import LocalBackend
 from wicket.completion.wire import Complete
 from wicket.server.app import chosen_model
-from wicket.server.evaluation import comparison, contenders, pages, picture, repositories
+from wicket.server.evaluation import (
+    comparison,
+    contenders,
+    figures,
+    pages,
+    picture,
+    repositories,
+)
 from wicket.server.evaluation.contenders import EARLIER
 from wicket.server.evaluation.repositories import NoRepository, Repository
 from wicket.server.evaluation.run import Plan, Report
@@ -25,6 +35,7 @@ from wicket.server.evaluation.run import Plan, Report
 from .planted import (
     REPOSITORY,
     Planted,
+    environment,
     means,
     measured,
     startup_in,
@@ -250,7 +261,7 @@ async def test_a_report_comes_back_from_json_and_holds_no_code(tmp_path: Path) -
     assert not [line for line in lines if json.dumps(line)[1:-1] in said]
 
 
-async def test_the_page_and_the_picture_are_whole(tmp_path: Path) -> None:
+async def test_the_page_and_the_pictures_are_whole(tmp_path: Path) -> None:
     plan = Plan([REPOSITORY], count=10, slices=True)
     report = await measured(tmp_path, Planted(oracle), plan)
     page = pages.markdown(report)
@@ -265,10 +276,64 @@ async def test_the_page_and_the_picture_are_whole(tmp_path: Path) -> None:
         assert said in page
     for row in page.splitlines():
         assert not row.startswith("|") or row.endswith("|")
-    drawn = ElementTree.fromstring(picture.svg(report))
-    texts = {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
-    assert {"planted", EARLIER, "planted or earlier", "100.0"} <= texts
-    assert "http" not in picture.svg(report).replace("http://www.w3.org/2000/svg", "")
+    wanted = {
+        "exact": {"planted", EARLIER, "planted or earlier", "repository", "100.0"},
+        "precision": {"planted", EARLIER, *pages.KINDS.values()},
+        "differences": {"planted or earlier against planted", "+0.0"},
+        "slices": {f"planted: {said}" for said in pages.SLICES.values()},
+    }
+    drawn = picture.drawn(report)
+    assert set(drawn) == set(wanted)
+    for name, texts in wanted.items():
+        document = ElementTree.fromstring(drawn[name])
+        assert texts <= {text.text for text in document.iter("{http://www.w3.org/2000/svg}text")}
+        assert "http" not in drawn[name].replace("http://www.w3.org/2000/svg", "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "names", "command"),
+    [
+        ({}, [""], "wicket eval repository"),
+        ({"completion.lines": ["line"]}, [""], "--set completion.lines=line"),
+        (
+            {"completion.lines": ["line", "block"], "completion.max_lines": [4]},
+            ["lines line", "lines block"],
+            "--set completion.lines=line --set completion.lines=block --set completion.max_lines=4",
+        ),
+        (
+            {"completion.lines": ["line", "auto"], "completion.max_lines": [4, 5]},
+            [f"lines {lines}, max_lines {most}" for lines in ("line", "auto") for most in (4, 5)],
+            "--set completion.max_lines=4 --set completion.max_lines=5",
+        ),
+        ({"completion.exclude": [["a b"]]}, [""], """--set 'completion.exclude=["a b"]'"""),
+    ],
+)
+def test_each_value_of_a_setting_is_a_variant(
+    settings: dict[str, list[Any]], names: list[str], command: str
+) -> None:
+    plan = Plan([REPOSITORY], settings=settings)
+    assert list(plan.variants) == names
+    for chosen in plan.variants.values():
+        assert all(chosen[name] in values for name, values in settings.items())
+    assert command in plan.command
+
+
+async def test_languages_are_told_apart(tmp_path: Path) -> None:
+    """One table per language and kind; the planted engine knows one of the two only."""
+    folder = unusual_files(tmp_path / "r")
+    for number in range(6):
+        body = "".join(f"  call(zq{number}{n}x, value);\n" for n in range(5))
+        (folder / f"{number}.js").write_text(f"function work{number}(value) {{\n{body}}}\n")
+    plan = Plan([folder], count=400, kinds=["line"])
+    report = await measured(tmp_path, Planted(lambda _request: "x"), plan)
+    found = {part.language: part for part in figures.parts(report.scored)}
+    assert set(found) == {figures.ALL, "python", "javascript"}
+    assert found["python"].count + found["javascript"].count == found[figures.ALL].count
+    shown = {name: part.figures[0].shown.value for name, part in found.items()}
+    assert (shown["python"], shown["javascript"]) == (1, 0)
+    titles = [table.title for table in pages.tables(report, pages.about)]
+    assert [title for title in titles if ", javascript: whole line" in title]
+    assert "javascript" in picture.drawn(report)["exact"]
 
 
 async def test_a_blemish_is_compared_with_the_same_hole(tmp_path: Path) -> None:
@@ -284,7 +349,8 @@ async def test_a_blemish_is_compared_with_the_same_hole(tmp_path: Path) -> None:
 def test_the_command_line(tmp_path: Path) -> None:
     """The embedded model, twice: the same numbers, files written, no engine left behind."""
     few = ("--holes", "4", "--seed", "3", "--json")
-    first = wicket(tmp_path, "eval", str(REPOSITORY), *few, "--bits", "--report", "r.md")
+    written = ("--report", "r.md", "--pictures", "drawn")
+    first = wicket(tmp_path, "eval", str(REPOSITORY), *few, "--bits", *written)
     assert first.returncode == 0, first.stderr
     assert first.stderr == ""
     again = wicket(tmp_path, "eval", str(REPOSITORY), *few, "--bits", "--fresh")
@@ -294,6 +360,8 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert one["contenders"]["wicket-base"]["memory"] > 10 << 20
     assert all(row["scores"]["wicket-base"]["bits"] > 0 for row in one["scored"])
     assert (tmp_path / "r.md").read_text().startswith("# Evaluation")
+    drawn = {file.stem for file in (tmp_path / "drawn").glob("*.svg")}
+    assert drawn == {"exact", "precision", "differences"}
     stored = list((tmp_path / ".cache/wicket/evaluation").iterdir())
     assert {file.stat().st_mode & 0o777 for file in stored} == {0o600}
     environments = [process.info["environ"] for process in psutil.process_iter(["environ"])]
@@ -307,6 +375,40 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert "12 holes in common" in compared.stderr
     shown = wicket(tmp_path, "eval", str(REPOSITORY), "--holes", "4", "--seed", "3")
     assert "wicket-base or earlier" in shown.stdout
+
+
+def test_several_settings_in_one_run(tmp_path: Path) -> None:
+    """Paired: the same holes, and a test of the second against the first."""
+    settings = ("--set", "completion.lines=line", "--set", "completion.lines=block")
+    few = ("--holes", "6", "--kind", "block", "--json", "--report", "r.md")
+    done = wicket(tmp_path, "eval", str(REPOSITORY), *settings, *few)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    one, other = "wicket-base, lines line", "wicket-base, lines block"
+    assert set(said["contenders"]) == {one, other, EARLIER}
+    assert said["contenders"][one]["prompts"] != said["contenders"][other]["prompts"]
+    page = (tmp_path / "r.md").read_text()
+    assert f"| {one} | {other} |" in page
+    assert "lines = line" in page
+
+
+def test_a_terminal_is_shown_how_far_it_is(tmp_path: Path) -> None:
+    master, terminal = pty.openpty()
+    command = ("eval", str(REPOSITORY), "--holes", "3", "--json")
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "wicket.server", *command],
+        env=environment(tmp_path) | {"TERM": "xterm", "COLUMNS": "80"},
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+        timeout=120,
+        check=False,
+    )
+    os.close(terminal)
+    shown = os.read(master, 1 << 16).decode()
+    os.close(master)
+    assert done.returncode == 0
+    assert re.search(r"wicket-base.*100%", shown)
+    assert re.search(rf"{EARLIER}.*100%", shown)
 
 
 @pytest.mark.parametrize(
