@@ -1,15 +1,12 @@
-"""How fast Wicket answers while a person types: `python tests/benchmarks/keystrokes.py`.
+"""How fast Wicket answers while a person types.
 
-Starts `wicket lsp` as an editor does, types real lines of a file at a human pace (seeded
-gaps: median 180 ms, bursts of 60 ms) and prints medians with minimum and maximum over runs.
+Starts `wicket lsp` as an editor does and types real lines of a file at a human pace (seeded
+gaps: median 180 ms, bursts of 60 ms).
 Measured from outside: request to answer over stdio, memory of both processes, CPU seconds.
 """
 
-import argparse
 import asyncio
-import json
 import os
-import platform
 import random
 import statistics
 import sys
@@ -18,13 +15,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import frame
 import psutil
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
+from wicket.completion.metrics import quantile
 
 EXPLAIN = "wicket/explainSuggestion"
 SOURCE = Path(asyncio.__file__).parent / "base_events.py"
-KEYS = 200
 
 
 class Editor:
@@ -117,7 +115,6 @@ async def measure(keys: int, seed: int) -> dict[str, Any]:
                 with_item.append(walls[-1])
             prefill.append(getattr((await editor.explain()).tokens, "prefill", 0))
         lsp, engine = processes_of(folder)
-        cancel = [await cancel_to_idle(editor, line, column) for _ in range(10)]
         figures = {
             "cold_start_s": cold,
             "request_p50_ms": quantile(walls, 0.5),
@@ -131,39 +128,11 @@ async def measure(keys: int, seed: int) -> dict[str, Any]:
             "engine_private_mb": engine.memory_full_info().uss / 1e6,
             "lsp_cpu_s": sum(lsp.cpu_times()[:2]),
             "engine_cpu_s": sum(engine.cpu_times()[:2]),
-            "cancel_to_answer_p95_ms": quantile(cancel, 0.95),
         }
         await editor.close()
         engine.terminate()
         engine.wait(10)
     return figures
-
-
-async def cancel_to_idle(editor: Editor, line: int, column: int) -> float:
-    """Milliseconds from cancelling a long request to the answer of the next one.
-
-    The first request is for another document, so that its prefill is cold and long; what
-    is measured therefore includes a warm request, and bounds the engine's way to idle.
-    """
-    other = f"file:///bench/other{editor.version}.py"
-    editor.client.text_document_did_open(
-        types.DidOpenTextDocumentParams(
-            types.TextDocumentItem(other, "python", 1, SOURCE.read_text()[-9000:])
-        )
-    )
-    editor.version += 1
-    params = types.InlineCompletionParams(
-        types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
-        types.TextDocumentIdentifier(other),
-        types.Position(150, 0),
-    )
-    long = editor.client.protocol.send_request("textDocument/inlineCompletion", params)
-    await asyncio.sleep(0.03)
-    sent = time.perf_counter()
-    number = next(key for key, f in editor.client.protocol._request_futures.items() if f is long)
-    editor.client.cancel_request(types.CancelParams(number))
-    await editor.ask(types.Position(line, column))
-    return (time.perf_counter() - sent) * 1000
 
 
 def processes_of(folder: str) -> tuple[psutil.Process, psutil.Process]:
@@ -178,35 +147,9 @@ def processes_of(folder: str) -> tuple[psutil.Process, psutil.Process]:
     return found["lsp"], found["engine"]
 
 
-def quantile(values: list[Any], share: float) -> float:
-    ordered = sorted(values)
-    return float(ordered[min(len(ordered) - 1, int(len(ordered) * share))])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--keys", type=int, default=KEYS)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    load = os.getloadavg()[0]
-    runs = [asyncio.run(measure(arguments.keys, seed)) for seed in range(arguments.runs)]
-    table = {
-        name: {
-            "median": statistics.median(run[name] for run in runs),
-            "min": min(run[name] for run in runs),
-            "max": max(run[name] for run in runs),
-        }
-        for name in runs[0]
-    }
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, load before {load:.2f}"
-    if arguments.json:
-        print(json.dumps({"machine": machine, "runs": arguments.runs, "figures": table}))
-        return
-    print(f"{machine}; {arguments.runs} runs of {arguments.keys} keys")
-    for name, row in table.items():
-        print(f"{name:26}{row['median']:9.2f}   ({row['min']:.2f} to {row['max']:.2f})")
-
-
 if __name__ == "__main__":
-    main()
+    frame.main(
+        __doc__,
+        lambda asked: asyncio.run(measure(asked.keys, asked.seed)),
+        ("--keys", 200, "that are typed"),
+    )

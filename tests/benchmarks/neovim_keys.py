@@ -1,24 +1,24 @@
 """Key press to visible ghost text in a real Neovim with the real server and model.
 
-    python tests/benchmarks/neovim_keys.py [0.10|0.11|0.12]
-
 A key counts from the moment it is sent until the first painted frame that has the key's
 character and ghost text behind it; a key without ghost text until the next one counts only
 for the share.  Reading the screen from outside is part of the figures.
 """
 
+import argparse
 import random
-import statistics
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import frame
+from wicket.completion.metrics import quantile
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.editors.neovim import Neovim, home, neovim
 
-KEYS = 60
 # Human gaps: mostly around 180 ms, bursts of 60 ms.
 GAPS_SECONDS = (0.06, 0.14, 0.18, 0.18, 0.24)
 WARM_UP_SECONDS = 3.0
@@ -71,15 +71,15 @@ def press(editor: Neovim, key: str, gap: float) -> Key:
     editor.nvim.input(expected)
     shown = None
     while time.perf_counter() - sent < gap:
-        for frame in editor.frames():
-            row, at = frame.cursor
-            if shown is None and at != column and frame.rows[row][at:].strip():
+        for painted in editor.frames():
+            row, at = painted.cursor
+            if shown is None and at != column and painted.rows[row][at:].strip():
                 shown = (time.perf_counter() - sent) * 1000
     return Key(before.startswith(key), shown)
 
 
-def replay(version: str) -> list[Key]:
-    gaps = random.Random(1)
+def replay(version: str, count: int, seed: int) -> list[Key]:
+    gaps = random.Random(seed)
     with home() as place:
         file = place.project / "settings.py"
         file.write_text(BEFORE)
@@ -90,31 +90,36 @@ def replay(version: str) -> list[Key]:
             editor.nvim.command("setlocal indentkeys= indentexpr= noautoindent | $")
             editor.press("A")
             time.sleep(WARM_UP_SECONDS)
-            return [press(editor, key, gaps.choice(GAPS_SECONDS)) for key in TYPED[:KEYS]]
+            return [press(editor, key, gaps.choice(GAPS_SECONDS)) for key in TYPED[:count]]
 
 
-def line(name: str, keys: Sequence[Key]) -> str:
-    times = sorted(key.milliseconds for key in keys if key.milliseconds is not None)
-    if len(times) < 2:
-        return f"{name:28}{len(times):3} of {len(keys):3} keys"
-    p95 = statistics.quantiles(times, n=20, method="inclusive")[18]
-    return (
-        f"{name:28}{len(times):3} of {len(keys):3} keys"
-        f"   p50 {statistics.median(times):6.1f} ms   p95 {p95:6.1f} ms"
-    )
+def figures(name: str, keys: Sequence[Key]) -> dict[str, float]:
+    took = [key.milliseconds for key in keys if key.milliseconds is not None]
+    return {
+        f"{name}_keys": len(keys),
+        f"{name}_with_ghost_text": len(took),
+        f"{name}_p50_ms": quantile(took, 0.5),
+        f"{name}_p95_ms": quantile(took, 0.95),
+    }
 
 
-def main(versions: Sequence[str]) -> None:
-    for version in versions or ["0.12"]:
-        keys = replay(version)
-        print(f"Neovim {version}, key press to visible ghost text")
-        print(line("  all keys", keys))
-        print(line("  keys that continue it", [key for key in keys if key.continued]))
-        print(line("  keys that ask the server", [key for key in keys if not key.continued]))
+def measure(asked: argparse.Namespace) -> dict[str, float]:
+    try:
+        keys = replay(asked.version, asked.keys, asked.seed)
+    except LookupError as error:
+        sys.exit(str(error))
+    return {
+        **figures("all", keys),
+        # What is shown already goes on with the key, or the server is asked.
+        **figures("continued", [key for key in keys if key.continued]),
+        **figures("asked", [key for key in keys if not key.continued]),
+    }
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except LookupError as error:
-        sys.exit(str(error))
+    frame.main(
+        __doc__,
+        measure,
+        ("--version", "0.12", "of Neovim: 0.10, 0.11 or 0.12"),
+        ("--keys", 60, "that are pressed"),
+    )
