@@ -9,13 +9,16 @@ and is made again when an answer has changed on purpose, in the commit that chan
 
 import json
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from wicket import __version__
 from wicket.completion.complete import complete
 from wicket.completion.cursor import Cursor
+from wicket.completion.engine import Answer, Halted
 from wicket.completion.local import LocalBackend
+from wicket.completion.wire import Complete
 from wicket.server.app import chosen_model
 from wicket.server.evaluation.contenders import Listening
 
@@ -58,19 +61,49 @@ def test_quality_has_not_dropped(report: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_drop_beyond_noise_would_be_noticed(report: Path) -> None:
+    """One answer in ten is lost; a gate that cannot fail is none."""
+    said = json.loads(report.read_text())
+    lost = {"shown": False, "exact": False, "raw": False, "similarity": 0.0, "saved": 0}
+    for row in said["scored"][::10]:
+        row["scores"]["wicket-base"] |= lost
+    (report.parent / "worse.json").write_text(json.dumps(said))
+    done = wicket(report.parent, "eval", "compare", str(EXPECTED), "worse.json")
+    assert done.returncode == 1
+    assert "the second report is worse" in done.stdout
+
+
 async def test_a_key_costs_no_more_than_it_did() -> None:
+    mean = await tokens_per_key(LocalBackend, KEYS)
+    assert mean <= TOKENS_PER_KEY * TOLERATED, f"{mean:.3f} tokens for a key"
+
+
+class Forgetful(LocalBackend):
+    """Evaluates half of each prompt again: the cache is cut short before a request."""
+
+    def complete(self, request: Complete, halted: Halted) -> Iterator[Answer]:
+        for slot in self._slots:
+            del slot.tokens[len(slot.tokens) // 2 :]
+        return super().complete(request, halted)
+
+
+async def test_a_key_that_costs_more_would_be_noticed() -> None:
+    assert await tokens_per_key(Forgetful, 10) > TOKENS_PER_KEY * TOLERATED
+
+
+async def tokens_per_key(backend: Callable[[Path], LocalBackend], keys: int) -> float:
+    """Evaluated for a key on average while `keys` of them are typed, the first aside."""
     source = (REPOSITORY / "completion" / "client.py").read_text()
     start = source.index("    async def complete(")
-    end = source.index("\n", start + KEYS)
+    end = source.index("\n", start + keys)
     with tempfile.TemporaryDirectory(prefix="wg", dir="/tmp") as folder:
-        backend = LocalBackend(chosen_model(startup_in(Path(folder))).path)
-        async with serving(Path(folder), backend) as connect:
+        model = chosen_model(startup_in(Path(folder))).path
+        async with serving(Path(folder), backend(model)) as connect:
             client = Listening(connect, __version__)
             counts: list[int] = []
-            for at in range(start, start + KEYS):
+            for at in range(start, start + keys):
                 cursor = Cursor("client.py", "python", source[:at] + source[end:], at)
                 suggestion = await complete(cursor, client, deadline_ms=60_000)
                 counts.append(suggestion.tokens["prefill"])
             await client.close()
-    mean = sum(counts[1:]) / len(counts[1:])
-    assert mean <= TOKENS_PER_KEY * TOLERATED, f"{mean:.3f} tokens for a key"
+    return sum(counts[1:]) / len(counts[1:])
