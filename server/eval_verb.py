@@ -87,20 +87,21 @@ def measure(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(report.to_json(), ensure_ascii=False))
     else:
-        show(pages.tables(report, pages.about))
+        show(report)
     return 0
 
 
-def show(tables: list[pages.Table]) -> None:
+def show(report: Report) -> None:
     console = Console(highlight=False)
-    for table in tables:
+    for table in pages.tables(report, pages.about):
         shown = Table(title=table.title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         for number, name in enumerate(table.header):
             shown.add_column(name, justify="right" if number else "left", no_wrap=not number)
         for row in table.rows:
             shown.add_row(*row)
         console.print(shown, "")
-    console.print(pages.LEGEND)
+    for fact in pages.facts(report):
+        console.print(fact, markup=False)
 
 
 def compare(names: list[str], *, as_json: bool) -> int:

@@ -30,7 +30,6 @@ class Figures:
     saved: Estimate
     shown: Estimate
     precision: Estimate
-    raw: Estimate
     bits: Estimate | None
     tokens: float
     ms_p50: float
@@ -144,7 +143,6 @@ def figures_of(rows: Sequence[Row], name: str) -> Figures:
         ),
         shown=metrics.estimate(shown, groups),
         precision=metrics.estimate([float(score.exact) for score in scores], groups, shown),
-        raw=metrics.estimate([float(score.raw) for score in scores], groups),
         bits=metrics.estimate(
             [bits for bits, _ in counted],
             [row.group for _, row in counted],

@@ -57,24 +57,24 @@ def tables(report: Report, written: Written) -> list[Table]:
 
 def markdown(report: Report) -> str:
     """The whole page."""
-    lines = ["# Evaluation", "", *_facts(report), ""]
+    lines = ["# Evaluation", "", *(f"- {fact}" for fact in facts(report)), ""]
     for table in tables(report, bounds):
         lines += [f"## {table.title}", "", *_table(table), ""]
     return "\n".join(lines)
 
 
-def _facts(report: Report) -> list[str]:
+def facts(report: Report) -> list[str]:
+    """What was measured, of whom and on what, and what the columns mean."""
     holes = report.holes
-    facts = [
-        f"- Made by `{report.command}`",
-        f"- Holes: {holes['count']}, from {holes['from']}, seed {holes['seed']}, version "
+    return [
+        f"Made by `{report.command}`",
+        f"Holes: {holes['count']}, from {holes['from']}, seed {holes['seed']}, version "
         f"{holes['version']}, sha256 `{holes['hash'][:16]}`",
-        *(f"- Repository {_repository(one)}" for one in report.repositories),
-        *(f"- {name}: {_contender(one)}" for name, one in report.contenders.items()),
-        f"- Machine: {machine.in_words(report.machine)}",
-        f"- {LEGEND}",
+        *(f"Repository {_repository(one)}" for one in report.repositories),
+        *(f"{name}: {_contender(one)}" for name, one in report.contenders.items()),
+        f"Machine: {machine.in_words(report.machine)}",
+        LEGEND,
     ]
-    return [line for line in facts if line]
 
 
 def _repository(one: Mapping[str, Any]) -> str:

@@ -375,6 +375,8 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert "12 holes in common" in compared.stderr
     shown = wicket(tmp_path, "eval", str(REPOSITORY), "--holes", "4", "--seed", "3")
     assert "wicket-base or earlier" in shown.stdout
+    assert "MB of memory" in shown.stdout
+    assert one["holes"]["hash"][:16] in shown.stdout
 
 
 def test_several_settings_in_one_run(tmp_path: Path) -> None:
