@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -174,12 +175,14 @@ async def without_model(wanted: CompletionSettings) -> AsyncGenerator[Contender]
             return Answer("", filtered=reason)
         lines = trim.lines_wanted(cursor, mode_for(hole, wanted), wanted.max_lines)
         texts = [*earlier.in_file(hole.before, hole.after), *repository.others(hole)]
+        began = time.perf_counter()
         found = earlier.earlier(cursor.prefix.encode("utf-8", "replace"), texts, lines)
         if found is None:
             return Answer("", filtered="nothing before the cursor occurs anywhere else")
         draft = trim.trim(cursor, found.text, lines)
+        took = round((time.perf_counter() - began) * 1000, 2)
         sure = float(found.length)
-        return Answer(draft.text, found.text, draft.filtered, draft.rules, sure)
+        return Answer(draft.text, found.text, draft.filtered, draft.rules, sure, ms=took)
 
     async def memory() -> int:
         return 0

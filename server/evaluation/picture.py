@@ -11,7 +11,7 @@ from .rows import Row
 from .run import Report
 
 # Pixels.
-NAMES, PANEL, SIDE, GAP = 190, 190, 52, 14
+LETTER, PANEL, SIDE, GAP = 7, 190, 52, 14
 BAR, ROW, HEAD, TITLE = 14, 20, 30, 52
 CURVES = 190
 # One hue per contender, told apart in shades of grey as well.
@@ -31,25 +31,25 @@ def _exact(rows: Sequence[Row]) -> str:
     kinds = list(dict.fromkeys(part.kind for part in parts))
     top = max((one.exact.high for part in parts for one in part.figures), default=0)
     scale = PANEL / _round_up(top)
-    shapes: list[str] = []
-    for column, kind in enumerate(kinds):
-        shapes.append(_text(_left(column), TITLE, KINDS[kind], 13, bold=True))
+    edge = _room(figures.names(rows))
+    lefts = {kind: edge + column * (PANEL + SIDE) for column, kind in enumerate(kinds)}
+    shapes = [_text(left, TITLE, KINDS[kind], 13, bold=True) for kind, left in lefts.items()]
     y = TITLE
     for place in dict.fromkeys((part.repository, part.language) for part in parts):
         block = [part for part in parts if (part.repository, part.language) == place]
         shapes.append(_text(8, y + 20, _where(block[0]), 13, bold=True))
         y += HEAD
         for number, name in enumerate(one.contender for one in block[0].figures):
-            shapes.append(_name(y, name))
+            shapes.append(_text(edge - 10, y + 11, name, 12, anchor="end"))
             for part in block:
-                left, one = _left(kinds.index(part.kind)), part.figures[number].exact
+                left, one = lefts[part.kind], part.figures[number].exact
                 shapes += _bar(left, y, one, scale, COLOURS[number % len(COLOURS)])
                 shapes.append(
                     _text(left + one.high * scale + 6, y + 11, f"{100 * one.value:.1f}", 11)
                 )
             y += ROW
     title = "Exact match, % of holes, with 95 % intervals"
-    return _document(title, _left(len(kinds)), y + 10, shapes)
+    return _document(title, edge + len(kinds) * (PANEL + SIDE), y + 10, shapes)
 
 
 def _precision(rows: Sequence[Row]) -> str:
@@ -108,7 +108,7 @@ def _slices(rows: Sequence[Row]) -> str:
 def _differences(title: str, said: Sequence[tuple[str, Difference]]) -> str:
     if not said:
         return ""
-    names, width = 400, 300
+    names, width = _room([name for name, _ in said]), 300
     most = _round_up(max(max(abs(one.low), abs(one.high)) for _, one in said))
     zero, scale, y = names + width / 2, width / 2 / most, TITLE
     end = TITLE + ROW * len(said)
@@ -147,12 +147,9 @@ def _where(part: Part) -> str:
     return "all repositories" if part.repository == ALL else part.repository
 
 
-def _left(column: int) -> int:
-    return NAMES + column * (PANEL + SIDE)
-
-
-def _name(y: int, name: str) -> str:
-    return _text(NAMES - 10, y + 11, name, 12, anchor="end")
+def _room(names: Sequence[str]) -> int:
+    """Pixels for the longest of some names at the left."""
+    return 30 + LETTER * max(len(name) for name in names)
 
 
 def _round_up(share: float) -> float:

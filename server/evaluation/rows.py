@@ -59,7 +59,7 @@ class Row:
 
 def score(hole: Hole, answer: Answer) -> Score:
     shown = bool(answer.text)
-    # A model that was not asked took no tokens and no time.
+    # Who was not asked took no tokens and no time.
     tokens = answer.tokens.get("prefill", 0) + answer.tokens.get("decoded", 0)
     return Score(
         shown=shown,
