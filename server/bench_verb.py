@@ -7,11 +7,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
 from ..completion.client import EngineGone
-from . import app, machine
+from . import app, machine, terminal
 from .bench.completion import fast_enough
 from .bench.result import Result, Run
 from .bench.table import BENCHES
@@ -45,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(result.to_json()))
         return 0
     result.show(bench.figures)
-    console = Console(highlight=False)
+    console = terminal.tables()
     for verdict in result.verdicts.values():
         console.print(verdict)
     fast = [model for model, of in result.subjects.items() if bench.of_models and fast_enough(of)]
@@ -60,8 +57,7 @@ def _measured(name: str, models: list[str | None], runs: int, keys: int) -> Resu
     all of them alike.  Raises EngineGone and UnsafePath."""
     bench, before = BENCHES[name], machine.described()
     found: dict[str, list[Run]] = {}
-    console = Console(stderr=True, highlight=False)
-    with Progress(console=console, disable=not console.is_terminal) as bar, engines.apart() as own:
+    with terminal.progress() as bar, engines.apart() as own:
         task = bar.add_task(name, total=runs * len(models))
         startup = replace(app.start(), paths=own)
         for _ in range(runs):

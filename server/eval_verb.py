@@ -8,13 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from ..completion.client import EngineGone
 from ..completion.holes import KINDS
-from . import app
+from . import app, terminal
 from .evaluation import comparison, engines, pages, picture
 from .evaluation.comparison import Comparison, NotComparable
 from .evaluation.repositories import NoRepository
@@ -65,8 +63,7 @@ def measure(arguments: argparse.Namespace) -> int:
     for startup in variants.values():
         if refused := set(startup.effective.warnings) - known:
             raise BadArguments(f"--set: {min(refused).removeprefix('the editor: ')}")
-    console = Console(stderr=True, highlight=False)
-    with Progress(console=console, disable=not console.is_terminal) as bar:
+    with terminal.progress() as bar:
         tasks: dict[str, Any] = {}
 
         def progress(done: int, total: int, name: str) -> None:
@@ -92,7 +89,7 @@ def measure(arguments: argparse.Namespace) -> int:
 
 
 def show(report: Report) -> None:
-    console = Console(highlight=False)
+    console = terminal.tables()
     for table in pages.tables(report, pages.about):
         shown = Table(title=table.title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         for number, name in enumerate(table.header):

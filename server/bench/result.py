@@ -8,13 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from .. import machine
-
-# Columns, where no terminal says how many it has.
-PAPER = 160
+from .. import machine, terminal
 
 # Figures of one run by their names.
 Run = Mapping[str, float]
@@ -100,9 +96,7 @@ class Result:
 
     def show(self, shown: Sequence[Figure]) -> None:
         """Print what a person wants to see; figures that were not measured are left out."""
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = PAPER
+        console = terminal.tables()
         asked = "".join(f", {name} {value}" for name, value in self.options.items())
         console.print(
             f"{machine.in_words(self.machine)}; {self.runs} runs{asked}: median (least to greatest)"

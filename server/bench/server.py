@@ -52,7 +52,16 @@ QUESTIONS = 100
 SILENCE_SECONDS = 30.0
 
 # As much of an editor's settings as the figures are about.
-OPTIONS = {"completion": {"debounce_ms": 0, "context": False, "languages": ["*"], "exclude": []}}
+OPTIONS = {
+    "completion": {
+        "enabled": True,
+        "trigger": "auto",
+        "languages": ["*"],
+        "exclude": [],
+        "debounce_ms": 0,
+        "context": False,
+    }
+}
 
 
 async def once(startup: Startup, keys: int) -> Run:

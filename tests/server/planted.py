@@ -28,6 +28,29 @@ from wicket.server.settings import load
 REPOSITORY = Path(__file__).parents[1] / "evaluation" / "repository"
 
 
+def oracle(request: Complete) -> str:
+    """What was cut out, told by the two texts around it."""
+    text = (REPOSITORY / request.path).read_text()
+    return text[len(request.prefix) : len(text) - len(request.suffix)]
+
+
+def unusual_files(folder: Path) -> Path:
+    """Files in which each line has a word of its own, and a copy of one of them."""
+    number = 0
+    for name in ("a.py", "b.py", "sub/c.py"):
+        lines: list[str] = []
+        for _ in range(12):
+            lines.append(f"def work_{number}(value):")
+            for _ in range(3):
+                number += 1
+                lines.append(f"    value.zq{number}x(value, zq{number}x)")
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(lines) + "\n")
+    (folder / "copy.py").write_text((folder / "b.py").read_text() + "# A copy.\n")
+    return folder
+
+
 class Planted:
     """A backend that says what `say` makes of a request, and keeps every request.
 
