@@ -30,17 +30,25 @@ HELLO_SECONDS = 10.0
 HANGS = "the engine does not answer; run `wicket stop engine`"
 
 
+def ignore(_piece: str) -> None:
+    """Nobody wants to know before the end."""
+
+
 class EngineGone(Exception):
     """There is no engine to ask.  The message is one line for the status."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A whole answer: the text, the log-probability of each piece, and how it ended."""
+    """A whole answer: its pieces, the log-probability of each, and how it ended."""
 
-    text: str
+    pieces: tuple[str, ...]
     logprobs: tuple[float, ...]
     done: Done
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
 
 
 class EngineClient:
@@ -81,8 +89,10 @@ class EngineClient:
             self._listening = asyncio.create_task(self._listen(reader))
             return state
 
-    async def complete(self, request: Complete) -> Generated:
-        """Ask and gather; a cancelled caller cancels the request in the engine.
+    async def complete(self, request: Complete, hear: Callable[[str], None] = ignore) -> Generated:
+        """Ask and gather; `hear` gets each piece of text when it comes.
+
+        A cancelled caller cancels the request in the engine.
 
         Raises EngineGone where no engine can be reached; an engine that dies on the way
         gives a Done of "failed".
@@ -100,6 +110,7 @@ class EngineClient:
                 while not isinstance(answer := await answers.get(), Done):
                     if isinstance(answer, Piece):
                         pieces.append(answer)
+                        hear(answer.text)
         except TimeoutError:
             await self.close()
             raise EngineGone(HANGS) from None
@@ -109,7 +120,7 @@ class EngineClient:
         finally:
             self._answers.pop(number, None)
         return Generated(
-            "".join(piece.text for piece in pieces),
+            tuple(piece.text for piece in pieces),
             tuple(piece.logprob for piece in pieces),
             answer,
         )

@@ -1,50 +1,94 @@
-"""The flow of one suggestion: cursor -> engine -> text of this document -> trimmed."""
+"""The flow of one suggestion: copies -> the model -> the likelier one -> shown or not."""
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from . import families, trim
-from .client import EngineClient
+from . import arbiter, chances, families, trim
+from .arbiter import Written
+from .client import EngineClient, Generated, ignore
+from .copies import copies
 from .cursor import Cursor, Snippet, Suggestion
+from .earlier import Text, in_file
 from .trim import Mode
-from .wire import PREFIX_LIMIT, SUFFIX_LIMIT, Complete, Priority
+from .wire import PREFIX_LIMIT, SUFFIX_LIMIT, Complete, Priority, State
+
+# What is said of a suggestion that is likely enough to be wrong.
+UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a suggestion is asked for.
+
+    `hold_ms` is waited before text is generated; `context` goes before the prompt, and
+    `texts` are other places to copy from, the nearest first.
+    """
+
+    priority: Priority = "auto"
+    deadline_ms: int | None = None
+    hold_ms: float = 0.0
+    mode: Mode = "auto"
+    max_lines: int = 8
+    context: tuple[Snippet, ...] = ()
+    texts: tuple[Text, ...] = ()
+
+    @property
+    def by_hand(self) -> bool:
+        """Somebody waits for whatever there is."""
+        return self.priority == "manual"
 
 
 async def complete(
     cursor: Cursor,
-    engine: EngineClient,
-    *,
-    priority: Priority = "auto",
-    deadline_ms: int | None = None,
-    mode: Mode = "auto",
-    max_lines: int = 8,
-    context: Sequence[Snippet] = (),
+    engine: EngineClient | None,
+    terms: Terms,
+    hear: Callable[[str], None] = ignore,
 ) -> Suggestion:
-    """One suggestion at `cursor`, empty where there is none to offer.
+    """The likeliest suggestion at `cursor`, empty where none is likely enough.
 
-    Raises EngineGone where no engine can be reached.  A cancelled caller cancels the work.
+    Without an `engine` there are copies only.  Raises EngineGone where it cannot be
+    reached.  A cancelled caller cancels the work.
     """
     began = time.monotonic()
-    lines = trim.lines_wanted(cursor, mode, max_lines)
+    lines = trim.lines_wanted(cursor, terms.mode, terms.max_lines)
+    before = cursor.prefix[-PREFIX_LIMIT:].encode("utf-8", "replace")
+    found = copies(before, [*in_file(cursor.prefix, cursor.suffix), *terms.texts], lines)
+    best = arbiter.choose(cursor, lines, found, None)
+    if engine is not None and (terms.by_hand or best.chance < chances.SURE):
+        state = await engine.open()
+        if state.languages and cursor.language not in state.languages:
+            why = None if best.text else f"{state.model} does not know {cursor.language}"
+            best = replace(best, model=state.model, filtered=why)
+        else:
+            generated = await ask(cursor, engine, terms, lines, hear)
+            best = arbiter.choose(cursor, lines, found, read(cursor, state, generated))
+            why = None if best.text else generated.done.why or best.filtered
+            best = replace(
+                best,
+                model=state.model,
+                filtered=why,
+                tokens=generated.done.tokens,
+                ms=generated.done.ms,
+                context=terms.context,
+            )
+    if best.text and best.chance < chances.SHOWN and not terms.by_hand:
+        best = replace(best, text="", replace=0, source="none", filtered=UNSURE)
+    total = round((time.monotonic() - began) * 1000, 2)
+    return replace(best, ms=best.ms | {"total": total})
+
+
+async def by_model(cursor: Cursor, engine: EngineClient, terms: Terms) -> Suggestion:
+    """What the model alone would suggest, likely or not.  Raises as `complete` does."""
+    began = time.monotonic()
+    lines = trim.lines_wanted(cursor, terms.mode, terms.max_lines)
     state = await engine.open()
-    generated = await engine.complete(
-        Complete(
-            id=0,
-            path=cursor.path,
-            language=cursor.language,
-            prefix=cursor.prefix[-PREFIX_LIMIT:],
-            suffix=cursor.suffix[:SUFFIX_LIMIT],
-            priority=priority,
-            deadline_ms=deadline_ms,
-            lines=lines,
-            context=tuple(context),
-        )
-    )
-    done = generated.done
-    if done.done == "failed":
+    generated = await ask(cursor, engine, terms, lines)
+    done, written = generated.done, read(cursor, state, generated)
+    if written is None:
         return Suggestion("", model=state.model, filtered=done.why, ms=done.ms)
-    raw = families.from_model(state.family, generated.text, cursor)
-    draft = trim.trim(cursor, raw, lines, done.done)
+    draft = trim.trim(cursor, written.text, lines, done.done)
     total = round((time.monotonic() - began) * 1000, 2)
     return Suggestion(
         text=draft.text,
@@ -55,5 +99,46 @@ async def complete(
         rules=draft.rules,
         tokens=done.tokens,
         ms=done.ms | {"total": total},
-        context=tuple(context),
+        context=terms.context,
     )
+
+
+async def ask(
+    cursor: Cursor,
+    engine: EngineClient,
+    terms: Terms,
+    lines: int,
+    hear: Callable[[str], None] = ignore,
+) -> Generated:
+    """What the engine says.  Raises EngineGone."""
+    request = Complete(
+        id=0,
+        path=cursor.path,
+        language=cursor.language,
+        prefix=cursor.prefix[-PREFIX_LIMIT:],
+        suffix=cursor.suffix[:SUFFIX_LIMIT],
+        priority=terms.priority,
+        deadline_ms=terms.deadline_ms,
+        lines=lines,
+        context=terms.context,
+    )
+    if terms.hold_ms:
+        # The prompt is evaluated while a next key may still come.
+        warm = replace(request, priority="warm")
+        await asyncio.gather(engine.complete(warm), asyncio.sleep(terms.hold_ms / 1000))
+    return await engine.complete(request, hear)
+
+
+def read(cursor: Cursor, state: State, generated: Generated) -> Written | None:
+    """The model's text as it would stand in this document, line by line.
+
+    None where it could not say anything; to say nothing is something else.
+    """
+    if not generated.text and generated.done.done not in ("stop", "length"):
+        return None
+    logprobs = [0.0]
+    for piece, logprob in zip(generated.pieces, generated.logprobs, strict=True):
+        logprobs[-1] += logprob
+        logprobs += [0.0] * piece.count("\n")
+    text = families.from_model(state.family, generated.text, cursor)
+    return Written(text, tuple(logprobs), generated.done.done, state.sha256)

@@ -52,8 +52,9 @@ class Suggestion:
     """Text to insert at the cursor, replacing `replace` code points after it.
 
     An empty `text` means that there is nothing to offer; `filtered` then names the rule
-    that said no, or is None where nothing was produced.  `tokens` counts prefill, reused
-    and decoded; `ms` splits the time.
+    that said no, or is None where nothing was produced.  `chance` is the chance that the
+    text is right, `where` the path that it was copied from.  `tokens` counts prefill,
+    reused and decoded; `ms` splits the time.
     """
 
     text: str
@@ -62,6 +63,8 @@ class Suggestion:
     model: str | None = None
     filtered: str | None = None
     rules: tuple[str, ...] = ()
+    chance: float = 0.0
+    where: str = ""
     tokens: dict[str, int] = field(default_factory=dict[str, int])
     ms: dict[str, float] = field(default_factory=dict[str, float])
     context: tuple[Snippet, ...] = ()

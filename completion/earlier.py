@@ -17,7 +17,7 @@ LONGEST_MATCH = 1024
 class Buffer(Protocol):
     """`bytes`, or a mapped file."""
 
-    def rfind(self, sub: bytes, /) -> int: ...
+    def rfind(self, sub: bytes, start: int = 0, end: int = ..., /) -> int: ...
 
     def __getitem__(self, key: slice, /) -> bytes: ...
 
@@ -57,12 +57,12 @@ def earlier(before: bytes, texts: Iterable[Text], lines: int = 1) -> Earlier | N
             if found < 0:
                 break
             end = found + length + 1
-            length = _common_end(before, text.data, end)
+            length = common_end(before, text.data, end)
             best = (length, text, end)
     if best is None:
         return None
     length, text, at = best
-    return Earlier(_following(text.data, at, lines), length, text.where, at)
+    return Earlier(following(text.data, at, lines), length, text.where, at)
 
 
 def in_file(before: str, after: str) -> tuple[Text, ...]:
@@ -72,7 +72,7 @@ def in_file(before: str, after: str) -> tuple[Text, ...]:
     return (Text("", above.encode()), Text("", below.encode()))
 
 
-def _common_end(before: bytes, data: Buffer, end: int) -> int:
+def common_end(before: bytes, data: Buffer, end: int) -> int:
     """How many bytes before `end` are as those at the end of `before`."""
     limit = min(len(before), LONGEST_MATCH, end)
     mine, theirs = before[len(before) - limit :], data[end - limit : end]
@@ -82,7 +82,7 @@ def _common_end(before: bytes, data: Buffer, end: int) -> int:
     return same
 
 
-def _following(data: Buffer, at: int, lines: int) -> str:
+def following(data: Buffer, at: int, lines: int) -> str:
     """The text from `at` over `lines` line ends, without the last of them."""
     # A line that is longer is data.
     ahead = bytes(data[at : at + 512 * lines])

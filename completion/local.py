@@ -3,7 +3,7 @@
 import codecs
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,17 @@ SUFFIX_SHARE = 0.16
 SUFFIX_TOKENS = 512
 # A longer context than this costs more time than a completion is worth.
 CONTEXT_TOKENS = 8192
+# What the parts of a request may cost on this machine, in seconds at its measured rates:
+# a prompt of which nothing is cached, what is evaluated again at each key, and the text.
+COLD_SECONDS, KEY_SECONDS, TEXT_SECONDS = 4.0, 0.1, 0.8
+# Less than this, in tokens, says too little to be worth the asking.
+LEAST_PROMPT, LEAST_SUFFIX, LEAST_TEXT = 256, 32, 16
+# Rates that moved by less than this factor change no budget: a prompt cut elsewhere would
+# lose what is cached of it.
+STEADY = 2.0
+UNMEASURED = {"prefill": 0.0, "decode": 0.0}
+# Tokens that are evaluated at the start, so that rates are known before the first key.
+TRIAL_TOKENS = 32
 
 
 @dataclass(slots=True)
@@ -45,7 +56,8 @@ class LocalBackend:
         self._gpu_layers = gpu_layers
         self._slots = [Slot() for _ in range(slots)]
         self._anchors = prompt.Anchors()
-        self._rates = {"prefill": 0.0, "decode": 0.0}
+        self._rates = dict(UNMEASURED)
+        self._assumed = dict(self._rates)
         self._clock = 0
         self._interrupt: Callable[[], None] = lambda: None
         self._resume: Callable[[], None] = lambda: None
@@ -89,6 +101,20 @@ class LocalBackend:
         self._interrupt, self._resume = self._llama.interrupt, self._llama.resume
         self._interrupted = llama.Interrupted
         self._failed = llama.DecodeFailed
+        self._try_out()
+
+    def _try_out(self) -> None:
+        """Learn the rates; the weights are then in memory, too."""
+        some = self._llama.tokenize("value = 1\n" * TRIAL_TOKENS)[:TRIAL_TOKENS]
+        try:
+            for tokens, what in (([some], "prefill"), ([[t] for t in some[:8]], "decode")):
+                began = time.monotonic()
+                for chunk in tokens:
+                    self._evaluate(0, chunk)
+                self._measure(what, sum(map(len, tokens)), began)
+        except self._interrupted:
+            return
+        self._reuse(0, [0])
 
     def describe(self, state: State) -> State:
         return replace(
@@ -107,7 +133,7 @@ class LocalBackend:
 
     def complete(self, request: Complete, halted: Halted) -> Iterator[Answer]:
         began = time.monotonic()
-        budget = budget_for(request, self._context)
+        budget = budget_for(request, self._context, self._steady_rates(), self._fim.order)
         asked = prompt.build(
             self._fim,
             self._llama,
@@ -139,6 +165,9 @@ class LocalBackend:
         tokens["prefill"] = len(fresh)
         ms["prefill"] = _ms(began)
         self._measure("prefill", len(fresh), began)
+        if request.priority == "warm":
+            yield done("stop")
+            return
 
         began = time.monotonic()
         text = Text(request.lines)
@@ -215,6 +244,13 @@ class LocalBackend:
         top = float(among[best])
         return int(allowed[best]), -float(np.log(np.exp(among - top).sum()))
 
+    def _steady_rates(self) -> dict[str, float]:
+        """The rates that budgets go by: as measured once, until they have really changed."""
+        for what, rate in self._rates.items():
+            if not self._assumed[what] / STEADY <= rate <= self._assumed[what] * STEADY:
+                self._assumed[what] = rate
+        return self._assumed
+
     def _measure(self, what: str, tokens: int, began: float) -> None:
         """A moving average; few tokens say little about the rate of many."""
         if tokens < 8:
@@ -223,14 +259,29 @@ class LocalBackend:
         self._rates[what] += (rate - self._rates[what]) * (0.2 if self._rates[what] else 1.0)
 
 
-def budget_for(request: Complete, context: int) -> prompt.Budget:
-    """How a context of so many tokens is shared out."""
-    room = LINE_TOKENS + BLOCK_TOKENS * (request.lines - 1)
-    return prompt.Budget(
-        context=context,
-        suffix=min(int(context * SUFFIX_SHARE), SUFFIX_TOKENS),
-        decode=min(room, context // 4),
-    )
+def budget_for(
+    request: Complete, context: int, rates: Mapping[str, float], order: str
+) -> prompt.Budget:
+    """How a context of so many tokens is shared out on a machine with these rates.
+
+    `rates` are tokens per second, or UNMEASURED.  Who asks by hand gets
+    the most that the model can do, however long it takes.
+    """
+    room = LINE_TOKENS + BLOCK_TOKENS * (max(request.lines, 1) - 1)
+    decode = min(room, context // 4)
+    whole = context - decode
+    suffix = min(int(context * SUFFIX_SHARE), SUFFIX_TOKENS)
+    if request.priority == "manual":
+        return prompt.Budget(context=context, suffix=suffix, decode=decode)
+    if prefill := rates["prefill"]:
+        whole = min(whole, max(LEAST_PROMPT, int(prefill * COLD_SECONDS)))
+        suffix = min(suffix, whole // 4)
+        if order == "psm":
+            # It stands behind the prefix, so each key has it evaluated again.
+            suffix = min(suffix, max(LEAST_SUFFIX, int(prefill * KEY_SECONDS)))
+    if speed := rates["decode"]:
+        decode = min(decode, max(LEAST_TEXT, int(speed * TEXT_SECONDS)))
+    return prompt.Budget(context=whole + decode, suffix=suffix, decode=decode)
 
 
 class Words:

@@ -15,22 +15,39 @@ AFTER = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A suggestion, and between which texts it was given; `offset` as in its cursor."""
+class Spot:
+    """Where something was asked, and the texts around it; `offset` as in its cursor."""
 
     offset: int
     before: str
     after: str
+
+    @classmethod
+    def of(cls, cursor: Cursor) -> "Spot":
+        before = cursor.text[max(0, cursor.offset - BEFORE) : cursor.offset]
+        return cls(cursor.offset, before, _after(cursor))
+
+    def typed(self, cursor: Cursor) -> str | None:
+        """What was typed here since; None where the text went elsewhere."""
+        if cursor.offset < self.offset or self.after != _after(cursor):
+            return None
+        before = cursor.text[max(0, self.offset - len(self.before)) : self.offset]
+        return cursor.text[self.offset : cursor.offset] if before == self.before else None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A suggestion, and where it was given."""
+
+    spot: Spot
     suggestion: Suggestion
 
     def rest(self, cursor: Cursor) -> str:
         """What of the suggestion is left at `cursor`; empty where the text went elsewhere."""
-        text, typed = self.suggestion.text, cursor.offset - self.offset
-        if not 0 <= typed < len(text) or self.after != after(cursor):
+        typed = self.spot.typed(cursor)
+        if typed is None or not self.suggestion.text.startswith(typed):
             return ""
-        begun = cursor.text[self.offset : cursor.offset]
-        same = cursor.text[self.offset - len(self.before) : self.offset] == self.before
-        return text[typed:] if same and text.startswith(begun) else ""
+        return self.suggestion.text[len(typed) :]
 
 
 class Recent:
@@ -50,8 +67,7 @@ class Recent:
         if not suggestion.text:
             return
         key = (cursor.path, model, mode)
-        before = cursor.text[max(0, cursor.offset - BEFORE) : cursor.offset]
-        given = Given(cursor.offset, before, after(cursor), suggestion)
+        given = Given(Spot.of(cursor), suggestion)
         self._of[key] = [*self._of.pop(key, []), given][-SUGGESTIONS:]
         if len(self._of) > DOCUMENTS:
             self._of.popitem(last=False)
@@ -60,12 +76,12 @@ class Recent:
 NONE = {"prefill": 0, "reused": 0, "decoded": 0}
 
 
-def after(cursor: Cursor) -> str:
-    return cursor.text[cursor.offset : cursor.offset + AFTER]
-
-
 def accepted(cursor: Cursor, suggestion: Suggestion) -> Cursor:
     """The cursor behind a suggestion that has been taken whole."""
     begin, rest = cursor.prefix, cursor.text[cursor.offset + suggestion.replace :]
     offset = cursor.offset + len(suggestion.text)
     return replace(cursor, text=f"{begin}{suggestion.text}{rest}", offset=offset)
+
+
+def _after(cursor: Cursor) -> str:
+    return cursor.text[cursor.offset : cursor.offset + AFTER]

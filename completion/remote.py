@@ -18,7 +18,7 @@ import httpx2
 from . import dialects, prompt
 from .dialects import Dialect, Json
 from .engine import Answer, BackendError, Halted
-from .local import Text, budget_for
+from .local import UNMEASURED, Text, budget_for
 from .wire import Complete, Done, Piece, Reason, State
 
 # A server that is there answers a question about itself at once.
@@ -79,8 +79,13 @@ class RemoteBackend:
         text = Text(request.lines)
         reason: Reason = "length"
         first: float | None = None
+        if request.priority == "warm":
+            # The server keeps its own cache: what it has not been asked, it need not know.
+            yield Done(request.id, "stop", tokens=tokens)
+            return
         with self._one_line_errors():
-            budget = budget_for(request, self._dialect.context)
+            fim = self._dialect.fim
+            budget = budget_for(request, self._dialect.context, UNMEASURED, fim.order)
             body = self._dialect.body(request, budget, self._anchors)
             try:
                 for event in self._stream(body):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from . import families, gguf, prompt
 from .engine import BackendError
-from .local import CONTEXT_TOKENS, Words, budget_for
+from .local import CONTEXT_TOKENS, UNMEASURED, Words, budget_for
 from .wire import Complete
 
 
@@ -43,7 +43,7 @@ class Scorer:
         upper bound.  None where there is no text or the model could not say it at all: it
         is longer than an answer may be, or does not go together with half a word before it.
         """
-        budget = budget_for(request, self._context)
+        budget = budget_for(request, self._context, UNMEASURED, self._fim.order)
         asked = prompt.build(
             self._fim,
             self._llama,

@@ -32,7 +32,10 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Ask for the text between `prefix` and `suffix`."""
+    """Ask for the text between `prefix` and `suffix`.
+
+    With the priority "warm" the prompt is evaluated and nothing generated.
+    """
 
     id: int
     path: str

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from typing import Any
 from .. import __version__
 from ..completion import models
 from ..completion.client import EngineClient, EngineGone, Streams
-from ..completion.complete import complete
+from ..completion.complete import Terms, complete
 from ..completion.cursor import Cursor, Suggestion
+from ..completion.earlier import Text
+from ..completion.flight import Flight, Hear
 from ..completion.gguf import BadModel
 from ..completion.models import Model
 from ..completion.models.catalogue import SHIPPED
+from ..completion.pace import Pace
 from ..completion.recent import Recent
 from ..completion.wire import Priority
 from . import exclusions, processes, settings
@@ -81,12 +85,16 @@ def order(startup: Startup) -> Order:
 
 
 class Completions:
-    """Suggestions from the engine that the settings name."""
+    """Suggestions from the open files and from the engine that the settings name."""
 
     def __init__(self, startup: Startup) -> None:
         self.startup = startup
         self.engine = EngineClient(self._connect, __version__)
+        # Other texts to copy from for a file, the nearest first; an editor knows them.
+        self.texts: Callable[[str], Sequence[Text]] = lambda _path: ()
         self._recent = Recent()
+        self._pace = Pace()
+        self._flights: list[Flight] = []
         self._starter: processes.Starter | None = None
         self._choosing = threading.Lock()
 
@@ -127,29 +135,72 @@ class Completions:
         wanted: CompletionSettings,
         priority: Priority = "auto",
         deadline_ms: int | None = None,
+        rejections: int = 0,
     ) -> Suggestion:
         """One suggestion, or an empty one whose `filtered` says why.
 
-        Raises EngineGone where no engine can be reached.
+        `rejections` is how many suggestions in a row were typed over.  Where no engine can
+        be reached there are copies; raises EngineGone where there are none either.
         """
         if reason := refusal(cursor, wanted):
             return Suggestion("", filtered=reason)
-        state = await self.engine.open()
-        if state.languages and cursor.language not in state.languages:
-            reason = f"{state.model} does not know {cursor.language}"
-            return Suggestion("", model=state.model, filtered=reason)
-        if known := self._recent.find(cursor, state.model, wanted.lines):
+        if priority == "auto":
+            self._pace.key(time.monotonic())
+        # Before anything that waits: what was suggested and is being typed.
+        if known := self._recent.find(cursor, self.startup.model, wanted.lines):
             return known
+        if priority != "manual":
+            for flight in self._flights:
+                if flight.carries(cursor, wanted.lines):
+                    suggestion = await flight.land(cursor, wanted.lines)
+                    known = self._recent.find(cursor, self.startup.model, wanted.lines)
+                    if known or (suggestion and flight.began_at(cursor)):
+                        return known or suggestion or Suggestion("")
+        terms = self._terms(cursor, wanted, priority, deadline_ms, rejections)
+        flight = Flight(cursor, wanted.lines, lambda hear: self._ask(cursor, terms, hear))
+        self._take_off(flight)
+        suggestion = await flight.land(cursor, wanted.lines)
+        return suggestion or Suggestion("", filtered="superseded")
+
+    def _take_off(self, flight: Flight) -> None:
+        """Let go of what the newest request has no use for."""
+        for other in self._flights:
+            if other.path == flight.path or not other.awaited:
+                other.cancel()
+        self._flights = [flight, *(other for other in self._flights if not other.over)]
+
+    def _terms(
+        self,
+        cursor: Cursor,
+        wanted: CompletionSettings,
+        priority: Priority,
+        deadline_ms: int | None,
+        rejections: int,
+    ) -> Terms:
+        hold = 0.0
+        if priority == "auto":
+            adaptive = wanted.debounce_ms == "adaptive"
+            hold = self._pace.wait_ms(rejections) if adaptive else float(wanted.debounce_ms)
         limit = MANUAL_MS if priority == "manual" else AUTOMATIC_MS
-        suggestion = await complete(
-            cursor,
-            self.engine,
+        return Terms(
             priority=priority,
             deadline_ms=deadline_ms or limit,
+            hold_ms=hold,
             mode=wanted.lines,
             max_lines=wanted.max_lines,
+            texts=tuple(self.texts(cursor.path)),
         )
-        self._recent.remember(cursor, state.model, wanted.lines, suggestion)
+
+    async def _ask(self, cursor: Cursor, terms: Terms, hear: Hear) -> Suggestion:
+        try:
+            suggestion = await complete(cursor, self.engine, terms, hear)
+        except EngineGone:
+            suggestion = await complete(cursor, None, terms)
+            if not suggestion.text:
+                raise
+        if spent := suggestion.ms.get("decode"):
+            self._pace.generated(spent)
+        self._recent.remember(cursor, self.startup.model, terms.mode, suggestion)
         return suggestion
 
 

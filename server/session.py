@@ -104,9 +104,6 @@ class Session:
         self._wanted.set()
         if priority == "manual":
             self.completions.forgive()
-        if priority == "auto" and isinstance(wanted.debounce_ms, int):
-            # A newer request cancels this one while it waits.
-            await asyncio.sleep(wanted.debounce_ms / 1000)
         try:
             suggestion = await self.completions.suggest(cursor, wanted, priority)
         except EngineGone as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ... import __version__
 from ...completion import metrics, prompt
 from ...completion.client import EngineClient
-from ...completion.complete import complete
+from ...completion.complete import Terms, by_model
 from ...completion.cursor import Cursor
 from .. import machine
 from ..app import AUTOMATIC_MS, Startup
@@ -56,7 +56,7 @@ async def once(startup: Startup, keys: int) -> Run:
         answered, cpu = 0, 0.0
         for cursor in typed(keys):
             sent = time.perf_counter()
-            suggestion = await complete(cursor, client, deadline_ms=PATIENCE_MS)
+            suggestion = await by_model(cursor, client, Terms(deadline_ms=PATIENCE_MS))
             took.append((time.perf_counter() - sent) * 1000)
             tokens.append(suggestion.tokens.get("prefill", 0))
             answered += bool(suggestion.text)

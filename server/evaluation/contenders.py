@@ -8,17 +8,18 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ... import __version__
-from ...completion import earlier, families, trim
-from ...completion.client import Connect, EngineClient, EngineGone, Generated
-from ...completion.complete import complete
+from ...completion import chances, earlier, families, trim
+from ...completion.client import Connect, EngineClient, EngineGone, Generated, ignore
+from ...completion.complete import Terms, by_model, complete
+from ...completion.earlier import Text
 from ...completion.holes import Hole, digest
 from ...completion.wire import Complete, State, write_request
 from ..app import refusal
 from ..settings import CompletionSettings
 from .repositories import Repository
 
-# The name of the search without a model in every table.
-EARLIER = "earlier"
+# The name of the search without a model in every table, and how that of the product begins.
+EARLIER, PRODUCT = "earlier", "wicket with "
 # An answer that takes longer is none.  Quality must not depend on how busy a machine is,
 # so this is far beyond what an editor grants; the time that it took is reported.
 PATIENCE_MS = 60_000
@@ -50,6 +51,7 @@ class Answer:
     ms: float = 0.0
     asked: str = ""
     bits: float | None = None
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,9 @@ class Listening(EngineClient):
     asked: Complete | None = None
     heard: Generated | None = None
 
-    async def complete(self, request: Complete) -> Generated:
+    async def complete(self, request: Complete, hear: Callable[[str], None] = ignore) -> Generated:
         self.asked = request
-        self.heard = await super().complete(request)
+        self.heard = await super().complete(request, hear)
         return self.heard
 
 
@@ -92,16 +94,7 @@ async def engine(
     client = Listening(connect, __version__)
     try:
         state = await ready(client)
-        about = {
-            "model": state.model,
-            "sha256": state.sha256,
-            "family": state.family,
-            "order": state.order,
-            "context": state.context,
-            "served": state.served,
-            "endpoint": endpoint,
-            "counts_bits": bits is not None,
-        }
+        told = {"endpoint": endpoint, "counts_bits": bits is not None}
 
         async def answer(hole: Hole, _repository: Repository) -> Answer:
             return await ask(client, hole, wanted, bits)
@@ -110,9 +103,20 @@ async def engine(
             # That of a server elsewhere cannot be seen from here.
             return 0 if state.served else (await client.refresh()).memory
 
-        yield Contender(name, about | _settings(wanted), answer, memory)
+        yield Contender(name, about(state) | told | _settings(wanted), answer, memory)
     finally:
         await client.close()
+
+
+def about(state: State) -> dict[str, Any]:
+    return {
+        "model": state.model,
+        "sha256": state.sha256,
+        "family": state.family,
+        "order": state.order,
+        "context": state.context,
+        "served": state.served,
+    }
 
 
 async def ready(client: EngineClient) -> State:
@@ -139,14 +143,7 @@ async def ask(
         return Answer("", filtered=reason)
     if state.languages and cursor.language not in state.languages:
         return Answer("", filtered=f"{state.model} does not know {cursor.language}")
-    suggestion = await complete(
-        cursor,
-        client,
-        priority="manual",
-        deadline_ms=PATIENCE_MS,
-        mode=mode_for(hole, wanted),
-        max_lines=wanted.max_lines,
-    )
+    suggestion = await by_model(cursor, client, terms_for(hole, wanted))
     asked, heard = client.asked, client.heard
     assert asked is not None, "a suggestion was made without asking the engine"
     assert heard is not None, "a suggestion was made without hearing the engine"
@@ -163,6 +160,44 @@ async def ask(
         digest(write_request(asked).decode()),
         await bits(asked, hole.gold) if bits else None,
     )
+
+
+@contextlib.asynccontextmanager
+async def product(
+    name: str, connect: Connect, wanted: CompletionSettings
+) -> AsyncGenerator[Contender]:
+    """What an editor gets: copies and the engine that `connect` leads to, by their chances.
+
+    Raises EngineGone where it cannot answer.
+    """
+    client = Listening(connect, __version__)
+    try:
+        state = await ready(client)
+
+        async def answer(hole: Hole, repository: Repository) -> Answer:
+            if reason := refusal(hole.cursor, wanted):
+                return Answer("", filtered=reason)
+            terms = terms_for(hole, wanted, tuple(repository.others(hole)))
+            said = await complete(hole.cursor, client, terms)
+            if client.heard and client.heard.done.done == "failed":
+                raise EngineGone(client.heard.done.why or "the engine failed")
+            return Answer(
+                said.text,
+                said.text,
+                said.filtered,
+                said.rules,
+                said.chance,
+                said.tokens,
+                said.ms["total"],
+                unsure=said.chance < chances.SHOWN,
+            )
+
+        async def memory() -> int:
+            return 0 if state.served else (await client.refresh()).memory
+
+        yield Contender(PRODUCT + name, about(state) | _settings(wanted), answer, memory)
+    finally:
+        await client.close()
 
 
 @contextlib.asynccontextmanager
@@ -188,6 +223,16 @@ async def without_model(wanted: CompletionSettings) -> AsyncGenerator[Contender]
         return 0
 
     yield Contender(EARLIER, {"model": None} | _settings(wanted), answer, memory)
+
+
+def terms_for(hole: Hole, wanted: CompletionSettings, texts: tuple[Text, ...] = ()) -> Terms:
+    return Terms(
+        priority="manual",
+        deadline_ms=PATIENCE_MS,
+        mode=mode_for(hole, wanted),
+        max_lines=wanted.max_lines,
+        texts=texts,
+    )
 
 
 def mode_for(hole: Hole, wanted: CompletionSettings) -> trim.Mode:

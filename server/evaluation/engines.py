@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import shutil
 import tempfile
@@ -20,7 +21,7 @@ from ..app import Completions, Startup, chosen_model
 from ..paths import Paths, socket_directory
 from ..settings_checks import is_path
 from . import gold
-from .contenders import Bits, Contender, engine, without_model
+from .contenders import Bits, Contender, engine, product, without_model
 
 
 @contextlib.contextmanager
@@ -35,16 +36,17 @@ def entered(
     first = next(iter(variants.values()))
     with apart() as own:
         engines = [
-            started(replace(startup, paths=own).with_model(model), count_bits, variant)
+            start(replace(startup, paths=own).with_model(model), variant)
             for model in models
             for variant, startup in variants.items()
+            for start in (functools.partial(started, count_bits=count_bits), product_started)
         ]
         yield [*engines, without_model(first.effective.settings.completion)]
 
 
 @contextlib.asynccontextmanager
 async def started(
-    startup: Startup, count_bits: bool = False, variant: str = ""
+    startup: Startup, variant: str = "", count_bits: bool = False
 ) -> AsyncGenerator[Contender]:
     """The engine of the model that `startup` means, in a process of its own.
 
@@ -60,8 +62,17 @@ async def started(
         wanted = startup.effective.settings.completion
         # An address may hold a password, and a report may be shown around.
         endpoint = digest(model.endpoint)[:16] if model.endpoint else ""
-        name = f"{name_of(startup)}{f', {variant}' if variant else ''}"
+        name = name_of(startup, variant)
         yield await stack.enter_async_context(engine(name, connect, wanted, bits, endpoint))
+
+
+@contextlib.asynccontextmanager
+async def product_started(startup: Startup, variant: str = "") -> AsyncGenerator[Contender]:
+    """What an editor gets with the model that `startup` means.  Raises EngineGone."""
+    async with connections(startup) as connect:
+        wanted = startup.effective.settings.completion
+        async with product(name_of(startup, variant), connect, wanted) as contender:
+            yield contender
 
 
 @contextlib.asynccontextmanager
@@ -80,10 +91,10 @@ async def connections(startup: Startup) -> AsyncGenerator[Connect]:
             await asyncio.to_thread(processes.stop, found)
 
 
-def name_of(startup: Startup) -> str:
+def name_of(startup: Startup, variant: str = "") -> str:
     """What the model is called in a report: its name, or that of its file."""
     name = Path(startup.model).stem if is_path(startup.model) else startup.model
-    return name or SHIPPED.name
+    return f"{name or SHIPPED.name}{f', {variant}' if variant else ''}"
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ...completion import metrics
 from ...completion.metrics import Difference, Estimate
-from .contenders import EARLIER
+from .contenders import EARLIER, PRODUCT
 from .rows import Row, Score, either
 
 # What stands for all repositories, and what for all kinds of holes.
@@ -81,7 +81,11 @@ def with_bounds(rows: Sequence[Row]) -> list[Row]:
 def _bounds(scores: Mapping[str, Score]) -> dict[str, Score]:
     if (search := scores.get(EARLIER)) is None:
         return {}
-    return {bound(name): either(one, search) for name, one in scores.items() if one is not search}
+    return {
+        bound(name): either(one, search)
+        for name, one in scores.items()
+        if one is not search and not name.startswith(PRODUCT)
+    }
 
 
 def bound(model: str) -> str:
@@ -89,9 +93,12 @@ def bound(model: str) -> str:
 
 
 def names(rows: Sequence[Row]) -> list[str]:
-    """The contenders: models, the search, and then the bounds of both."""
-    found = list(rows[0].scores) if rows else []
-    return sorted(found, key=lambda name: (name.endswith(f" or {EARLIER}"), name == EARLIER))
+    """The contenders: the product, models, the search, and then the bounds of both."""
+
+    def place(name: str) -> tuple[bool, bool, bool]:
+        return name.endswith(f" or {EARLIER}"), name == EARLIER, not name.startswith(PRODUCT)
+
+    return sorted(rows[0].scores, key=place) if rows else []
 
 
 def plain(rows: Iterable[Row]) -> list[Row]:
@@ -142,7 +149,9 @@ def figures_of(rows: Sequence[Row], name: str) -> Figures:
             [float(score.saved) for score in scores], groups, [float(row.length) for row in rows]
         ),
         shown=metrics.estimate(shown, groups),
-        precision=metrics.estimate([float(score.exact) for score in scores], groups, shown),
+        precision=metrics.estimate(
+            [float(score.exact and score.shown) for score in scores], groups, shown
+        ),
         bits=metrics.estimate(
             [bits for bits, _ in counted],
             [row.group for _, row in counted],
@@ -157,11 +166,14 @@ def figures_of(rows: Sequence[Row], name: str) -> Figures:
 
 
 def duels(rows: Sequence[Row]) -> list[Duel]:
-    """The search against each model and each bound, and the first model against others."""
+    """The search and each model against the product, the search against each model and each
+    bound, and the first model against others."""
     found = plain(rows)
     everyone = names(found)
     models = [name for name in everyone if name != EARLIER and bound(name) in everyone]
-    pairs = [(EARLIER, name) for name in models]
+    products = [(name, PRODUCT + name) for name in models if PRODUCT + name in everyone]
+    pairs = [(EARLIER, product) for _, product in products] + products
+    pairs += [(EARLIER, name) for name in models]
     pairs += [(models[0], name) for name in models[1:]]
     pairs += [pair for name in models for pair in ((EARLIER, bound(name)), (name, bound(name)))]
     return [duel(found, *pair) for pair in pairs]

@@ -24,9 +24,9 @@ NONE = "–"  # noqa: RUF001  A dash is what stands for nothing in a table.
 
 LEGEND = (
     "exact: answers that are the hidden text, %; similar: 100 less the edit distance, %; saved: "
-    "of all hidden characters, %; shown: answers that are not empty, %; right: exact among "
-    "shown, %; bits: per byte of the hidden text; tokens: evaluated and decoded per hole; ms: "
-    "half of the answers/95 % of them came within; 95 % intervals by drawing whole files"
+    "of all hidden characters, %; shown: answers that an editor gets unasked, %; right: exact "
+    "among shown, %; bits: per byte of the hidden text; tokens: evaluated and decoded per hole; "
+    "ms: half of the answers/95 % of them came within; 95 % intervals by drawing whole files"
 )
 
 # An estimate as text: what its value is multiplied by, and its digits.

@@ -16,10 +16,11 @@ from .contenders import Answer
 class Score:
     """How well one hole was filled.
 
-    `similarity` is 1 for the same text; `saved` counts characters; `raw` is whether the
-    untrimmed text was right.  `tokens` were evaluated for it, `ms` is the time from
-    request to answer.  `bits` is what the hidden text costs the model, None where nobody
-    asked or it cannot be told.
+    `shown` is whether an editor would get the answer unasked; the others are about the
+    answer, shown or not.  `similarity` is 1 for the same text; `saved` counts characters;
+    `raw` is whether the untrimmed text was right.  `tokens` were evaluated for it, `ms` is
+    the time from request to answer.  `bits` is what the hidden text costs the model, None
+    where nobody asked or it cannot be told.
     """
 
     shown: bool
@@ -58,16 +59,16 @@ class Row:
 
 
 def score(hole: Hole, answer: Answer) -> Score:
-    shown = bool(answer.text)
+    said = bool(answer.text)
     # Who was not asked took no tokens and no time.
     tokens = answer.tokens.get("prefill", 0) + answer.tokens.get("decoded", 0)
     return Score(
-        shown=shown,
-        exact=shown and metrics.exact(answer.text, hole.gold),
+        shown=said and not answer.unsure,
+        exact=said and metrics.exact(answer.text, hole.gold),
         raw=metrics.exact(answer.raw, hole.gold),
-        similarity=round(metrics.similarity(answer.text, hole.gold), 4) if shown else 0.0,
-        saved=metrics.saved(answer.text, hole.gold) if shown else 0,
-        confidence=answer.confidence if shown else None,
+        similarity=round(metrics.similarity(answer.text, hole.gold), 4) if said else 0.0,
+        saved=metrics.saved(answer.text, hole.gold) if said else 0,
+        confidence=answer.confidence if said else None,
         tokens=tokens,
         ms=answer.ms,
         bits=answer.bits,
