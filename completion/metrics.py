@@ -4,7 +4,6 @@ A suggestion is compared with the text that was hidden, trailing space aside.  H
 file are no independent witnesses, so intervals and tests draw whole groups (files).
 """
 
-import itertools
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -146,22 +145,32 @@ def precision_at(
     """The share of right suggestions among the surest, for shares of all holes.
 
     A confidence of None means that nothing was offered; a share that is not reached has
-    no precision.  Among equally sure ones the order is nobody's choice, so each of them
-    counts as right as they are on average.  Intervals hold for the threshold that led to
-    the share here.
+    no precision.  Among equally sure ones the order is nobody's choice: where only some of
+    them belong to the share, all count with that part of their weight.  Intervals hold for
+    the threshold that led to the share here.
     """
     told = zip(confidences, right, groups, strict=True)
-    offered = sorted(((c, r, g) for c, r, g in told if c is not None), key=lambda row: -row[0])
-    averaged: list[float] = []
-    for _, tied in itertools.groupby(offered, key=lambda row: row[0]):
-        among = [r for _, r, _ in tied]
-        averaged += [sum(among) / len(among)] * len(among)
-    found: dict[float, Estimate | None] = {}
+    offered = [(sure, found, group) for sure, found, group in told if sure is not None]
+    order = sorted((sure for sure, _, _ in offered), reverse=True)
+    shown: dict[float, Estimate | None] = {}
     for share in shares:
         wanted = round(share * len(right))
-        surest = [group for _, _, group in offered[:wanted]]
-        found[share] = estimate(averaged[:wanted], surest) if 0 < wanted <= len(offered) else None
-    return found
+        if not 0 < wanted <= len(order):
+            shown[share] = None
+            continue
+        last = order[wanted - 1]
+        part = (wanted - sum(sure > last for sure in order)) / order.count(last)
+        among = [
+            (found, group, part if sure == last else 1.0)
+            for sure, found, group in offered
+            if sure >= last
+        ]
+        shown[share] = estimate(
+            [found * weight for found, _, weight in among],
+            [group for _, group, _ in among],
+            [weight for _, _, weight in among],
+        )
+    return shown
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -78,7 +78,11 @@ async def product_started(startup: Startup, variant: str = "") -> AsyncGenerator
 @contextlib.asynccontextmanager
 async def connections(startup: Startup) -> AsyncGenerator[Connect]:
     """How to connect to the engine of `startup`; started when needed, stopped at the end."""
-    completions = Completions(startup)
+    effective = startup.effective
+    # It is connected all the time: an engine whose evaluation was killed leaves soon.
+    soon = replace(effective.settings.engine, idle_minutes=1)
+    effective = replace(effective, settings=replace(effective.settings, engine=soon))
+    completions = Completions(replace(startup, effective=effective))
 
     async def connect() -> Streams:
         starter = await asyncio.to_thread(lambda: completions.starter)

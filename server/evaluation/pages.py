@@ -109,7 +109,7 @@ def _settings(said: Mapping[str, Any]) -> str:
 
 
 def _main(part: Part, written: Written) -> Table:
-    where = "all repositories" if part.repository == ALL else part.repository
+    where = "All repositories" if part.repository == ALL else part.repository
     language = "" if part.language == ALL else f", {part.language}"
     return Table(
         f"{where}{language}: {KINDS[part.kind]}, {part.count} holes in {part.files} files",

@@ -6,6 +6,7 @@ model said is somebody's source code.
 """
 
 import contextlib
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,7 +61,11 @@ class Store:
             self._file.write(b"\n")
 
 
+@functools.cache
 def code_hash() -> str:
-    """Names the code that answers: with one line of it changed, all is asked again."""
+    """Names the code that answers: with one line of it changed, all is asked again.
+
+    Once in a process: what is edited meanwhile is not what runs.
+    """
     files = sorted(f for pattern in CODE for f in ROOT.glob(pattern) if f.name not in BESIDES)
     return digest(*(file.read_text("utf-8") for file in files))

@@ -153,10 +153,10 @@ def test_precision_among_the_surest(
         assert one is None or one.low <= one.value <= one.high
 
 
-def test_precision_is_no_surer_than_its_files_are() -> None:
-    """The same holes in one file, and in as many files as there are holes."""
+@pytest.mark.parametrize("sure", [[1.0] * 40, [float(-hole) for hole in range(40)]])
+def test_precision_is_no_surer_than_its_files_are(sure: list[float]) -> None:
+    """The same holes in two files, and in as many files as there are holes."""
     right = [True, False] * 20
-    sure = [float(-hole) for hole in range(40)]
     apart = precision_at([1.0], sure, right, range(40))[1.0]
     halves = precision_at([1.0], sure, right, [hole % 2 for hole in range(40)])[1.0]
     assert apart

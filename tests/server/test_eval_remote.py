@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from wicket.server.evaluation.contenders import EARLIER
 
@@ -110,6 +111,7 @@ def test_what_was_answered_is_kept(
     assert "Traceback" not in stderr
     assert stderr.count("\n") <= 1
     server.__exit__(None, None, None)
+    kill_engines_of(tmp_path)
     before = times(tmp_path)
     assert 5 <= len(before) < 36
     with llama_server(port):
@@ -119,6 +121,13 @@ def test_what_was_answered_is_kept(
     rows = {row["id"]: row["scores"]["near"]["ms"] for row in json.loads(done.stdout)["scored"]}
     assert len(rows) == 36
     assert before.items() <= rows.items()
+
+
+def kill_engines_of(home: Path) -> None:
+    """One whose evaluation was killed would leave by itself only after a minute."""
+    for process in psutil.process_iter(["environ"]):
+        if (process.info["environ"] or {}).get("HOME") == str(home):
+            process.kill()
 
 
 def kept(home: Path) -> dict[Path, int]:
