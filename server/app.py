@@ -34,6 +34,15 @@ AUTOMATIC_MS = 1_500
 MANUAL_MS = 3_000
 
 
+# Other texts that may be copied from for a path, the nearest first.
+Texts = Callable[[str], Sequence[Text]]
+
+
+def no_texts(_path: str) -> Sequence[Text]:
+    """No other file is open."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Startup:
     """What a process of ours knows when it starts.  `model` is a name or a path."""
@@ -87,11 +96,10 @@ def order(startup: Startup) -> Order:
 class Completions:
     """Suggestions from the open files and from the engine that the settings name."""
 
-    def __init__(self, startup: Startup) -> None:
+    def __init__(self, startup: Startup, texts: Texts = no_texts) -> None:
         self.startup = startup
+        self.texts = texts
         self.engine = EngineClient(self._connect, __version__)
-        # Other texts to copy from for a file, the nearest first; an editor knows them.
-        self.texts: Callable[[str], Sequence[Text]] = lambda _path: ()
         self._recent = Recent()
         self._pace = Pace()
         self._flights: list[Flight] = []
@@ -210,10 +218,4 @@ def refusal(cursor: Cursor, wanted: CompletionSettings) -> str | None:
         return "completion.enabled is false"
     if not wanted.speaks(cursor.language):
         return f"completion.languages leaves out {cursor.language}"
-    if rule := exclusions.excluded(cursor.path, wanted.exclude):
-        return f"the path is excluded by {rule}"
-    if len(cursor.text) > exclusions.LARGEST_TEXT:
-        return "the file is too large"
-    if "\0" in cursor.text[:8192]:
-        return "the file is binary"
-    return None
+    return exclusions.reason(cursor.path, cursor.text, wanted.exclude)

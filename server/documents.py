@@ -43,6 +43,11 @@ class Document:
     text: str = field(repr=False)
 
     @cached_property
+    def data(self) -> bytes:
+        """The text in UTF-8."""
+        return self.text.encode()
+
+    @cached_property
     def lines(self) -> "Lines":
         starts = [0, *(found.end() for found in BREAK.finditer(self.text))]
         return Lines(starts, len(starts), 0)

@@ -41,3 +41,14 @@ def excluded(path: str, globs: Sequence[str]) -> str | None:
     if globs and pathspec.PathSpec.from_lines("gitignore", globs).match_file(path):
         return "completion.exclude"
     return None
+
+
+def reason(path: str, text: str, globs: Sequence[str]) -> str | None:
+    """Why this file is left alone: nothing is suggested in it and nothing taken from it."""
+    if rule := excluded(path, globs):
+        return f"the path is excluded by {rule}"
+    if len(text) > LARGEST_TEXT:
+        return "the file is too large"
+    if "\0" in text[:8192]:
+        return "the file is binary"
+    return None

@@ -21,6 +21,8 @@ def explain(cursor: Cursor, suggestion: Suggestion) -> dict[str, Any]:
         "range": [line, column, line, column + suggestion.replace],
         "source": suggestion.source,
         "model": suggestion.model,
+        "chance": suggestion.chance,
+        "copied_from": suggestion.where or None,
         "filtered": suggestion.filtered,
         "rules": list(suggestion.rules),
         "tokens": suggestion.tokens,

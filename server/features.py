@@ -6,7 +6,7 @@ from typing import Any, cast
 from lsprotocol import types
 
 from .. import __version__
-from . import protocol
+from . import nearby, protocol
 from .documents import file_path
 from .explanations import EXPLAIN
 from .inline import ACCEPTED, inline_completion
@@ -23,6 +23,7 @@ def serve(session: Session, client_process_id: int | None) -> int:
 
 def register(server: WicketServer, session: Session) -> None:
     session.status.send = server.protocol.notify
+    session.completions.texts = nearby.open_files(server.documents, session.wanted)
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:

@@ -9,12 +9,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ...completion.earlier import Text
 from ...completion.holes import Hole, Source, digest
 from .. import exclusions
 from ..languages import BY_NAME, BY_SUFFIX, language_of
+from ..nearby import distance
 
 # Known by their suffix, but no code.
 NO_CODE = ("css", "html", "json", "markdown", "restructuredtext", "toml", "yaml")
@@ -62,7 +63,7 @@ class Repository:
         paths = (path for path in self.texts if path != hole.path)
         found: list[Text] = []
         room = LOOKED_AT
-        for path in sorted(paths, key=lambda path: _distance(hole.path, path)):
+        for path in sorted(paths, key=lambda path: distance(hole.path, path)):
             found.append(Text(path, self._bytes[path]))
             room -= len(self._bytes[path])
             if room <= 0:
@@ -223,15 +224,6 @@ def _copies(texts: Mapping[str, str]) -> list[str]:
         for line in lines[path]:
             where[line].append(path)
     return copies
-
-
-def _distance(path: str, other: str) -> tuple[int, int, str]:
-    """Sorts `other` by how many steps through folders lead to it."""
-    mine, theirs = PurePosixPath(path).parts[:-1], PurePosixPath(other).parts[:-1]
-    same = 0
-    while same < min(len(mine), len(theirs)) and mine[same] == theirs[same]:
-        same += 1
-    return len(mine) - same, len(theirs) - same, other
 
 
 def _with_lf(text: str) -> str:

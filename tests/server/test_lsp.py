@@ -12,10 +12,13 @@ import pytest
 import pytest_lsp
 from lsprotocol import types
 from pytest_lsp import ClientServerConfig, LanguageClient
+from wicket.completion.chances import SHOWN
+from wicket.completion.complete import UNSURE
 from wicket.server import processes
 
 URI = "file:///home/space/a.py"
-SOURCE = "import os\n\n\ndef double(number):\n    retur\n\n\nx = 1\n"
+# The line below was written before, so that model and copy are sure enough of it.
+SOURCE = "def double(number):\n    return number * 2\n\ndef treble(number):\n    retur\n\n\nx = 1\n"
 HOLE = types.Position(4, 9)
 
 
@@ -69,9 +72,12 @@ class Editor:
         )
 
     def request(
-        self, at: types.Position = HOLE, uri: str = URI, **context: Any
+        self,
+        at: types.Position = HOLE,
+        uri: str = URI,
+        kind: types.InlineCompletionTriggerKind = types.InlineCompletionTriggerKind.Automatic,
+        **context: Any,
     ) -> types.InlineCompletionParams:
-        kind = types.InlineCompletionTriggerKind.Automatic
         return types.InlineCompletionParams(
             types.InlineCompletionContext(kind, **context),
             types.TextDocumentIdentifier(uri),
@@ -82,6 +88,10 @@ class Editor:
         return await self.client.text_document_inline_completion_async(
             self.request(at, uri, **context)
         )
+
+    async def ask_by_hand(self, at: types.Position = HOLE, uri: str = URI) -> Any:
+        """Whatever there is, likely or not."""
+        return await self.ask(at, uri, kind=types.InlineCompletionTriggerKind.Invoked)
 
     async def explain(self, **members: Any) -> Any:
         return await self.client.protocol.send_request_async("wicket/explainSuggestion", members)
@@ -141,8 +151,31 @@ async def test_an_editor_is_answered_with_ghost_text(editor: Editor) -> None:
         types.ExecuteCommandParams(item.command.command, item.command.arguments)
     )
     why = await editor.explain(id=item.command.arguments[0])
-    assert (why.source, why.model, why.accepted) == ("model", "wicket-base", True)
+    assert (why.source, why.model, why.accepted) == ("model-free", "wicket-base", True)
     assert why.tokens.prefill > 0
+    assert why.chance >= SHOWN
+
+
+async def test_what_is_unsure_is_shown_to_who_asks_by_hand(editor: Editor) -> None:
+    editor.open("value = 7\nwh")
+    at = types.Position(1, 2)
+    assert not (await editor.ask(at)).items
+    assert (await editor.explain()).filtered == UNSURE
+    assert (await editor.ask_by_hand(at)).items
+    why = await editor.explain()
+    assert (why.source, why.filtered) == ("model", None)
+
+
+async def test_open_files_are_copied_from(editor: Editor) -> None:
+    """Also where the model does not speak the language, and the explanation says where."""
+    other = "file:///home/space/b.rs"
+    editor.open("fn area(radius: f64) -> f64 {\n    radius * radius * PI\n}\n", other, "rust")
+    here = "file:///home/space/c.rs"
+    editor.open("fn area(radius: f64) -> f64 {\n    radius * r", here, "rust")
+    (item,) = (await editor.ask(types.Position(1, 14), here)).items
+    assert item.insert_text == "adius * PI"
+    why = await editor.explain()
+    assert (why.source, why.copied_from) == ("model-free", "b.rs")
 
 
 async def test_typing_elsewhere_costs_few_tokens(editor: Editor) -> None:
@@ -255,7 +288,7 @@ async def test_any_document_is_answered(
 
 async def test_five_megabytes_are_answered(editor: Editor) -> None:
     editor.open("x = 1\n" * 850_000 + "def f():\n    retur")
-    answer = await editor.ask(types.Position(850_001, 9))
+    answer = await editor.ask_by_hand(types.Position(850_001, 9))
     assert answer.items[0].insert_text.startswith("n")
 
 
@@ -300,7 +333,7 @@ async def test_positions_count_as_negotiated(home: str, encoding: str, column: i
     assert result.capabilities.position_encoding == encoding
     text = "s = '😀😀'; retur"
     editor.open(text)
-    (item,) = (await editor.ask(types.Position(0, column))).items
+    (item,) = (await editor.ask_by_hand(types.Position(0, column))).items
     assert item.insert_text.startswith("n")
     assert item.range.start == types.Position(0, column)
     await client.shutdown_session()
@@ -328,14 +361,15 @@ async def test_the_editor_sets_comfort_and_nothing_else(home: str) -> None:
 async def test_an_engine_that_is_killed_comes_back(editor: Editor, home: str) -> None:
     """No error reaches the editor; the status says what happened and then is ready."""
     editor.open()
-    assert (await editor.ask()).items
+    assert (await editor.ask_by_hand()).items
     (engine,) = processes.running(Path(home) / "wicket")
     before = len(editor.statuses)
     os.kill(engine.pid, 9)
     await editor.until("off", before)
+    off = len(editor.statuses)
     assert (await editor.ask()) is not None
-    await editor.until("ready")
-    assert (await editor.ask()).items
+    await editor.until("ready", off)
+    assert (await editor.ask_by_hand()).items
     (again,) = processes.running(Path(home) / "wicket")
     assert again.pid != engine.pid
 
