@@ -32,7 +32,10 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Ask for the text between `prefix` and `suffix`."""
+    """Ask for the text between `prefix` and `suffix`.
+
+    `user` is never on the wire: a door that serves several sets it.
+    """
 
     id: int
     path: str
@@ -44,6 +47,7 @@ class Complete:
     lines: int = 1
     context: tuple[Snippet, ...] = ()
     alternatives: int = 1
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +75,19 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end of one answer.  `tokens`: prefill, reused, decoded; `ms`: queue, prefill,
-    decode."""
+    """The end of one answer.
+
+    `tokens`: prefill, reused, decoded; `ms`: queue, prefill, decode.  `model` and
+    `family` say who answered, where that is not who the last state named.
+    """
 
     id: int
     done: Reason
     why: str | None = None
     tokens: dict[str, int] = field(default_factory=dict[str, int])
     ms: dict[str, float] = field(default_factory=dict[str, float])
+    model: str = ""
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +142,7 @@ def write_request(request: Request) -> bytes:
     said = {"id": request.id, "do": verb} | asdict(request)
     if isinstance(request, Complete):
         said["context"] = [{"path": s.path, "text": s.text} for s in request.context]
+        del said["user"]
     return to_line(said)
 
 
