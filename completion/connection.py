@@ -27,6 +27,8 @@ Token = Callable[[bool], str]
 
 # A server that is there answers a question about itself at once.
 ASK_SECONDS = 10.0
+# A connection is made while somebody waits, and nothing ends that attempt earlier.
+CONNECT_SECONDS = 1.0
 # The longest that a stream may stay silent; the engine's deadline comes first.
 SILENCE_SECONDS = 30.0
 # The longest answer to a question, and the longest event of a stream.
@@ -36,24 +38,14 @@ EVENT_BYTES = 1 << 20
 REST_BYTES = 64 << 10
 # uvicorn and llama-server close a connection that was idle for five seconds.
 KEPT_SECONDS = 4.5
+# A server that asks for more than this many seconds is asked again all the same.
+LONGEST_WAIT = 600.0
 # Connections that are opened ahead: one in use, one ready, one being opened.
 LINES = 3
 
 
-class Refusal(BackendError):
-    """A status that is no success.  `wait` is how many seconds the server asked for."""
-
-    def __init__(self, status: int, wait: float | None = None) -> None:
-        fix = "look at token_command in wicket.toml" if status in (401, 403) else None
-        super().__init__(f"it answered status {status}", fix)
-        self.wait = wait
-
-
 class Server:
-    """One server.  One thread at a time may ask and stream; any thread may `stop` it.
-
-    Raises BackendError where a token would cross a network in clear.
-    """
+    """One server.  One thread at a time may ask and stream; any thread may `stop` it."""
 
     def __init__(
         self, endpoint: str, token: Token | None = None, ca_file: Path | None = None
@@ -63,13 +55,10 @@ class Server:
         # What is asked only to have a connection open.
         self.ping = "/v1/models"
         self._token = token
+        self._expired = False
         self._far = not on_loopback(self.base)
-        if token and self._far and not self.base.startswith("https:"):
-            raise BackendError(
-                f"{self.base}: a token would cross the network in clear",
-                "use https, or `wicket engine --listen` on that machine",
-            )
-        self._trusted = trusted(ca_file)
+        self._ca_file = ca_file
+        self._context: ssl.SSLContext | None = None
         self._lines: list[Line] = []
         self._current: Line | None = None
         self._lock = threading.Lock()
@@ -93,7 +82,7 @@ class Server:
 
     def ask(self, path: str, body: Json | None) -> tuple[int, Json]:
         """Status and object of an answer; the object is empty where the status is not 200."""
-        with self._answer(path, body) as response:
+        with self._answer(path, body, renew=True) as response:
             if response.status_code != 200:
                 return response.status_code, {}
             return 200, cast(Json, json.loads(_whole(response)))
@@ -101,13 +90,12 @@ class Server:
     def stream(self, path: str, body: Json) -> Generator[Json]:
         """The JSON objects of a stream of server-sent events; an empty one for `[DONE]`.
 
-        Raises Refusal, ValueError where they are none, and httpx2.HTTPError once somebody
-        calls `stop`.
+        Raises BackendError where it is refused, ValueError where they are none, and
+        httpx2.HTTPError once somebody calls `stop`.
         """
         with self._answer(path, body) as response:
             if response.status_code != 200:
-                wait = response.headers.get("retry-after", "")
-                raise Refusal(response.status_code, float(wait) if wait.isdecimal() else None)
+                raise _refusal(response)
             yield from _events(response)
 
     def close(self) -> None:
@@ -115,15 +103,25 @@ class Server:
             line.http.close()
 
     @contextlib.contextmanager
-    def _answer(self, path: str, body: Json | None) -> Generator[httpx2.Response]:
-        """An answer whose body is still to be read; afterwards its line is free again."""
+    def _answer(
+        self, path: str, body: Json | None, renew: bool = False
+    ) -> Generator[httpx2.Response]:
+        """An answer whose body is still to be read; afterwards its line is free again.
+
+        A refused token is fetched anew before the next request, or with `renew` at once.
+        """
+        if self._token and self._far and not self.base.startswith("https:"):
+            raise BackendError(
+                "a token would cross the network in clear",
+                "use https, or `wicket engine --listen` on that machine",
+            )
         line, response = self._take(), None
         try:
             response = self._send(line, path, body)
-            if response.status_code in (401, 403) and self._token:
-                # A token that has run out is fetched anew, once.
+            self._expired = response.status_code in (401, 403)
+            if self._expired and renew and self._token:
                 response.close()
-                response = self._send(line, path, body, renew=True)
+                response = self._send(line, path, body)
             yield response
         finally:
             with self._lock:
@@ -135,13 +133,12 @@ class Server:
                 _close(response)
                 line.busy = False
 
-    def _send(
-        self, line: "Line", path: str, body: Json | None, renew: bool = False
-    ) -> httpx2.Response:
+    def _send(self, line: "Line", path: str, body: Json | None) -> httpx2.Response:
         # A short answer that is compressed could unpack to any size.
         headers = {"Accept-Encoding": "identity"}
         if self._token:
-            headers["Authorization"] = f"Bearer {self._token(renew)}"
+            headers["Authorization"] = f"Bearer {self._token(self._expired)}"
+            self._expired = False
         request = line.http.build_request(
             "GET" if body is None else "POST",
             self.base + path,
@@ -165,7 +162,8 @@ class Server:
         with self._lock:
             free = [line for line in self._lines if not line.busy]
             if not free:
-                free = [Line(self._trusted, keep=self._far)]
+                self._context = self._context or trusted(self._ca_file)
+                free = [Line(self._context, keep=self._far)]
                 self._lines += free
             line = min(free, key=lambda line: not line.open)
             line.busy, line.was_cut = True, False
@@ -203,7 +201,7 @@ class Line:
             verify=context,
             trust_env=False,
             follow_redirects=False,
-            timeout=httpx2.Timeout(SILENCE_SECONDS, connect=ASK_SECONDS),
+            timeout=httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
             limits=httpx2.Limits(
                 max_connections=1,
                 max_keepalive_connections=1 if keep else 0,
@@ -230,6 +228,15 @@ class Line:
             with contextlib.suppress(OSError):
                 # Not SSLSocket's own: that takes the TLS state away under its reader.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _refusal(response: httpx2.Response) -> BackendError:
+    status, wait = response.status_code, response.headers.get("retry-after", "")
+    return BackendError(
+        f"it answered status {status}",
+        "look at token_command in wicket.toml" if status in (401, 403) else None,
+        min(float(wait), LONGEST_WAIT) if wait.isdecimal() else None,
+    )
 
 
 def _whole(response: httpx2.Response) -> bytes:

@@ -130,6 +130,9 @@ def read_hello(line: bytes) -> tuple[str, State | None]:
 def read_state(said: Mapping[str, Any]) -> State:
     known = {k: said[k] for k in State.__dataclass_fields__ if k in said}
     known["languages"] = tuple(cast(list[str], known.get("languages", ())))
+    for name in ("model", "sha256", "state", "family", "order"):
+        if not isinstance(known.get(name, ""), str):
+            raise Malformed(f"{name} is not a text")
     return State(**known)
 
 
@@ -179,11 +182,16 @@ def write_answer(answer: Piece | Done) -> bytes:
 
 
 def read_answer(said: Mapping[str, Any]) -> Piece | Done | State:
-    """Which of the three it is shows in its members."""
+    """Which of the three it is shows in its members; unknown ones are of a newer version.
+
+    Raises Malformed and TypeError.
+    """
     if "done" in said:
-        return Done(**said)
+        if said["done"] not in get_args(Reason):
+            raise Malformed("done is no known reason")
+        return Done(**{name: said[name] for name in Done.__dataclass_fields__ if name in said})
     if "text" in said:
-        return Piece(**said)
+        return Piece(_integer(said, "id"), _text(said, "text"), float(said.get("logprob", 0.0)))
     return read_state(said)
 
 
