@@ -82,10 +82,10 @@ class Server:
 
     def ask(self, path: str, body: Json | None) -> tuple[int, Json]:
         """Status and object of an answer; the object is empty where the status is not 200."""
-        with self._answer(path, body, renew=True) as response:
+        with self._answer(path, body, renew=True) as (response, data):
             if response.status_code != 200:
                 return response.status_code, {}
-            return 200, cast(Json, json.loads(_whole(response)))
+            return 200, cast(Json, json.loads(_whole(data)))
 
     def stream(self, path: str, body: Json) -> Generator[Json]:
         """The JSON objects of a stream of server-sent events; an empty one for `[DONE]`.
@@ -93,20 +93,21 @@ class Server:
         Raises BackendError where it is refused, ValueError where they are none, and
         httpx2.HTTPError once somebody calls `stop`.
         """
-        with self._answer(path, body) as response:
+        with self._answer(path, body) as (response, data):
             if response.status_code != 200:
                 raise _refusal(response)
-            yield from _events(response)
+            yield from _events(data)
 
     def close(self) -> None:
+        """Close every connection; a later request opens one again."""
         for line in self._lines:
             line.http.close()
 
     @contextlib.contextmanager
     def _answer(
         self, path: str, body: Json | None, renew: bool = False
-    ) -> Generator[httpx2.Response]:
-        """An answer whose body is still to be read; afterwards its line is free again.
+    ) -> Generator[tuple[httpx2.Response, Iterator[bytes]]]:
+        """An answer and its body, still to be read; afterwards its line is free again.
 
         A refused token is fetched anew before the next request, or with `renew` at once.
         """
@@ -115,19 +116,21 @@ class Server:
                 "a token would cross the network in clear",
                 "use https, or `wicket engine --listen` on that machine",
             )
-        line, response = self._take(), None
+        line, response, data = self._take(), None, iter(())
         try:
             response = self._send(line, path, body)
             self._expired = response.status_code in (401, 403)
             if self._expired and renew and self._token:
                 response.close()
                 response = self._send(line, path, body)
-            yield response
+            # One iterator for all who read: the body ends with the first that is closed.
+            data = response.iter_raw()
+            yield response, data
         finally:
             with self._lock:
                 self._current = None
-            if self._far:
-                work = (line, response)
+            if self._far and not (response and response.is_closed):
+                work = (line, response, data)
                 threading.Thread(target=self._mend, args=work, daemon=True).start()
             else:
                 _close(response)
@@ -170,11 +173,11 @@ class Server:
             self._current = line
             return line
 
-    def _mend(self, line: "Line", response: httpx2.Response | None) -> None:
+    def _mend(self, line: "Line", response: httpx2.Response | None, data: Iterator[bytes]) -> None:
         """Leave `line` with an open connection, whatever its last request did to it."""
         with contextlib.suppress(httpx2.HTTPError):
-            if response is not None and not line.was_cut:
-                _drain(response)
+            if not line.was_cut:
+                _drain(data)
         _close(response)
         # A server that could not even be reached is left to who probes it.
         reached = response is not None or line.was_cut
@@ -182,7 +185,7 @@ class Server:
             line.was_cut = False
             with contextlib.suppress(httpx2.HTTPError, BackendError):
                 opened = self._send(line, self.ping, None)
-                _drain(opened)
+                _drain(opened.iter_raw())
                 _close(opened)
         line.busy = False
 
@@ -239,19 +242,19 @@ def _refusal(response: httpx2.Response) -> BackendError:
     )
 
 
-def _whole(response: httpx2.Response) -> bytes:
+def _whole(body: Iterator[bytes]) -> bytes:
     """The body of a short answer.  Raises ValueError where it is long or dribbles."""
-    until, body = time.monotonic() + ASK_SECONDS, bytearray()
-    for data in response.iter_raw():
-        body += data
-        if len(body) > ANSWER_BYTES or time.monotonic() > until:
+    until, read = time.monotonic() + ASK_SECONDS, bytearray()
+    for data in body:
+        read += data
+        if len(read) > ANSWER_BYTES or time.monotonic() > until:
             raise ValueError("an answer without end")
-    return bytes(body)
+    return bytes(read)
 
 
-def _events(response: httpx2.Response) -> Iterator[Json]:
+def _events(body: Iterator[bytes]) -> Iterator[Json]:
     rest = bytearray()
-    for data in response.iter_raw():
+    for data in body:
         rest += data
         *lines, last = rest.split(b"\n")
         rest = bytearray(last)
@@ -266,10 +269,10 @@ def _events(response: httpx2.Response) -> Iterator[Json]:
                 yield cast(Json, event)
 
 
-def _drain(response: httpx2.Response) -> None:
+def _drain(body: Iterator[bytes]) -> None:
     """Read the little that follows the last event: then the connection can be kept."""
     size = 0
-    for data in response.iter_raw():
+    for data in body:
         size += len(data)
         if size > REST_BYTES:
             break

@@ -121,6 +121,8 @@ def llama_options(request: Complete, budget: prompt.Budget) -> Json:
         "cache_prompt": True,
         "stream": True,
         "n_probs": 1,
+        # The last event would repeat the whole prompt otherwise.
+        "response_fields": ["content", "stop", "stop_type", "timings"],
         "stop": ["\n"] if request.lines == 1 else [],
     }
 

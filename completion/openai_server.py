@@ -58,11 +58,9 @@ class OpenAI:
         choices: list[Json] = event.get("choices") or [{}]
         text = str(choices[0].get("text") or "")
         why = choices[0].get("finish_reason")
-        logprobs: Json = choices[0].get("logprobs") or {}
-        given: list[float | None] = logprobs.get("token_logprobs") or [None]
         return Said(
             text,
-            float(given[-1] or 0.0),
+            _logprob(choices[0].get("logprobs") or {}),
             ended=None if why is None else "length" if why == "length" else "stop",
         )
 
@@ -88,6 +86,13 @@ class OpenAI:
                 prefix = prefix[prefix.rfind(marker) + len(marker) :]
             suffix = suffix.split(marker, 1)[0]
         return prefix, suffix
+
+
+def _logprob(said: Json) -> float:
+    """Of the last token, in OpenAI's own form or llama-server's; 0 where it is not said."""
+    rows: list[Json] = said.get("content") or [{}]
+    given: list[float | None] = said.get("token_logprobs") or [rows[-1].get("logprob")]
+    return float(given[-1] or 0.0)
 
 
 def _as_texts(family: Family) -> tuple[Fim, dict[int, str]]:

@@ -97,6 +97,9 @@ class RemoteBackend:
     def resume(self) -> None:
         self._server.resume()
 
+    def close(self) -> None:
+        self._server.close()
+
     def complete(self, request: Complete, halted: Halted) -> Iterator[Answer]:
         began = time.monotonic()
         tokens = {"prefill": 0, "reused": 0, "decoded": 0}
