@@ -128,14 +128,10 @@ class FakeServer:
                 await asyncio.wait([gone, said], return_when=asyncio.FIRST_COMPLETED)
                 if not said.done():
                     self.cancelled += 1
-                    said.cancel()
+                (said if gone.done() else gone).cancel()
+                ended = await asyncio.gather(said, gone, return_exceptions=True)
+                if ended[0] is not True:
                     return
-                if not await said:
-                    gone.cancel()
-                    return
-                gone.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await gone
             else:
                 writer.write(self._answer(path, body))
 
