@@ -53,12 +53,13 @@ class Dialect(Protocol):
     def read(self, event: Json) -> Said: ...
 
 
-# A hole that a fill-in-the-middle model fills in one way only, and what fills it.
+# A hole that even a tiny model fills like this where it understands the format, and that
+# begins with a whole word: half of one is tokenised unlike the text of any training.
 HOLE = (
-    "def double(number):\n    return number * 2\n\n\ndef triple(num",
-    "):\n    return number * 3\n",
+    "def double(number):\n    return number * 2\n\n\ndef triple(number):\n    ",
+    "\n\n\ndef half(number):\n    return number / 2\n",
 )
-FILLING = "ber"
+FILLING = "return number"
 
 
 def cut(

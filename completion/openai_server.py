@@ -1,5 +1,6 @@
 """OpenAI's `/v1/completions` (vLLM, TGI, Ollama, LM Studio): the hole is shown as text."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ class OpenAI:
         # vLLM says how long its context is; the standard has no word for it.
         self.context = min(int(served.get("max_model_len") or UNKNOWN_CONTEXT), CONTEXT_TOKENS)
         self._logprobs = self._gives_logprobs()
-        for family in FAMILIES:
+        for family in likeliest_first(self._model):
             self.fim, self._texts = _as_texts(family)
             self.family = family.name
             self.order: Order = self.fim.order
@@ -86,6 +87,16 @@ class OpenAI:
                 prefix = prefix[prefix.rfind(marker) + len(marker) :]
             suffix = suffix.split(marker, 1)[0]
         return prefix, suffix
+
+
+def likeliest_first(model: str) -> list[Family]:
+    """The order in which families are tried: a name is a hint, the filled hole decides."""
+
+    def unlikely(family: Family) -> int:
+        named = family.names and re.search(family.names, model.lower())
+        return 0 if named else 2 if family.names else 1
+
+    return sorted(FAMILIES, key=unlikely)
 
 
 def _logprob(said: Json) -> float:

@@ -101,6 +101,11 @@ class TeamBackend:
             rates=theirs.rates,
         )
 
+    def close(self) -> None:
+        self._close()
+        os.close(self._bell)
+        os.close(self._ring)
+
     def interrupt(self) -> None:
         self._stopped = True
         with contextlib.suppress(BlockingIOError):
@@ -125,7 +130,7 @@ class TeamBackend:
                 self._send(write_request(asked))
                 answers = self._answers(asked.id)
                 first = next(answers)
-            except BackendError:
+            except Lost:
                 if not kept or self._stopped:
                     raise
                 # The door was restarted since; the connection of then is no more.
@@ -264,7 +269,7 @@ class TeamBackend:
     def _lost(self, error: OSError | None) -> BackendError:
         self._close()
         why = (error.strerror or str(error)) if error else "the connection was closed"
-        return BackendError(f"{self._name}: {why}", "ask who runs the team's door")
+        return Lost(f"{self._name}: {why}", "ask who runs the team's door")
 
     def _refused(self, said: dict[str, Any]) -> BackendError:
         self._close()
@@ -279,6 +284,10 @@ class TeamBackend:
 
 def _plain(text: object) -> str:
     return "".join(c for c in str(text)[:200] if c.isprintable())
+
+
+class Lost(BackendError):
+    """The connection has ended."""
 
 
 class Unknown(BackendError):

@@ -12,6 +12,8 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+from wicket.completion.dialects import FILLING
+
 Json = dict[str, Any]
 
 MARKERS = {"<|fim_prefix|>": 1, "<|fim_suffix|>": 2, "<|fim_middle|>": 3, "<|file_sep|>": 4}
@@ -86,28 +88,31 @@ class FakeServer:
 
     async def _run(self) -> None:
         self._stop = asyncio.Event()
-        tasks: set[asyncio.Task[None]] = set()
+        tasks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             assert task
-            tasks.add(task)
+            tasks[task] = writer
             self.connections += 1
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await self._converse(reader, writer)
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
-            tasks.discard(task)
+            tasks.pop(task, None)
 
         server = await asyncio.start_server(connected, self.host, 0, ssl=self._tls, limit=1 << 24)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
         server.close()
-        for task in tasks:
+        for task, writer in tasks.items():
             task.cancel()
+            writer.transport.abort()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # Transports close in the rounds of the loop that follow.
+        await asyncio.sleep(0.01)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
@@ -154,7 +159,7 @@ class FakeServer:
             case "/v1/completions" if "openai" in self.languages:
                 # Only its own markers make it fill a hole; else it chats.
                 right = body["prompt"].startswith("<fim_prefix>")
-                text = WORDS[0] if right else "Sure! Here is"
+                text = FILLING if right else "Sure! Here is"
                 said = {"choices": [{"text": text, "index": 0, "finish_reason": "stop"}]}
             case _:
                 return plain(404, b'{"error":{"code":404}}')
