@@ -42,15 +42,15 @@ async def complete(
     )
     done = generated.done
     if done.done == "failed":
-        return Suggestion("", model=state.model, filtered=done.why, ms=done.ms)
-    raw = families.from_model(state.family, generated.text, cursor)
+        return Suggestion("", model=done.model or state.model, filtered=done.why, ms=done.ms)
+    raw = families.from_model(done.family or state.family, generated.text, cursor)
     draft = trim.trim(cursor, raw, lines, done.done)
     total = round((time.monotonic() - began) * 1000, 2)
     return Suggestion(
         text=draft.text,
         replace=draft.replace,
         source="model" if draft.text else "none",
-        model=state.model,
+        model=done.model or state.model,
         filtered=draft.filtered,
         rules=draft.rules,
         tokens=done.tokens,

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     state = State(model.name, model.sha256, "loading", languages=tuple(model.languages))
     serving = Engine(first, state, others)
     serving.start()
-    logger.info("a door to %s on %s", model.name, arguments.listen)
+    logger.info("a door to %s on %s:%d", model.name, *listening.getsockname()[:2])
     asyncio.run(_until_signal(Door(serving, users, __version__), listening, context))
     serving.close()
     return 0

@@ -10,13 +10,13 @@ NAMES = "subjectAltName=IP:127.0.0.1,DNS:localhost"
 class Authority:
     """Its certificate is `file`; `cert` and `key` are of a server on loopback."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: str = NAMES) -> None:
         self.file, ca_key = folder / "ca.pem", folder / "ca.key"
         self.cert, self.key = folder / "server.pem", folder / "server.key"
         curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-x509")
         made = ("-days", "2", "-subj")
         openssl("req", *curve, *made, "/CN=ca", "-keyout", ca_key, "-out", self.file)
-        signed = ("-CA", self.file, "-CAkey", ca_key, "-addext", NAMES)
+        signed = ("-CA", self.file, "-CAkey", ca_key, "-addext", names)
         openssl(
             "req", *curve, *made, "/CN=box", "-keyout", self.key, "-out", self.cert, *signed,
             "-addext", "basicConstraints=critical,CA:FALSE",

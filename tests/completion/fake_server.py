@@ -56,7 +56,7 @@ class FakeServer:
         self.deed = ""
         self.delay = 0.0
         self.token = ""
-        self.host = "127.0.0.1"
+        self.host, self.port = "127.0.0.1", 0
         self.asked: list[tuple[str, Json]] = []
         self.refused = 0
         # Connections that were made, and that the other side closed inside an answer.
@@ -102,7 +102,9 @@ class FakeServer:
                 await writer.wait_closed()
             tasks.pop(task, None)
 
-        server = await asyncio.start_server(connected, self.host, 0, ssl=self._tls, limit=1 << 24)
+        server = await asyncio.start_server(
+            connected, self.host, self.port, ssl=self._tls, limit=1 << 24
+        )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()

@@ -126,7 +126,10 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with FakeServer() as server:
-        yield World(server, monkeypatch)
+        made = World(server, monkeypatch)
+        yield made
+        # A probe under way would meet a server that has gone.
+        made.settle()
 
 
 def test_the_box_speaks_and_nothing_is_loaded_here(world: World) -> None:
