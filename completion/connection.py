@@ -27,8 +27,9 @@ Token = Callable[[bool], str]
 
 # A server that is there answers a question about itself at once.
 ASK_SECONDS = 10.0
-# A connection is made while somebody waits, and nothing ends that attempt earlier.
-CONNECT_SECONDS = 1.0
+# A connection for a stream is made while somebody types, and nothing ends that attempt
+# earlier.
+CONNECT_SECONDS = 0.5
 # The longest that a stream may stay silent; the engine's deadline comes first.
 SILENCE_SECONDS = 30.0
 # The longest answer to a question, and the longest event of a stream.
@@ -52,7 +53,8 @@ class Server:
     ) -> None:
         self.base = endpoint.rstrip("/").removesuffix("/v1")
         self.stopped = False
-        # What is asked only to have a connection open.
+        # Where streams are asked for, and what is asked only to have a connection open.
+        self.path = ""
         self.ping = "/v1/models"
         self._token = token
         self._expired = False
@@ -137,6 +139,9 @@ class Server:
                 line.busy = False
 
     def _send(self, line: "Line", path: str, body: Json | None) -> httpx2.Response:
+        silence, connect = ASK_SECONDS, ASK_SECONDS
+        if path == self.path:
+            silence, connect = SILENCE_SECONDS, CONNECT_SECONDS
         # A short answer that is compressed could unpack to any size.
         headers = {"Accept-Encoding": "identity"}
         if self._token:
@@ -148,6 +153,7 @@ class Server:
             json=body,
             headers=headers,
             extensions={"trace": line.watch},
+            timeout=httpx2.Timeout(silence, connect=connect),
         )
         if self.stopped and line is self._current:
             raise httpx2.ReadError("stopped", request=request)
@@ -204,7 +210,6 @@ class Line:
             verify=context,
             trust_env=False,
             follow_redirects=False,
-            timeout=httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
             limits=httpx2.Limits(
                 max_connections=1,
                 max_keepalive_connections=1 if keep else 0,

@@ -81,7 +81,7 @@ class RemoteBackend:
                 self._dialect.ask = self._server.ask
             else:
                 self._dialect = probe(self._server.ask, self._openai_only)
-        self._server.ping = self._dialect.ping
+        self._server.path, self._server.ping = self._dialect.path, self._dialect.ping
 
     def describe(self, state: State) -> State:
         return replace(

@@ -37,7 +37,7 @@ from .wire import (
 )
 
 # A connection is made while somebody waits, and nothing ends that attempt earlier.
-CONNECT_SECONDS = 1.0
+CONNECT_SECONDS = 0.5
 # The longest that a request may stay silent; the engine's deadline comes first.
 SILENCE_SECONDS = 30.0
 # A connection that was idle for longer may have been forgotten by what stands between.
