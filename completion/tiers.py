@@ -245,10 +245,11 @@ class Tiers:
             if not tier.loaded:
                 self._load(tier, lambda _share: None)
             if tier.loaded:
-                # The first answer of a server that was idle says little about the second.
-                spent = min(self._sample(tier), self._sample(tier))
-                now = time.monotonic()
-                slow = tier.health.was_late(spent * 1000, now)
+                spent = self._sample(tier)
+                if spent > self._patience:
+                    # The first answer of a server that was idle says little about the second.
+                    spent = self._sample(tier)
+                slow = tier.health.was_late(spent * 1000, time.monotonic())
                 in_time = spent <= self._patience
                 tier.set(tier.health.recovered() if in_time else replace(slow, state="slow"))
         except BackendError as error:
