@@ -49,7 +49,7 @@ $(VENV)/llama: pyproject.toml .ci/llama-wheel | $(VENV)/bin/python
 
 $(VENV)/tools: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --group dev
+	$(BIN)/python -m pip install --quiet --group dev --group servers
 	@touch $@
 
 # Real editors and a real llama-server, beside the system and outside the checkout.

@@ -17,6 +17,7 @@ from .wire import (
     hello,
     read_answer,
     read_hello,
+    read_state,
     write_request,
 )
 
@@ -177,6 +178,9 @@ class EngineClient:
                 waiting = self._answers.get(said.get("id", 0))
                 if waiting is not None:
                     waiting.put_nowait(read_answer(said))
+                elif said.get("id") == 0:
+                    # The engine's own word that another model speaks from now on.
+                    self.state = read_state(said)
         except (OSError, ValueError, TypeError, Malformed) as error:
             why = f"the engine's answer is damaged: {type(error).__name__}"
         finally:

@@ -67,7 +67,7 @@ async def complete(
             why = None if best.text else generated.done.why or best.filtered
             best = replace(
                 best,
-                model=state.model,
+                model=generated.done.model or state.model,
                 filtered=why,
                 tokens=generated.done.tokens,
                 ms=generated.done.ms,
@@ -87,14 +87,15 @@ async def by_model(cursor: Cursor, engine: EngineClient, terms: Terms) -> Sugges
     generated = await ask(cursor, engine, terms, lines)
     done, written = generated.done, read(cursor, state, generated)
     if written is None:
-        return Suggestion("", model=state.model, filtered=done.why, ms=done.ms)
+        model = done.model or state.model
+        return Suggestion("", model=model, filtered=done.why, ms=done.ms)
     draft = trim.trim(cursor, written.text, lines, done.done)
     total = round((time.monotonic() - began) * 1000, 2)
     return Suggestion(
         text=draft.text,
         replace=draft.replace,
         source="model" if draft.text else "none",
-        model=state.model,
+        model=done.model or state.model,
         filtered=draft.filtered,
         rules=draft.rules,
         tokens=done.tokens,
@@ -140,5 +141,8 @@ def read(cursor: Cursor, state: State, generated: Generated) -> Written | None:
     for piece, logprob in zip(generated.pieces, generated.logprobs, strict=True):
         logprobs[-1] += logprob
         logprobs += [0.0] * piece.count("\n")
-    text = families.from_model(state.family, generated.text, cursor)
-    return Written(text, tuple(logprobs), generated.done.done, state.sha256)
+    done = generated.done
+    text = families.from_model(done.family or state.family, generated.text, cursor)
+    # Where another model took over, nothing is known of its file.
+    sha256 = state.sha256 if done.model in ("", state.model) else ""
+    return Written(text, tuple(logprobs), done.done, sha256)

@@ -1,8 +1,9 @@
-"""The engine: one thread, one request at a time, the most urgent first.
+"""The engine: one thread per backend, one request at a time in each, the most urgent first.
 
-Requests wait in order of priority and arrival.  A more urgent one interrupts the one that
-runs, wherever it stands; a cancelled one stops inside its prefill or after its current
-token.  Every request gets exactly one `Done`.
+Requests wait in order of priority; among equals the users take turns, and of one user the
+first comes first.  A more urgent one interrupts a less urgent one of the same user,
+wherever it stands; a cancelled one stops inside its prefill or after its current token.
+Every request gets exactly one `Done`.
 """
 
 import logging
@@ -10,7 +11,7 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -28,11 +29,15 @@ Halted = Callable[[], Reason | None]
 
 
 class BackendError(Exception):
-    """A backend cannot start or go on.  `args[0]` says what and why, `fix` what to do."""
+    """A backend cannot start or go on.  `args[0]` says what and why, `fix` what to do.
 
-    def __init__(self, message: str, fix: str | None = None) -> None:
+    `wait` is how many seconds it asked to be left alone.
+    """
+
+    def __init__(self, message: str, fix: str | None = None, wait: float | None = None) -> None:
         super().__init__(message)
         self.fix = fix
+        self.wait = wait
 
 
 class Backend(Protocol):
@@ -68,8 +73,12 @@ class Job:
     sent: int = 0
 
     @property
-    def urgency(self) -> tuple[int, float]:
-        return PRIORITIES.index(self.request.priority), self.arrived
+    def rank(self) -> int:
+        return PRIORITIES.index(self.request.priority)
+
+    def outranks(self, other: "Job") -> bool:
+        """Whether `other` makes room for this one: nobody waits for a stranger's key."""
+        return self.request.user == other.request.user and self.rank < other.rank
 
     @property
     def late(self) -> bool:
@@ -78,18 +87,21 @@ class Job:
 
 
 class Engine:
-    """Runs a backend in a thread of its own.
+    """Runs a backend, and others like it, each in a thread of its own.
 
-    `_lock` guards `_waiting`, `_running`, `_state` and every `Job.halt`.
+    `_lock` guards `_waiting`, `_running`, `_served`, `_state` and every `Job.halt`.
     """
 
-    def __init__(self, backend: Backend, state: State) -> None:
+    def __init__(self, backend: Backend, state: State, others: Sequence[Backend] = ()) -> None:
         self._backend = backend
+        self._others = others
         self._state = replace(state, state="loading", pid=os.getpid())
         self._waiting: list[Job] = []
-        self._running: Job | None = None
+        self._running: dict[Backend, Job] = {}
+        # When each user last had a turn, those longest ago first.
+        self._served: dict[str, float] = {}
         self._closed = False
-        self._tried = 0.0
+        self._retry = 0.0
         self._lock = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -99,18 +111,29 @@ class Engine:
     def submit(self, job: Job) -> None:
         with self._lock:
             self._waiting.append(job)
-            running = self._running
-            if running and job.urgency[0] < running.urgency[0]:
-                self._backend.interrupt()
+            for backend, running in self._running.items():
+                if self._full and job.outranks(running):
+                    backend.interrupt()
             self._lock.notify()
 
     def cancel(self, job: Job, reason: Reason = "cancelled") -> None:
         """Stop `job` wherever it is; it still answers with a Done."""
         with self._lock:
             job.halt = job.halt or reason
-            if self._running is job:
-                self._backend.interrupt()
+            for backend, running in self._running.items():
+                if running is job:
+                    backend.interrupt()
             self._lock.notify()
+
+    @property
+    def _full(self) -> bool:
+        return len(self._running) > len(self._others)
+
+    def busy_with(self, user: str) -> int:
+        """How many requests of a user wait or run."""
+        with self._lock:
+            jobs = [*self._waiting, *self._running.values()]
+        return sum(job.request.user == user for job in jobs)
 
     @property
     def busy(self) -> bool:
@@ -126,22 +149,29 @@ class Engine:
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            self._backend.interrupt()
-            self._lock.notify()
+            for backend in (self._backend, *self._others):
+                backend.interrupt()
+            self._lock.notify_all()
 
     def _run(self) -> None:
         self._load()
-        while (job := self._next()) is not None:
-            self._answer(job)
+        for other in self._others:
+            work = (other,)
+            threading.Thread(target=self._serve, args=work, name="engine", daemon=True).start()
+        self._serve(self._backend)
+
+    def _serve(self, backend: Backend) -> None:
+        while (job := self._next(backend)) is not None:
+            self._answer(job, backend)
 
     def _load(self) -> None:
         def progress(share: float) -> None:
             with self._lock:
                 self._state = replace(self._state, progress=round(share, 3))
 
-        self._tried = time.monotonic()
         try:
-            self._backend.load(progress)
+            for backend in (self._backend, *self._others):
+                backend.load(progress)
             loaded = replace(self._state, state="ready", progress=1.0)
         except BackendError as error:
             why = str(error)
@@ -153,26 +183,35 @@ class Engine:
             loaded = replace(self._state, state="off", reason=why, fix="wicket doctor")
         with self._lock:
             self._state = loaded
+            self._retry = time.monotonic() + RETRY_SECONDS
 
-    def _next(self) -> Job | None:
+    def _next(self, backend: Backend) -> Job | None:
         """The most urgent job, once there is one; None when closed."""
+
+        def turn(job: Job) -> tuple[int, float, float]:
+            return job.rank, self._served.get(job.request.user, 0.0), job.arrived
+
         with self._lock:
             while not self._waiting and not self._closed:
                 self._lock.wait()
             if self._closed:
                 return None
-            job = min(self._waiting, key=lambda waiting: waiting.urgency)
+            job = min(self._waiting, key=turn)
             self._waiting.remove(job)
-            self._running = job
+            self._served[job.request.user] = time.monotonic()
+            self._running[backend] = job
             # From here an interrupt means this job.
-            self._backend.resume()
+            backend.resume()
             return job
 
-    def _answer(self, job: Job) -> None:
+    def _answer(self, job: Job, backend: Backend) -> None:
         queued = time.monotonic() - job.arrived
         done = Done(job.request.id, "failed", "the engine gave no answer")
         try:
-            if self._state.state == "off" and time.monotonic() - self._tried > RETRY_SECONDS:
+            with self._lock:
+                retry = self._state.state == "off" and time.monotonic() > self._retry
+                self._retry = time.monotonic() + RETRY_SECONDS if retry else self._retry
+            if retry:
                 # What was missing, a server or some memory, may be there by now.
                 self._load()
             if self._state.state == "off":
@@ -180,12 +219,12 @@ class Engine:
             elif reason := self._halted(job):
                 done = Done(job.request.id, reason)
             else:
-                done = self._generate(job)
+                done = self._generate(job, backend)
         except BackendError as error:
             done = Done(job.request.id, "failed", str(error))
         except _Yield:
             with self._lock:
-                self._running = None
+                self._running.pop(backend)
                 self._waiting.append(job)
             return
         except Exception as error:
@@ -193,11 +232,11 @@ class Engine:
             _log_where("a request", error)
             done = Done(job.request.id, "failed", f"an error of {type(error).__name__}")
         with self._lock:
-            self._running = None
+            self._running.pop(backend)
         job.answer(replace(done, ms=done.ms | {"queue": round(queued * 1000, 2)}))
 
-    def _generate(self, job: Job) -> Done:
-        answers = self._backend.complete(job.request, lambda: self._halted(job))
+    def _generate(self, job: Job, backend: Backend) -> Done:
+        answers = backend.complete(job.request, lambda: self._halted(job))
         for seen, answer in enumerate(answers, start=1):
             if isinstance(answer, Done):
                 if answer.done == "cancelled" and job.halt is None:
@@ -217,8 +256,7 @@ class Engine:
             if job.late:
                 job.halt = "deadline"
                 return job.halt
-            mine = job.urgency[0]
-            urgent = any(w.urgency[0] < mine for w in self._waiting)
+            urgent = self._full and any(waiting.outranks(job) for waiting in self._waiting)
             return "cancelled" if urgent or self._closed else None
 
 

@@ -74,8 +74,8 @@ class Anchors:
         return self._of.get(path, Anchor())
 
     def remember(self, path: str, window: str) -> None:
+        self._of.pop(path, None)
         self._of[path] = Anchor(window[:HEAD], len(window))
-        self._of.move_to_end(path)
         while len(self._of) > FILES:
             self._of.popitem(last=False)
 

@@ -14,7 +14,9 @@ from .wire import (
     LINE_LIMIT,
     Cancel,
     Complete,
+    Done,
     Malformed,
+    State,
     Status,
     hello,
     read_hello,
@@ -26,6 +28,11 @@ from .wire import (
 
 # A client that does not read its answers is dropped once this much waits for it.
 UNREAD_LIMIT = 4 << 20
+
+# Answers the request to run, or why it is refused.
+Admit = Callable[[Complete], Complete | str]
+# A line, the answer that it holds, and whether it was sent.
+Noted = Callable[[bytes, Answer | None, bool], None]
 
 
 async def serve(
@@ -57,8 +64,15 @@ async def serve(
         idle.cancel()
         connections.add(task)
         try:
-            await _converse(reader, writer, engine, version)
+            writer.write(hello(version, engine.state()))
+            read_hello(await reader.readline())
+            await converse(reader, writer, engine)
+        except Malformed as error:
+            writer.write(to_line({"error": str(error)}))
+        except (ConnectionError, ValueError, asyncio.CancelledError):
+            pass
         finally:
+            writer.close()
             connections.discard(task)
             if not connections:
                 idle = loop.call_later(idle_seconds, stop.set)
@@ -72,28 +86,41 @@ async def serve(
         task.cancel()
 
 
-async def _converse(
+async def converse(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     engine: Engine,
-    version: str,
+    admit: Admit = lambda request: request,
+    noted: Noted = lambda _line, _answer, _sent: None,
 ) -> None:
-    """One connection from hello to its end; its jobs end with it."""
+    """One connection from after the hellos to its end; its jobs end with it.
+
+    `noted` sees every line that comes, and every one that is sent with its answer.
+    """
     loop = asyncio.get_running_loop()
     jobs: dict[int, Job] = {}
     deadlines: dict[int, asyncio.TimerHandle] = {}
+    told = _outline(engine.state())
+
+    def send(line: bytes, answer: Answer | None = None) -> None:
+        writer.write(line)
+        noted(line, answer, True)
 
     def answered(number: int, answer: Answer) -> None:
+        nonlocal told
         if writer.is_closing():
             return
-        writer.write(write_answer(answer))
+        if isinstance(answer, Done):
+            jobs.pop(number, None)
+            if timer := deadlines.pop(number, None):
+                timer.cancel()
+            if (now := _outline(state := engine.state())) != told:
+                # Another tier speaks: said before the end of its first answer.
+                told = now
+                send(write_state(0, state))
+        send(write_answer(answer), answer)
         if writer.transport.get_write_buffer_size() > UNREAD_LIMIT:
             writer.transport.abort()
-        if not hasattr(answer, "done"):
-            return
-        jobs.pop(number, None)
-        if timer := deadlines.pop(number, None):
-            timer.cancel()
 
     def from_engine(number: int, answer: Answer) -> None:
         # The engine's thread may still answer while the loop is closing.
@@ -101,25 +128,29 @@ async def _converse(
             loop.call_soon_threadsafe(answered, number, answer)
 
     try:
-        writer.write(hello(version, engine.state()))
-        read_hello(await reader.readline())
         while line := await reader.readline():
+            noted(line, None, False)
             match read_request(line):
                 case Complete() as request:
                     if request.id in jobs:
                         raise Malformed(f"id {request.id} is in use")
-                    job = Job(request, partial(from_engine, request.id))
+                    admitted = admit(request)
+                    if isinstance(admitted, str):
+                        refused = Done(request.id, "failed", admitted)
+                        send(write_answer(refused), refused)
+                        continue
+                    job = Job(admitted, partial(from_engine, request.id))
                     jobs[request.id] = job
-                    if request.deadline_ms is not None:
+                    if admitted.deadline_ms is not None:
                         deadlines[request.id] = loop.call_later(
-                            request.deadline_ms / 1000, engine.cancel, job, "deadline"
+                            admitted.deadline_ms / 1000, engine.cancel, job, "deadline"
                         )
                     engine.submit(job)
                 case Cancel(target=target):
                     if target in jobs:
                         engine.cancel(jobs[target])
                 case Status(id=number):
-                    writer.write(write_state(number, engine.state()))
+                    send(write_state(number, engine.state()))
     except Malformed as error:
         writer.write(to_line({"error": str(error)}))
     except (ConnectionError, ValueError, asyncio.CancelledError):
@@ -131,3 +162,8 @@ async def _converse(
         for job in jobs.values():
             engine.cancel(job)
         writer.close()
+
+
+def _outline(state: State) -> tuple[object, ...]:
+    """What a client must be told of when it changes."""
+    return state.model, state.state, state.reason, state.family, state.languages

@@ -34,7 +34,8 @@ class Malformed(Exception):
 class Complete:
     """Ask for the text between `prefix` and `suffix`.
 
-    With the priority "warm" the prompt is evaluated and nothing generated.
+    With the priority "warm" the prompt is evaluated and nothing generated.  `user` is never
+    on the wire: a door that serves several sets it.
     """
 
     id: int
@@ -47,6 +48,7 @@ class Complete:
     lines: int = 1
     context: tuple[Snippet, ...] = ()
     alternatives: int = 1
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +76,19 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end of one answer.  `tokens`: prefill, reused, decoded; `ms`: queue, prefill,
-    decode."""
+    """The end of one answer.
+
+    `tokens`: prefill, reused, decoded; `ms`: queue, prefill, decode.  `model` and
+    `family` say who answered, where that is not who the last state named.
+    """
 
     id: int
     done: Reason
     why: str | None = None
     tokens: dict[str, int] = field(default_factory=dict[str, int])
     ms: dict[str, float] = field(default_factory=dict[str, float])
+    model: str = ""
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,9 @@ def read_hello(line: bytes) -> tuple[str, State | None]:
 def read_state(said: Mapping[str, Any]) -> State:
     known = {k: said[k] for k in State.__dataclass_fields__ if k in said}
     known["languages"] = tuple(cast(list[str], known.get("languages", ())))
+    for name in ("model", "sha256", "state", "family", "order"):
+        if not isinstance(known.get(name, ""), str):
+            raise Malformed(f"{name} is not a text")
     return State(**known)
 
 
@@ -138,6 +148,7 @@ def write_request(request: Request) -> bytes:
     said = {"id": request.id, "do": verb} | asdict(request)
     if isinstance(request, Complete):
         said["context"] = [{"path": s.path, "text": s.text} for s in request.context]
+        del said["user"]
     return to_line(said)
 
 
@@ -174,11 +185,16 @@ def write_answer(answer: Piece | Done) -> bytes:
 
 
 def read_answer(said: Mapping[str, Any]) -> Piece | Done | State:
-    """Which of the three it is shows in its members."""
+    """Which of the three it is shows in its members; unknown ones are of a newer version.
+
+    Raises Malformed and TypeError.
+    """
     if "done" in said:
-        return Done(**said)
+        if said["done"] not in get_args(Reason):
+            raise Malformed("done is no known reason")
+        return Done(**{name: said[name] for name in Done.__dataclass_fields__ if name in said})
     if "text" in said:
-        return Piece(**said)
+        return Piece(_integer(said, "id"), _text(said, "text"), float(said.get("logprob", 0.0)))
     return read_state(said)
 
 

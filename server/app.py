@@ -1,6 +1,7 @@
 """The composition root of completion: settings, the engine process, one suggestion."""
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -66,27 +67,50 @@ def chosen_model(startup: Startup) -> Model:
     """The model that the settings mean.  Raises BadModel with one line."""
     cache = startup.paths.cache / "models.json"
     name = startup.model or SHIPPED.name
+    own = startup.effective.settings.engine.models
     if is_path(name):
         named = {name: {"path": name}}
     else:
         named = {
-            own: {"endpoint": source.endpoint} if source.endpoint else {"path": str(source.path)}
-            for own, source in startup.effective.settings.engine.models.items()
+            name: {"endpoint": source.endpoint} if source.endpoint else {"path": str(source.path)}
+            for name, source in own.items()
         }
-    return models.find(name, startup.paths.models, named, cache)
+    model = models.find(name, startup.paths.models, named, cache)
+    if model.endpoint is None:
+        return model
+    source, network = own[name], startup.effective.settings.network
+    ca_file = source.ca_file or network.ca_file
+    return replace(model, token_command=source.token_command, ca_file=ca_file)
+
+
+def fallback_models(startup: Startup, first: Model) -> tuple[Model, ...]:
+    """Who speaks after `first` in this order: more servers, then one model of this machine.
+
+    one that is not there is left out.
+    """
+    chain = [first]
+    for name in startup.effective.settings.engine.fallback:
+        with contextlib.suppress(BadModel):
+            if chain[-1].endpoint:
+                chain.append(chosen_model(replace(startup, model=name)))
+    return tuple(chain[1:])
 
 
 def order(startup: Startup) -> Order:
     """What the engine of this startup is told.  Raises BadModel and UnsafePath."""
     wanted, model = startup.effective.settings.engine, chosen_model(startup)
+    fallback = fallback_models(startup, model)
     name = processes.socket_name(
         "engine",
-        model.endpoint or model.sha256,
-        f"{wanted.threads} {wanted.gpu_layers}",
+        *(model.endpoint or model.sha256 for model in (model, *fallback)),
+        *(f"{model.token_command} {model.ca_file}" for model in (model, *fallback)),
+        f"{wanted.threads} {wanted.gpu_layers} {wanted.patience_ms}",
     )
     return Order(
         socket_directory(startup.paths) / name,
         model,
+        fallback,
+        wanted.patience_ms,
         wanted.threads,
         wanted.gpu_layers,
         wanted.idle_minutes,
@@ -123,8 +147,9 @@ class Completions:
                 raise EngineGone(str(error)) from None
             self._starter = processes.Starter(
                 told.socket,
-                processes.command("engine", "--started", told.write()),
+                processes.command("engine", "--started"),
                 self.startup.paths.logs / "engine.log",
+                told.write(),
             )
         return self._starter
 

@@ -15,7 +15,7 @@ from ..completion import gguf
 from ..completion.client import EngineGone
 from ..completion.cursor import Cursor
 from . import build
-from .app import Completions, Startup, chosen_model, start
+from .app import Completions, Startup, chosen_model, fallback_models, start
 from .complete_verb import PATIENCE_MS
 from .paths import UnsafePath, socket_directory
 
@@ -94,7 +94,10 @@ def model(startup: Startup) -> Finding:
     except gguf.BadModel as error:
         return Finding("model", False, str(error), "wicket model list")
     if chosen.endpoint:
-        return Finding("model", True, f"{chosen.name} at {chosen.endpoint}")
+        then = [model.name for model in fallback_models(startup, chosen)]
+        after = f", then {', '.join(then)}" if then else ", and nothing when it is down"
+        missing = "" if then else "name a model in engine.fallback"
+        return Finding("model", True, f"{chosen.name} at {chosen.endpoint}{after}", missing or None)
     try:
         header = gguf.read(chosen.path)
     except gguf.BadModel as error:
@@ -116,6 +119,8 @@ async def engine(startup: Startup) -> Finding:
         await completions.engine.close()
     if state.state != "ready":
         return Finding("engine", False, state.reason or state.state, state.fix)
+    if state.reason:
+        return Finding("engine", False, f"{state.model} speaks; {state.reason}", state.fix)
     ms = suggestion.ms.get("total", 0.0)
     rates = [f", {name} {rate:.0f} tokens/s" for name, rate in state.rates.items() if rate]
     detail = f"pid {state.pid}, {state.memory >> 20} MB, one answer in {ms:.0f} ms"

@@ -5,10 +5,12 @@ import json
 import os
 import signal
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from .. import __version__
 from ..completion.engine import Backend, Engine
@@ -16,6 +18,11 @@ from ..completion.models import Model
 from ..completion.serve import serve
 from ..completion.wire import State
 from . import processes
+from .tokens import TokenCommand
+
+if TYPE_CHECKING:
+    from ..completion.remote import RemoteBackend
+    from ..completion.team import TeamBackend
 
 # A tiny model gains nothing from more threads, and threads that wait for each other on
 # cores that an editor keeps busy are many times slower than one (measured: 5,700 tokens
@@ -31,6 +38,8 @@ class Order:
 
     socket: Path
     model: Model
+    fallback: tuple[Model, ...]
+    patience_ms: int
     threads: int | Literal["auto"]
     gpu_layers: int | Literal["auto"]
     idle_minutes: int
@@ -41,10 +50,16 @@ class Order:
     @classmethod
     def read(cls, text: str) -> "Order":
         said = json.loads(text)
-        model = said["model"]
-        languages = tuple(model["languages"])
-        whole = Model(**(model | {"path": Path(model["path"]), "languages": languages}))
-        return cls(**(said | {"socket": Path(said["socket"]), "model": whole}))
+        rebuilt = {
+            "socket": Path(said["socket"]),
+            "model": _model(said["model"]),
+            "fallback": tuple(_model(model) for model in said["fallback"]),
+        }
+        return cls(**(said | rebuilt))
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return (self.model, *self.fallback)
 
 
 def run(order: Order, idle: float | None) -> int:
@@ -64,7 +79,10 @@ def run(order: Order, idle: float | None) -> int:
         reason = error.strerror or error
         print(f"wicket engine: cannot listen on {socket}: {reason}", file=sys.stderr)
         return 1
-    state = State(model.name, model.sha256, "loading", languages=tuple(model.languages))
+    # What the first tier does not know, another may.
+    anything = any(not one.languages for one in order.models)
+    languages = () if anything else tuple(model.languages)
+    state = State(model.name, model.sha256, "loading", languages=languages)
     engine = Engine(backend(order), state)
     engine.start()
     seconds = order.idle_minutes * 60 if idle is None else idle
@@ -89,19 +107,67 @@ def run(order: Order, idle: float | None) -> int:
 
 
 def backend(order: Order) -> Backend:
-    model = order.model
-    if model.endpoint is not None:
-        from ..completion.remote import RemoteBackend  # noqa: PLC0415  Needs HTTP.
+    """The model's own, or, where it is a server, a chain that goes on without it."""
+    if order.model.endpoint is None:
+        return local(order)
+    from ..completion.tiers import Tier, Tiers  # noqa: PLC0415  Needs HTTP.
 
-        return RemoteBackend(model.endpoint)
+    tiers = [
+        Tier(
+            model.name,
+            distant(model) if model.endpoint else local(replace(order, model=model)),
+            distant=model.endpoint is not None,
+            languages=model.languages,
+        )
+        for model in order.models
+    ]
+    return Tiers(tiers, order.patience_ms)
+
+
+def distant(model: Model) -> "RemoteBackend | TeamBackend":
+    from ..completion.remote import RemoteBackend  # noqa: PLC0415  Needs HTTP.
+    from ..completion.team import TeamBackend  # noqa: PLC0415
+
+    endpoint = model.endpoint or ""
+    token = TokenCommand(model.token_command) if model.token_command else None
+    if endpoint.startswith("wicket+tls:"):
+        return TeamBackend(endpoint, token, model.ca_file, __version__)
+    return RemoteBackend(endpoint, token, model.ca_file)
+
+
+def addresses(models: Sequence[Model]) -> list[tuple[str, int]]:
+    """Hosts and ports that are reached for these models."""
+    return [address(model.endpoint) for model in models if model.endpoint]
+
+
+def address(url: str) -> tuple[str, int]:
+    """Host and port of a URL.  Raises ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https", "wicket+tls") or not parts.hostname:
+        raise ValueError(f"{url} is not a URL like http://127.0.0.1:8080")
+    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def local(order: Order) -> Backend:
     from ..completion.local import LocalBackend  # noqa: PLC0415  Needs numpy.
 
+    path = order.model.path
     return LocalBackend(
-        model.path,
-        threads=threads_for(model.path) if order.threads == "auto" else order.threads,
+        path,
+        threads=threads_for(path) if order.threads == "auto" else order.threads,
         # A negative number means all layers; without a GPU it means nothing.
         gpu_layers=-1 if order.gpu_layers == "auto" else order.gpu_layers,
     )
+
+
+def _model(said: dict[str, Any]) -> Model:
+    rebuilt: dict[str, Any] = {
+        "path": Path(said["path"]),
+        "ca_file": said["ca_file"] and Path(said["ca_file"]),
+        "languages": tuple(said["languages"]),
+        "token_command": tuple(said["token_command"]),
+    }
+    return Model(**(said | rebuilt))
 
 
 def threads_for(path: Path) -> int:

@@ -3,11 +3,11 @@
 import argparse
 import os
 import sys
-from urllib.parse import urlsplit
 
 from ..completion.client import EngineGone
 from ..completion.gguf import BadModel
-from . import app, build, engine, perimeter, processes
+from ..completion.models import Model
+from . import app, build, door, engine, perimeter, processes
 from .engine import Order
 from .paths import Paths, UnsafePath
 from .settings_file import Unwritten, set_user
@@ -25,14 +25,18 @@ def run(arguments: argparse.Namespace) -> int:
             return build.follow(Paths.of(os.environ))
         case "use":
             return use(arguments.url)
+        case "token":
+            return door.add_user(arguments)
+        case _ if arguments.listen:
+            return door.run(arguments)
         case _:
             return serve(arguments)
 
 
 def serve(arguments: argparse.Namespace) -> int:
     if arguments.started:
-        order = Order.read(arguments.started)
-        perimeter.enclose([address(order.model.endpoint)] if order.model.endpoint else [])
+        order = Order.read(sys.stdin.read())
+        perimeter.enclose(engine.addresses(order.models))
         return engine.run(order, arguments.idle)
     try:
         order = app.order(app.start().with_model(arguments.model))
@@ -45,7 +49,7 @@ def serve(arguments: argparse.Namespace) -> int:
         return 1
     with lock:
         order.socket.unlink(missing_ok=True)
-        perimeter.enclose([address(order.model.endpoint)] if order.model.endpoint else [])
+        perimeter.enclose(engine.addresses(order.models))
         return engine.run(order, arguments.idle)
 
 
@@ -55,15 +59,14 @@ def use(url: str | None) -> int:
         print("wicket engine use: say which URL", file=sys.stderr)
         return 2
     from ..completion.engine import BackendError  # noqa: PLC0415  Needs HTTP.
-    from ..completion.remote import RemoteBackend  # noqa: PLC0415
 
     startup = app.start()
     paths = startup.paths
     try:
         if locked := {"completion.model", "engine.models"} & startup.effective.locked:
             raise Unwritten(f"{min(locked)} is locked by the administrator")
-        perimeter.enclose([address(url)])
-        backend = RemoteBackend(url)
+        perimeter.enclose([engine.address(url)])
+        backend = engine.distant(Model(REMOTE, endpoint=url))
         backend.load(lambda _share: None)
         set_user(paths, f"engine.models.{REMOTE}", {"endpoint": url})
         set_user(paths, "completion.model", REMOTE)
@@ -74,11 +77,3 @@ def use(url: str | None) -> int:
     print(f"{backend.about}: used from the next start of an editor on.")
     print("`wicket model use wicket-base` goes back to the model on this machine.")
     return 0
-
-
-def address(url: str) -> tuple[str, int]:
-    """Host and port of a URL.  Raises ValueError."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url} is not a URL like http://127.0.0.1:8080")
-    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)

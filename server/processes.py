@@ -56,6 +56,7 @@ def command(process: str, *arguments: str) -> list[str]:
 class Starter:
     """Connects to a process, starting it where it does not run.
 
+    `told` is what the process reads as its standard input: argv can be seen by everybody.
     `crashes` holds the times of its latest deaths; after three in a minute it stays off
     until `forgive`.
     """
@@ -63,6 +64,7 @@ class Starter:
     path: Path
     argv: Sequence[str]
     log: Path
+    told: str = ""
     crashes: list[float] = field(default_factory=list[float])
     _child: subprocess.Popen[bytes] | None = None
     _connected_before: bool = False
@@ -155,17 +157,19 @@ class Starter:
                 with lock, self._open_log() as log:
                     self._child = subprocess.Popen(
                         self.argv,
-                        stdin=subprocess.DEVNULL,
+                        stdin=subprocess.PIPE,
                         stdout=log,
                         stderr=log,
                         start_new_session=True,
-                        env=environment(os.environ),
+                        env=own_environment(),
                         cwd="/",
                         # The child holds the lock from here on, to its end.
                         pass_fds=(lock.fileno(),),
                     )
             except OSError as error:
                 raise EngineGone(f"the engine cannot be started: {error.strerror}") from None
+            with contextlib.suppress(BrokenPipeError), self._child.stdin as told:  # type: ignore[union-attr]
+                told.write(self.told.encode())
             # Earlier children that have ended since are reaped here.
             _children[:] = [child for child in _children if child.poll() is None]
             _children.append(self._child)
@@ -184,6 +188,11 @@ class Starter:
 
 # What this process started: kept, because a child forgotten while it runs stays a zombie.
 _children: list[subprocess.Popen[bytes]] = []
+
+
+def own_environment() -> dict[str, str]:
+    """The allowed part of this process's environment."""
+    return environment(os.environ)
 
 
 def environment(of: Mapping[str, str]) -> dict[str, str]:

@@ -54,9 +54,16 @@ class CompletionSettings:
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     models: Mapping[str, ModelSource]
+    fallback: tuple[str, ...]
+    patience_ms: int
     threads: int | Literal["auto"]
     gpu_layers: int | Literal["auto"]
     idle_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    ca_file: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ class Settings:
     trusted: bool
     completion: CompletionSettings
     engine: EngineSettings
+    network: NetworkSettings
     log: LogSettings
 
 
@@ -215,6 +223,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         trusted=values["trusted"],
         completion=CompletionSettings(**fields("completion")),
         engine=EngineSettings(**fields("engine")),
+        network=NetworkSettings(**fields("network")),
         log=LogSettings(**fields("log")),
     )
 

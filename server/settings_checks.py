@@ -26,13 +26,15 @@ class Unfit(ValueError):
 class ModelSource:
     """A model under a name of the user's: a file, or an inference server.
 
-    Exactly one of `path` (absolute) and `endpoint` (http or https) is set;
-    `token_command` is an argument list whose output is the server's token.
+    Exactly one of `path` (absolute) and `endpoint` (http, https or wicket+tls) is set;
+    `token_command` is an argument list whose output is the server's token, `ca_file` the
+    certificates to believe instead of those of `network.ca_file`.
     """
 
     path: Path | None = None
     endpoint: str | None = None
     token_command: tuple[str, ...] = ()
+    ca_file: Path | None = None
 
 
 def truth(value: object) -> bool:
@@ -131,17 +133,35 @@ def model_source(value: object) -> ModelSource:
     if not isinstance(value, Mapping):
         raise Unfit("must be a table with path or endpoint")
     row = cast(Mapping[str, object], value)
-    if unknown := sorted(set(row) - {"path", "endpoint", "token_command"}):
-        raise Unfit(f"knows path, endpoint and token_command, not {plain(unknown[0])}")
+    known = {"path", "endpoint", "token_command", "ca_file"}
+    if unknown := sorted(set(row) - known):
+        raise Unfit(f"knows path, endpoint, token_command and ca_file, not {plain(unknown[0])}")
     if ("path" in row) == ("endpoint" in row):
         raise Unfit("must have either path or endpoint")
     token_command = _command(row["token_command"]) if "token_command" in row else ()
     if "endpoint" in row:
-        return ModelSource(None, _endpoint(row["endpoint"]), token_command)
+        ca_file = file(row["ca_file"]) if "ca_file" in row else None
+        return ModelSource(None, _endpoint(row["endpoint"]), token_command, ca_file)
     path = row["path"]
     if not isinstance(path, str) or not path or not _is_plain(path):
         raise Unfit("must have a path that is text")
     return ModelSource(_absolute(path), None, token_command)
+
+
+def file(value: object) -> Path | None:
+    """The absolute path of a file, or nothing for none."""
+    text = "" if value is None else str(value) if isinstance(value, Path) else value
+    if not isinstance(text, str) or not _is_plain(text):
+        raise Unfit("must be the absolute path of a file")
+    return _absolute(text) if text else None
+
+
+def model_names(value: object) -> tuple[str, ...]:
+    """Names of models, the best first; an empty one is the model that ships."""
+    names = cast(Sequence[object], value) if isinstance(value, list | tuple) else None
+    if names is None or len(names) > 8:
+        raise Unfit("must be a list of at most 8 names of models")
+    return tuple(dict.fromkeys(model_name(name) for name in names))
 
 
 def both(first: bool, second: bool) -> bool:
@@ -190,6 +210,7 @@ def _absolute(text: str) -> Path:
 
 def _endpoint(value: object) -> str:
     wanted = "must have an endpoint like http://127.0.0.1:8080, no password in it"
+    door = "must have an endpoint like wicket+tls://box:7411, with its port and no path"
     if not isinstance(value, str) or not _is_plain(value) or " " in value:
         raise Unfit(wanted)
     try:
@@ -197,7 +218,9 @@ def _endpoint(value: object) -> str:
         sound = url.hostname and url.port != 0 and "@" not in url.netloc
     except ValueError:
         raise Unfit(wanted) from None
-    if url.scheme not in {"http", "https"} or not sound or url.query or url.fragment:
+    if url.scheme == "wicket+tls" and not (url.port and url.path in ("", "/")):
+        raise Unfit(door)
+    if url.scheme not in {"http", "https", "wicket+tls"} or not sound or url.query or url.fragment:
         raise Unfit(wanted)
     return value.rstrip("/")
 

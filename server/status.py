@@ -30,7 +30,8 @@ def of_engine(state: State, language: str | None) -> Status:
         known = ", ".join(state.languages)
         reason = f"{state.model} completes {known}, not {language}"
         return Status("off", state.model, reason, "wicket model list")
-    return Status("ready", state.model)
+    # A better one that is down or slow is the reason.
+    return Status("ready", state.model, state.reason, state.fix)
 
 
 class StatusLine:

@@ -19,7 +19,7 @@ FENCES = {
     "tree_sitter": ("indexing/",),
     "openai": ("escalation/",),
     "anthropic": ("escalation/",),
-    "httpx2": ("escalation/", "completion/remote.py"),
+    "httpx2": ("escalation/", "completion/connection.py", "completion/remote.py"),
 }
 
 

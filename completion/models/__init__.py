@@ -28,6 +28,9 @@ class UnknownModel(BadModel):
 class Model:
     """A file on this machine, or an inference server at `endpoint`.
 
+    A server's token is what `token_command` prints; `ca_file` holds the certificates to
+    believe, None meaning the system's.
+
     `sha256` is empty until the file was hashed; `languages` are LSP identifiers, none
     meaning any; `context` counts tokens, 0 where unknown.  `problem` says in one line
     why the file cannot be used, and is empty where it can.
@@ -41,6 +44,8 @@ class Model:
     context: int = 0
     embedded: bool = False
     endpoint: str | None = None
+    token_command: tuple[str, ...] = ()
+    ca_file: Path | None = None
     problem: str = ""
 
 

@@ -21,16 +21,23 @@ def llama_server(port: int | None = None) -> Iterator[str]:
     """Its address, once it answers; it is gone afterwards."""
     programs = sorted(CACHE.glob("llama-server/*/llama-server"))
     assert programs, "no llama-server in the cache: run `make test`, which builds it"
+    with serving("/health", programs[-1], "-m", MODEL, *SMALL, port=port) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving(path: str, *command: str | Path, port: int | None = None) -> Iterator[str]:
+    """A server on loopback, once it answers at `path`."""
     port = port or free_port()
     server = subprocess.Popen(
-        [programs[-1], "-m", MODEL, "--host", "127.0.0.1", "--port", str(port), *SMALL],
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 60
-        while not healthy(url):
+        while not healthy(url + path):
             assert server.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -48,6 +55,6 @@ def free_port() -> int:
 
 def healthy(url: str) -> bool:
     try:
-        return urllib.request.urlopen(f"{url}/health", timeout=5).status == 200
+        return urllib.request.urlopen(url, timeout=5).status == 200
     except OSError:
         return False

@@ -1,6 +1,7 @@
 """Tokens from a real llama-server on loopback, in its own language and in OpenAI's."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,18 +10,30 @@ from pathlib import Path
 import pytest
 from wicket.completion.dialects import FILLING, HOLE
 from wicket.completion.engine import BackendError
+from wicket.completion.llama_server import Infill
 from wicket.completion.prompt import Anchors, Budget
 from wicket.completion.remote import RemoteBackend
 from wicket.completion.wire import Complete, Done, Piece
 
-from .llama_servers import free_port, llama_server
+from .llama_servers import MODEL, free_port, llama_server, serving
 
 SOURCE = (Path(__file__).parents[2] / "completion" / "engine.py").read_text()
+# Undoes the choice of fields that a completion makes.
+ALL_FIELDS = {"response_fields": []}
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     with llama_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def python_server() -> Iterator[str]:
+    """The server of llama-cpp-python: OpenAI's language, and nothing else."""
+    pytest.importorskip("uvicorn", reason="`pip install --group servers` brings it")
+    command = (sys.executable, "-m", "llama_cpp.server", "--model", MODEL)
+    with serving("/v1/models", *command, "--n_ctx", "1024", "--n_threads", "1") as url:
         yield url
 
 
@@ -47,6 +60,42 @@ def test_llama_server_is_recognised_and_completes(endpoint: str) -> None:
     assert "\n" not in text
     assert done.done == "stop"
     assert done.tokens["prefill"] > 5
+
+
+def test_llama_server_counts_the_same_tokens_in_texts_as_in_ids(endpoint: str) -> None:
+    """A text without anything like a marker is sent as it is, and is tokenised alike."""
+    backend = load(endpoint)
+    request = Complete(1, "a.py", "python", SOURCE[:1500], SOURCE[1500:2000])
+    body = backend._dialect.body(request, Budget(1024, 100, 48), Anchors())
+    texts = [part for part in body["prompt"] if isinstance(part, str)]
+    ids = [part for part in body["prompt"] if isinstance(part, int)]
+    assert texts
+    _status, counted = backend._server.ask("/completion", body | {"stream": False} | ALL_FIELDS)
+    one_by_one = sum(len(backend._dialect.tokenize(text)) for text in texts)
+    assert counted["tokens_evaluated"] == len(ids) + one_by_one
+
+
+def test_llama_server_speaks_openai_too(endpoint: str) -> None:
+    backend = load(endpoint + "/v1")
+    assert backend._dialect.family == "wicket"
+    assert ask(backend, "def f(self):\n    ret")[0]
+
+
+def test_llama_servers_own_infill(endpoint: str) -> None:
+    """As where its tokens are not ours to see."""
+    backend = load(endpoint)
+    infill = Infill(backend._server.ask, {})
+    assert infill.works()
+    backend._dialect = infill
+    assert ask(backend, "def double(number):\n    return numb")[1].done in ("stop", "length")
+
+
+def test_llama_cpp_pythons_server(python_server: str) -> None:
+    backend = load(python_server)
+    assert backend._dialect.family == "wicket"
+    text, done = ask(backend, "def double(number):\n    return number * 2\n\n\nif True:\n    retur")
+    assert done.done in ("stop", "length")
+    assert text
 
 
 def test_llama_server_reuses_what_it_saw(endpoint: str) -> None:

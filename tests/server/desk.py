@@ -67,10 +67,10 @@ class Row:
     tightened: object = None
 
 
-BOX = {"endpoint": "http://box:8000"}
+BOX = {"endpoint": "wicket+tls://box:7411", "ca_file": "/ca.pem"}
 MINE = {"path": "/m/mine.gguf", "token_command": "pass show 'my box'"}
 MODELS = {
-    "box": ModelSource(endpoint="http://box:8000"),
+    "box": ModelSource(endpoint="wicket+tls://box:7411", ca_file=Path("/ca.pem")),
     "mine": ModelSource(Path("/m/mine.gguf"), None, ("pass", "show", "my box")),
 }
 # What is never one of a few words, and never a number from 1 to 100.
@@ -104,9 +104,14 @@ CONTRACT = {
         ("vendor/", "*.min.js", "secret/**"),
     ),
     "engine.models": Row("S", {}, {"box": BOX}, {"mine": MINE}, (1, "x", [BOX], True)),
+    "engine.fallback": Row("S", ("",), ["box", "mine"], [], ("box", [1], ["/m"], ["x\n"], True)),
+    "engine.patience_ms": Row("S", 600, 50, 10_000, (49, *NO_NUMBER)),
     "engine.threads": Row("S", "auto", 4, 1, (0, *NO_NUMBER)),
     "engine.gpu_layers": Row("S", "auto", 0, 99, NO_NUMBER),
     "engine.idle_minutes": Row("S", 15, 1, 60, (0, *NO_NUMBER)),
+    "network.ca_file": Row(
+        "S", None, "/etc/ca.pem", "/ca.pem", (1, "ca.pem", ["/a"], "/a\n", True)
+    ),
     "log.level": Row("C", "info", "debug", "error", NO_WORD),
     "trusted": Row("C", True, True, False, NO_TRUTH),
 }
@@ -116,6 +121,8 @@ def meant(key: str, written: Any) -> object:
     """A written value as the program gets it."""
     if key == "engine.models":
         return {name: MODELS[name] for name in written}
+    if key == "network.ca_file":
+        return Path(written)
     return tuple(written) if isinstance(written, list) else written
 
 

@@ -45,7 +45,7 @@ def desk(tmp_path: Path) -> Desk:
             "[providers.x]\nbase_url = 'http://evil'",
             "providers is nothing",
         ),
-        ("repository", "[network]\nproxy = 'http://evil'", "network is nothing"),
+        ("repository", "[network]\nproxy = 'http://evil'", "network.proxy is nothing"),
         ("repository", "locked = ['completion.enabled']", "locked is not a setting"),
         ("managed", "locked = ['gate.team_url', 'providers']", None),
         ("managed", "locked = ['completion.modle']", "did you mean completion.model?"),
@@ -196,6 +196,9 @@ def test_paths_of_models_are_absolute(desk: Desk, monkeypatch: pytest.MonkeyPatc
         ({"endpoint": "http://b", "token_command": "word 'b"}, "token_command"),
         ({"endpoint": "http://b", "token_command": []}, "token_command"),
         ({"endpoint": "http://b", "token_command": [1]}, "token_command"),
+        ({"endpoint": "http://b", "ca_file": "ca.pem"}, "absolute path"),
+        ({"endpoint": "wicket+tls://box"}, "with its port"),
+        ({"endpoint": "wicket+tls://box:7411/v1"}, "no path"),
     ],
 )
 def test_a_bad_row_does_not_cost_the_others(desk: Desk, row: object, why: str) -> None:
