@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from wicket.server.evaluation.contenders import EARLIER
+from wicket.server.evaluation.contenders import EARLIER, PRODUCT
 
 from ..completion.llama_servers import free_port, llama_server
 from .planted import REPOSITORY, environment, wicket, without_times
@@ -36,7 +36,8 @@ def test_a_remote_engine_is_measured_beside_the_own(tmp_path: Path) -> None:
         done = wicket(tmp_path, "eval", *both)
     assert (done.returncode, done.stderr) == (0, "")
     said: dict[str, Any] = json.loads(done.stdout)
-    assert set(said["contenders"]) == {"near", "wicket-base", EARLIER}
+    models = ("near", "wicket-base")
+    assert set(said["contenders"]) == {*models, *(PRODUCT + name for name in models), EARLIER}
     about = said["contenders"]["near"]
     assert about["served"].startswith("llama-server with wicket-base")
     assert about["family"] == "wicket"

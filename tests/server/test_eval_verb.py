@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from wicket.server.evaluation.contenders import EARLIER
+from wicket.server.evaluation.contenders import EARLIER, PRODUCT
 
 from .planted import REPOSITORY, environment, wicket, without_times
 
@@ -27,7 +27,7 @@ def test_the_command_line(tmp_path: Path) -> None:
     again = wicket(tmp_path, "eval", str(REPOSITORY), *few, "--bits", "--fresh")
     one: dict[str, Any] = json.loads(first.stdout)
     assert without_times(one) == without_times(json.loads(again.stdout))
-    assert set(one["contenders"]) == {"wicket-base", EARLIER}
+    assert set(one["contenders"]) == {"wicket-base", f"{PRODUCT}wicket-base", EARLIER}
     assert one["contenders"]["wicket-base"]["memory"] > 10 << 20
     assert all(row["scores"]["wicket-base"]["bits"] > 0 for row in one["scored"])
     assert (tmp_path / "r.md").read_text().startswith("# Evaluation")
@@ -58,7 +58,7 @@ def test_several_settings_in_one_run(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     one, other = "wicket-base, lines line", "wicket-base, lines block"
-    assert set(said["contenders"]) == {one, other, EARLIER}
+    assert set(said["contenders"]) == {one, PRODUCT + one, other, PRODUCT + other, EARLIER}
     assert said["contenders"][one]["prompts"] != said["contenders"][other]["prompts"]
     page = (tmp_path / "r.md").read_text()
     assert f"| {one} | {other} |" in page
