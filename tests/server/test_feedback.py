@@ -201,13 +201,20 @@ CASES: dict[str, tuple[str, Sequence[Step], str]] = {
     ),
     "one line of two": (
         "    $0\n",
-        [("offer", BLOCK), ("insert", BLOCK.split("\n")[0]), ("offer", BLOCK[18:])],
+        [("offer", BLOCK), ("insert", BLOCK.split("\n", maxsplit=1)[0]), ("offer", BLOCK[18:])],
         "shown partial:18",
     ),
     "typed through, each key with an answer": (
         "$0",
-        [("offer", "abc"), ("type", "a"), ("offer", "bc"), ("type", "b"), ("offer", "c")]
-        + [("wait",), ("type", "c")],
+        [
+            ("offer", "abc"),
+            ("type", "a"),
+            ("offer", "bc"),
+            ("type", "b"),
+            ("offer", "c"),
+            ("wait",),
+            ("type", "c"),
+        ],
         "shown typed",
     ),
     "shown while typed through": (
@@ -222,8 +229,14 @@ CASES: dict[str, tuple[str, Sequence[Step], str]] = {
     ),
     "typed into, then accepted by the later answer's command": (
         "$0",
-        [("offer", LINE), ("wait",), ("type", "ret"), ("offer", LINE[3:])]
-        + [("insert", LINE[3:]), ("command", 2)],
+        [
+            ("offer", LINE),
+            ("wait",),
+            ("type", "ret"),
+            ("offer", LINE[3:]),
+            ("insert", LINE[3:]),
+            ("command", 2),
+        ],
         "shown accepted:10",
     ),
     "typed into, then another text": (
@@ -243,8 +256,12 @@ CASES: dict[str, tuple[str, Sequence[Step], str]] = {
     ),
     "a closing bracket put there by the editor": (
         "f$0\n",
-        [("offer", "(a, b)"), ("wait",), ("insert", "(", {"after": ")"})]
-        + [("insert", "a, b)", {"replace": 1})],
+        [
+            ("offer", "(a, b)"),
+            ("wait",),
+            ("insert", "(", {"after": ")"}),
+            ("insert", "a, b)", {"replace": 1}),
+        ],
         "shown accepted:5",
     ),
     "a longer answer that agrees is the same suggestion": (
@@ -302,8 +319,15 @@ CASES: dict[str, tuple[str, Sequence[Step], str]] = {
     ),
     "an import is added above, then it is accepted": (
         "a = 1\n\n$0\nz = 2",
-        [("offer", LINE), ("wait",), ("edit", 0, 0, "import os\n")]
-        + [("ask", 17), ("insert", LINE), ("wait", 30), ("wait", 270)],
+        [
+            ("offer", LINE),
+            ("wait",),
+            ("edit", 0, 0, "import os\n"),
+            ("ask", 17),
+            ("insert", LINE),
+            ("wait", 30),
+            ("wait", 270),
+        ],
         "shown accepted:13 kept@30 kept@300",
     ),
     "a line below is changed": (
@@ -318,8 +342,13 @@ CASES: dict[str, tuple[str, Sequence[Step], str]] = {
     ),
     "accepted, undone and redone": (
         "a\n$0\nb",
-        [("offer", LINE), ("insert", LINE), ("insert", "", {"back": 13})]
-        + [("insert", LINE), ("wait", 30)],
+        [
+            ("offer", LINE),
+            ("insert", LINE),
+            ("insert", "", {"back": 13}),
+            ("insert", LINE),
+            ("wait", 30),
+        ],
         "shown accepted:13 kept@30",
     ),
     "accepted, a name in it changed": (
@@ -329,14 +358,24 @@ CASES: dict[str, tuple[str, Sequence[Step], str]] = {
     ),
     "accepted, indented anew with its surroundings": (
         "def f():\n  $0\n",
-        [("offer", BLOCK), ("insert", BLOCK)]
-        + [("edit", 0, 51, "def f():\n\tfor item in items:\n\t\ttotal += item"), ("wait", 30)],
+        [
+            ("offer", BLOCK),
+            ("insert", BLOCK),
+            ("edit", 0, 51, "def f():\n\tfor item in items:\n\t\ttotal += item"),
+            ("wait", 30),
+        ],
         "shown accepted:40 kept@30",
     ),
     "accepted, gone on typing, and rewritten later": (
         "$0",
-        [("offer", LINE), ("insert", LINE), ("type", " + 1"), ("wait", 30)]
-        + [("edit", 0, 13, "raise Wrong"), ("wait", 300)],
+        [
+            ("offer", LINE),
+            ("insert", LINE),
+            ("type", " + 1"),
+            ("wait", 30),
+            ("edit", 0, 13, "raise Wrong"),
+            ("wait", 300),
+        ],
         "shown accepted:13 kept@30 lost@300",
     ),
     "closed after it was accepted": (
@@ -351,8 +390,18 @@ CASES: dict[str, tuple[str, Sequence[Step], str]] = {
     ),
     "the client says what it took": (
         "$0",
-        [("offer", LINE), ("wait",), ("insert", "r"), ("took", 1), ("insert", "et"), ("took", 3)]
-        + [("insert", "urn "), ("took", 7), ("insert", "number"), ("command",)],
+        [
+            ("offer", LINE),
+            ("wait",),
+            ("insert", "r"),
+            ("took", 1),
+            ("insert", "et"),
+            ("took", 3),
+            ("insert", "urn "),
+            ("took", 7),
+            ("insert", "number"),
+            ("command",),
+        ],
         "shown partial:1 partial:2 partial:4 accepted:13",
     ),
     "the client counts in UTF-16": (
