@@ -15,6 +15,8 @@ from . import app, build, settings
 from .app import Completions
 from .explanations import Explanations, explain
 from .settings import CompletionSettings
+from .stats import store
+from .stats.observer import Observer
 from .status import Status, StatusLine, of_engine
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ class Session:
         self.completions = completions
         self.status = StatusLine()
         self.explanations = Explanations()
+        self.observer = Observer(self.explanations.find)
         self._editor: Mapping[str, Any] = {}
         self._newest: dict[str, asyncio.Task[Suggestion]] = {}
         self._ahead: dict[str, asyncio.Task[None]] = {}
@@ -56,6 +59,8 @@ class Session:
             self.completions = Completions(startup)
             self._wanted.set()
         self.completions.startup = startup
+        keep = startup.effective.settings.stats.enabled
+        self.observer.path = store.place(startup.paths, folders) if keep else None
         self._configured.set()
         if not startup.effective.settings.completion.enabled:
             self.status.show(DISABLED)

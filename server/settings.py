@@ -65,6 +65,11 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StatsSettings:
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting that something reads; what it means: `settings_table.py`."""
 
@@ -72,6 +77,7 @@ class Settings:
     completion: CompletionSettings
     engine: EngineSettings
     log: LogSettings
+    stats: StatsSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +222,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         completion=CompletionSettings(**fields("completion")),
         engine=EngineSettings(**fields("engine")),
         log=LogSettings(**fields("log")),
+        stats=StatsSettings(**fields("stats")),
     )
 
 

@@ -19,7 +19,7 @@ seconds of whatever clock the caller keeps.
 import re
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..documents import Edit
@@ -75,6 +75,7 @@ class Feedback:
     def __init__(self, client: Client) -> None:
         self.rejections = 0
         self.inserted = Inserted()
+        self._told = Inserted()
         self._client = client
         self._offer: Offer | None = None
         self._ended: deque[Offer] = deque(maxlen=ENDED)
@@ -173,6 +174,15 @@ class Feedback:
         """The editor went on in another document."""
         self.rejections = 0
         return self._end("ignored")
+
+    def news(self) -> tuple[int, int, int]:
+        """What to add to characters completed, typed and other since the last call.
+
+        Less than nothing where a notification says that typed ones were completed.
+        """
+        old, new = self._told, self.inserted
+        self._told = replace(new)
+        return new.completed - old.completed, new.typed - old.typed, new.other - old.other
 
     @property
     def due(self) -> float | None:

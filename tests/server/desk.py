@@ -108,6 +108,7 @@ CONTRACT = {
     "engine.gpu_layers": Row("S", "auto", 0, 99, NO_NUMBER),
     "engine.idle_minutes": Row("S", 15, 1, 60, (0, *NO_NUMBER)),
     "log.level": Row("C", "info", "debug", "error", NO_WORD),
+    "stats.enabled": Row("CT", True, True, False, NO_TRUTH, False),
     "trusted": Row("C", True, True, False, NO_TRUTH),
 }
 
