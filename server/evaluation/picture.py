@@ -1,8 +1,8 @@
 """The main table as a picture: bars with their intervals, in SVG that needs nothing else."""
 
 from collections.abc import Sequence
-from html import escape
 
+from ..drawing import bar, interval, page, text
 from . import figures
 from .figures import Part
 from .pages import KINDS
@@ -13,7 +13,6 @@ NAMES, BARS, RIGHT = 210, 380, 70
 BAR, GAP, HEAD, TITLE = 16, 6, 34, 46
 # One hue per contender, told apart in shades of grey as well.
 COLOURS = ("#2b6cb0", "#dd8a2c", "#7a9e3f", "#8d5fa8", "#5b6770", "#b8493f")
-FONT = "font-family='system-ui, sans-serif'"
 
 
 def svg(report: Report) -> str:
@@ -25,25 +24,15 @@ def svg(report: Report) -> str:
     y, drawn = TITLE, list[str]()
     for part in parts:
         title = f"{_where(part)}{KINDS[part.kind]} ({part.count} holes)"
-        drawn.append(_text(12, y + 20, title, 13, bold=True))
+        drawn.append(text(12, y + 20, title, 13, bold=True))
         y += HEAD
         for number, one in enumerate(part.figures):
             drawn += _bar(y, one, COLOURS[number % len(COLOURS)], scale)
             y += BAR + GAP
         y += GAP
     width, height = NAMES + BARS + RIGHT, y + 10
-    return "\n".join(
-        [
-            f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' "
-            f"width='{width}' height='{height}' role='img' {FONT}>",
-            "<title>Exact match by contender and kind of hole</title>",
-            # Pages are read in the dark too, and the letters are dark.
-            f"<rect width='{width}' height='{height}' fill='#ffffff'/>",
-            _text(12, 28, "Exact match, % of holes, with 95 % intervals", 15, bold=True),
-            *drawn,
-            "</svg>\n",
-        ]
-    )
+    title = text(12, 28, "Exact match, % of holes, with 95 % intervals", 15, bold=True)
+    return page("Exact match by contender and kind of hole", width, height, [title, *drawn])
 
 
 def _shown(parts: Sequence[Part]) -> list[Part]:
@@ -60,19 +49,8 @@ def _bar(y: int, one: figures.Figures, colour: str, scale: float) -> list[str]:
     value, low, high = (share * scale for share in (one.exact.value, one.exact.low, one.exact.high))
     middle = y + BAR / 2
     return [
-        _text(NAMES - 10, y + 12, one.contender, 12, anchor="end"),
-        f"<rect x='{NAMES}' y='{y}' width='{value:.1f}' height='{BAR}' fill='{colour}'/>",
-        f"<path d='M{NAMES + low:.1f} {middle}H{NAMES + high:.1f}M{NAMES + low:.1f} {middle - 4}"
-        f"v8M{NAMES + high:.1f} {middle - 4}v8' stroke='#222222' fill='none'/>",
-        _text(round(NAMES + high + 8), y + 12, f"{100 * one.exact.value:.1f}", 12),
+        text(NAMES - 10, y + 12, one.contender, 12, anchor="end"),
+        bar(NAMES, y, value, BAR, colour),
+        interval(NAMES + low, NAMES + high, middle),
+        text(NAMES + high + 8, y + 12, f"{100 * one.exact.value:.1f}", 12),
     ]
-
-
-def _text(
-    x: int, y: int, said: str, size: int, *, anchor: str = "start", bold: bool = False
-) -> str:
-    weight = " font-weight='600'" if bold else ""
-    return (
-        f"<text x='{x}' y='{y}' font-size='{size}' text-anchor='{anchor}' fill='#222222'"
-        f"{weight}>{escape(said)}</text>"
-    )

@@ -226,6 +226,7 @@ class Feedback:
             return events + self._end("ignored")
         if not self._client.partial and not ONE_KEY.fullmatch(piece) and at_boundary(offer):
             self.inserted.completed += len(piece)
+            offer.told = len(typed)
             return self._part(now, offer, after, begin, len(piece))
         self.inserted.typed += len(piece)
         return self._end("typed") if whole else []

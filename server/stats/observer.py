@@ -63,7 +63,7 @@ class Observer:
         self._characters: Characters = {}
         self._timer: asyncio.TimerHandle | None = None
         self._write_at: float | None = None
-        self._writing: set[asyncio.Task[None]] = set()
+        self._writing: asyncio.Future[None] | None = None
         self._failed = False
 
     def observe(self, documents: Documents) -> None:
@@ -140,7 +140,7 @@ class Observer:
             self._hear(events)
 
     def close(self) -> None:
-        """The editor has left; what is known so far is written."""
+        """The editor has left and the loop has ended; what is known so far is written."""
         if self._timer:
             self._timer.cancel()
         self._write(self._numbers())
@@ -250,10 +250,12 @@ class Observer:
                 document = self._documents.get(uri)
                 events += feedback.tick(now, document.text if document else "")
         if self._write_at and self._write_at <= now:
-            numbers, self._write_at = self._numbers(), None
-            writing = asyncio.ensure_future(asyncio.to_thread(self._write, numbers))
-            self._writing.add(writing)
-            writing.add_done_callback(self._writing.discard)
+            self._write_at = None
+            if self._writing and not self._writing.done():
+                self._soon()  # Two at once could end in the wrong order.
+            else:
+                work = asyncio.to_thread(self._write, self._numbers())
+                self._writing = asyncio.ensure_future(work)
         self._hear(events)
 
     def _numbers(self) -> Numbers:

@@ -47,7 +47,7 @@ class Candidate:
 class Offer:
     """What may be on the screen: `typed` of it stands from `start` to `cursor` already.
 
-    `taken` characters were inserted by completion; up to `told` the client said so itself.
+    `taken` characters were inserted by completion; what of it is up to `told` was reported.
     """
 
     number: str
