@@ -81,6 +81,7 @@ class Observer:
     ) -> Asked | None:
         if document is None:
             return None
+        self._catch_up()
         manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
         cursor = document.offset_at(params.position, self._documents.encoding)
         if self._here not in (None, document.uri) and (left := self._of.get(self._here or "")):
@@ -108,12 +109,14 @@ class Observer:
         self._hear(feedback.answered(self._now, document.text, asked.cursor, answers))
 
     def changed(self, before: Document, edit: Edit, after: Document) -> None:
+        self._catch_up()
         feedback = self._feedback(after.uri)
         events = feedback.changed(self._now, before.text, edit, after.text)
         self._count(after.uri, feedback)
         self._hear(events)
 
     def closed(self, document: Document) -> None:
+        self._catch_up()
         if feedback := self._of.pop(document.uri, None):
             self._hear(feedback.closed())
 
@@ -241,6 +244,12 @@ class Observer:
             self._timer = None
         if due is not None and not self._timer:
             self._timer = asyncio.get_running_loop().call_at(due, self._tick)
+
+    def _catch_up(self) -> None:
+        """What was due while the loop was busy comes before what it hears now."""
+        if self._timer and self._timer.when() <= self._now:
+            self._timer.cancel()
+            self._tick()
 
     def _tick(self) -> None:
         self._timer = None

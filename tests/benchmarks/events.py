@@ -81,7 +81,7 @@ class Done:
 
 
 class Log:
-    """Events of suggestions in the order of the log: (number, "kind:characters@seconds")."""
+    """Events of suggestions in their order: (number, "kind:characters@seconds")."""
 
     def __init__(self, place: Home) -> None:
         self.file = Path(place.environment["XDG_STATE_HOME"]) / "wicket/log/lsp.log"
@@ -89,15 +89,15 @@ class Log:
         folder.mkdir(mode=0o700, exist_ok=True)
         (folder / "wicket.toml").write_text('[log]\nlevel = "debug"\n')
 
-    def events(self, since: int = 0) -> Iterator[tuple[int, str, str]]:
-        """Process, number and event of each line from the byte `since` on."""
+    def events(self, since: int = 0) -> Iterator[tuple[str, str]]:
+        """Those from the byte `since` on."""
         if not self.file.exists():
             return
         for line in self.file.read_bytes()[since:].decode().splitlines():
             if found := EVENT.search(line):
                 number, kind, characters, after = found.groups()
                 size = f":{characters}" if kind in ("accepted", "partial") else ""
-                yield line.split()[2], number, kind + size + (f"@{after}" if after != "0" else "")
+                yield number, kind + size + (f"@{after}" if after != "0" else "")
 
     @property
     def end(self) -> int:
@@ -105,7 +105,7 @@ class Log:
 
     def of(self, number: str) -> str:
         """All events of one suggestion, without those that only time brings."""
-        found = [event for _pid, one, event in self.events() if one == number]
+        found = [event for one, event in self.events() if one == number]
         return " ".join(event for event in found if event != "shown" and "@" not in event)
 
 
@@ -290,21 +290,20 @@ NATIVE: dict[str, Act] = {
     "type something else": contradict,
     "type through": through_fast,
     "type into, then something else": into_then_contradict,
+    "four keys at once": burst,
     "erase": erase,
     "paste something else": paste,
 }
 
 
-def in_neovim(client: str, version: str, rounds: int, seed: int) -> Iterator[Done]:
-    chance = random.Random(seed)
-    with home() as place:
-        log = Log(place)
-        with neovim(version, place.environment) as editor:
-            if client == "native":
-                editor = Native(editor.nvim, editor.screen)
-                program = json.dumps([sys.executable, "-I", "-m", "wicket.server", "lsp"])
-                editor.lua(NATIVE_START.replace("...", program.strip("[]")))
-            yield from session(client, editor, place, log, chance, rounds)
+def in_neovim(place: Home, client: str, arguments: argparse.Namespace) -> Iterator[Done]:
+    log, chance = Log(place), random.Random(arguments.seed)
+    with neovim(arguments.version, place.environment) as editor:
+        if client == "native":
+            editor = Native(editor.nvim, editor.screen)
+            program = json.dumps([sys.executable, "-I", "-m", "wicket.server", "lsp"])
+            editor.lua(NATIVE_START.replace("...", program.strip("[]")))
+        yield from session(client, editor, place, log, chance, arguments.rounds)
 
 
 def session(
@@ -317,7 +316,7 @@ def session(
             ghost = suggested(editor, place, f"{count}_{number}.py", chance)
             if ghost is None:
                 continue
-            shown = [one for _pid, one, event in log.events() if event == "shown"]
+            shown = [one for one, event in log.events() if event == "shown"]
             tracked, begun = (shown or ["0"])[-1], log.end
             expected = act(editor, ghost)
             time.sleep(0.1)
@@ -325,7 +324,7 @@ def session(
             settle(editor)
             others = {
                 one: event
-                for _pid, one, event in log.events(begun)
+                for one, event in log.events(begun)
                 if one != tracked and event.startswith(("accepted", "partial"))
             }
             if expected == "ignored":
@@ -336,7 +335,7 @@ def session(
                 stays.append((what, tracked, STAYS[what]))
     if stays:
         time.sleep(KEPT_SECONDS)
-        checks = Counter((one, event) for _pid, one, event in log.events() if "@30" in event)
+        checks = Counter((one, event) for one, event in log.events() if "@30" in event)
         for what, tracked, expected in stays:
             inferred = next((e for one, e in checks if one == tracked), "")
             yield Done(client, f"{what}: 30 s later", expected, inferred)
@@ -384,23 +383,20 @@ def leave(editor: Neovim, place: Home) -> None:
 # What is done by the other client
 
 
-def in_node(rounds: int, seed: int) -> Iterator[Done]:
-    with home() as place:
-        log = Log(place)
-        environment = place.environment | {"NODE_PATH": str(TOOLS / "clients/node_modules")}
-        done = subprocess.run(
-            [TOOLS / "node/runtime/bin/node", NODE_CLIENT, str(rounds), *WICKET, "lsp"],
-            env=environment | {"HOME": str(place.path)},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        if done.returncode:
-            sys.exit(done.stderr)
-        for one in json.loads(done.stdout):
-            events = [e for _pid, number, e in log.events() if number == one["number"]]
-            decisive = " ".join(e for e in events if e != "shown" and "@" not in e)
-            yield Done("node", one["what"], one["expected"], decisive)
+def in_node(place: Home, rounds: int) -> Iterator[Done]:
+    log = Log(place)
+    environment = place.environment | {"NODE_PATH": str(TOOLS / "clients/node_modules")}
+    done = subprocess.run(
+        [TOOLS / "node/runtime/bin/node", NODE_CLIENT, str(rounds), *WICKET, "lsp"],
+        env=environment | {"HOME": str(place.path)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    if done.returncode:
+        raise LookupError(done.stderr)
+    for one in json.loads(done.stdout):
+        yield Done("node", one["what"], one["expected"], log.of(one["number"]))
 
 
 # What comes of it
@@ -453,10 +449,11 @@ def main() -> None:
     arguments = parser.parse_args()
     found = list[Done]()
     for client in arguments.client or ("plugin", "native", "node"):
-        if client == "node":
-            found += in_node(arguments.rounds, arguments.seed)
-        else:
-            found += in_neovim(client, arguments.version, arguments.rounds, arguments.seed)
+        with home() as place:
+            if client == "node":
+                found += in_node(place, arguments.rounds)
+            else:
+                found += in_neovim(place, client, arguments)
     figures = report(found)
     print(json.dumps(figures)) if arguments.json else show(figures)
 

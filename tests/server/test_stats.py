@@ -5,6 +5,7 @@ import json
 import os
 import sqlite3
 import stat
+import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -295,6 +296,18 @@ async def look_at_two_documents(editor: Editor) -> None:
 def test_rejections_and_leaving(tmp_path: Path) -> None:
     found, _loop = gathered(look_at_two_documents, tmp_path / store.FILE)
     assert [one.outcome for one in found.rows] == ["rejected"] * 3 + ["ignored"]
+
+
+async def keep_the_loop_busy(editor: Editor) -> None:
+    editor.open()
+    editor.ask(0, 0, LINE)
+    time.sleep(0.3)  # noqa: ASYNC251 - nothing else runs meanwhile, on purpose
+    editor.change(0, 0, "x")
+
+
+def test_what_is_due_comes_before_what_is_heard(tmp_path: Path) -> None:
+    found, _loop = gathered(keep_the_loop_busy, tmp_path / store.FILE)
+    assert [one.outcome for one in found.rows] == ["rejected"]
 
 
 async def tell_as_copilot_does(editor: Editor) -> None:
