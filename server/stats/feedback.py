@@ -23,7 +23,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..documents import Edit
-from .offer import Answer, Facts, Offer, agree, at_boundary, candidate, continued, lf, reached
+from . import offer as offers
+from .offer import Answer, Facts, Offer, Step, agree, candidate, continued, lf
 from .stay import Stay, still_there
 
 Kind = Literal["shown", "partial", "accepted", "typed", "rejected", "ignored", "kept", "lost"]
@@ -81,12 +82,16 @@ class Feedback:
         self._ended: deque[Offer] = deque(maxlen=ENDED)
         self._watched: list[Offer] = []
 
-    def requested(self, cursor: int, *, manual: bool) -> list[Event]:
+    def requested(self, now: float, text: str, cursor: int, *, manual: bool) -> list[Event]:
         """The editor asks at `cursor`; what was offered elsewhere is off the screen."""
         if manual:
             self.rejections = 0
-        moved = self._offer is not None and self._offer.cursor != cursor
-        return self._end("ignored") if moved else []
+        offer = self._offer
+        if not offer or offer.cursor == cursor:
+            return []
+        if step := offers.moved(offer, text, cursor):
+            return self._advance(now, offer, text, step)
+        return self._end("ignored")
 
     def answered(
         self, now: float, text: str, cursor: int, answers: Sequence[Answer]
@@ -114,8 +119,8 @@ class Feedback:
         if not offer:
             self._count(edit.text)
             return []
-        if step := reached(offer, before, edit, after):
-            return self._advance(now, offer, after, *step)
+        if step := offers.step(offer, before, edit, after):
+            return self._advance(now, offer, after, step)
         self._count(edit.text)
         width = max(one.replace for one in offer.candidates)
         if edit.end < offer.start or edit.end == offer.start < offer.cursor:
@@ -210,25 +215,23 @@ class Feedback:
     def _stays(self) -> list[tuple[Offer, Stay]]:
         return [(offer, offer.stay) for offer in self._watched if offer.stay]
 
-    def _advance(
-        self, now: float, offer: Offer, after: str, cursor: int, typed: str, closer: bool
-    ) -> list[Event]:
+    def _advance(self, now: float, offer: Offer, after: str, step: Step) -> list[Event]:
         """The text at the cursor is still the offer's, further on or further back."""
-        begin, piece = offer.cursor, typed[len(offer.typed) :]
-        offer.cursor, offer.typed = cursor, typed
+        begin, size, one_key = offer.cursor, len(step.fresh), ONE_KEY.fullmatch(step.fresh)
+        offer.cursor, offer.typed = step.cursor, step.typed
         for one in offer.candidates:
-            one.replace += closer
-        whole = any(one.text == typed for one in offer.candidates)
-        if whole and (offer.accepted or not ONE_KEY.fullmatch(piece)):
-            self.inserted.completed += len(piece)
+            one.replace = max(0, one.replace - step.over)
+        whole = offers.is_whole(offer, step.typed)
+        if whole and (offer.accepted or not one_key):
+            self.inserted.completed += size
             self._watch(now, offer, after, begin)
-            events = [] if offer.accepted else self._accept(offer, len(piece))
+            events = [] if offer.accepted else self._accept(offer, size)
             return events + self._end("ignored")
-        if not self._client.partial and not ONE_KEY.fullmatch(piece) and at_boundary(offer):
-            self.inserted.completed += len(piece)
-            offer.told = len(typed)
-            return self._part(now, offer, after, begin, len(piece))
-        self.inserted.typed += len(piece)
+        if not self._client.partial and not one_key and offers.at_boundary(offer):
+            self.inserted.completed += size
+            offer.told = len(step.typed)
+            return self._part(now, offer, after, begin, size)
+        self.inserted.typed += size
         return self._end("typed") if whole else []
 
     def _accept(self, offer: Offer, size: int) -> list[Event]:

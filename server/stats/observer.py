@@ -87,7 +87,8 @@ class Observer:
         if self._here not in (None, document.uri) and (left := self._of.get(self._here or "")):
             self._hear(left.left())
         self._here = document.uri
-        self._hear(self._feedback(document.uri).requested(cursor, manual=manual))
+        feedback = self._feedback(document.uri)
+        self._hear(feedback.requested(self._now, document.text, cursor, manual=manual))
         return Asked(document, cursor, manual, self._now)
 
     def answered(self, asked: Asked | None, found: types.InlineCompletionList | None) -> None:

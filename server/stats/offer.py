@@ -68,9 +68,22 @@ class Offer:
         return next((one for one in self.candidates if number in one.begins), None)
 
 
-def reached(offer: Offer, before: str, edit: Edit, after: str) -> tuple[int, str, bool] | None:
-    """Where in `after` the cursor is if the text still follows the offer, what of the offer
-    stands before it, and whether the editor closed a bracket behind it.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The text still follows an offer: `typed` of it stands before `cursor` now.
+
+    `over` characters behind the cursor were typed over or replaced, -1 where the editor put
+    a closing bracket there; `fresh` is what of the offer came into the text.
+    """
+
+    cursor: int
+    typed: str
+    over: int
+    fresh: str
+
+
+def step(offer: Offer, before: str, edit: Edit, after: str) -> Step | None:
+    """How far `after` follows the offer; None where it does not.
 
     Editors place an edit anywhere among equal characters, so its place tells nothing: what
     counts is that the text before the offer and behind the cursor stays.
@@ -78,28 +91,61 @@ def reached(offer: Offer, before: str, edit: Edit, after: str) -> tuple[int, str
     near = min(edit.start, offer.start)
     if before[near : offer.start] != after[near : offer.start]:
         return None
+    widest = max(one.replace for one in offer.candidates)
+    steps = [
+        found
+        for over in range(-1, widest + 1)
+        if (found := _step(offer, before, edit, after, over))
+    ]
+    # The whole offer, then what changes least behind the cursor.
+    by_rank = sorted(steps, key=lambda one: (not is_whole(offer, one.typed), *_rank(offer, one)))
+    return by_rank[0] if by_rank else None
+
+
+def _rank(offer: Offer, one: Step) -> tuple[int, int]:
+    ahead = len(one.typed) - len(offer.typed)
+    return (
+        0 if one.over == 0 and ahead else 1 if one.over == -1 else 2 if ahead > 0 else 3
+    ), one.over
+
+
+def _step(offer: Offer, before: str, edit: Edit, after: str, over: int) -> Step | None:
+    behind = offer.cursor + over
+    cursor = behind + len(after) - len(before)
     longest = max(len(one.text) for one in offer.candidates)
-    for replaced in (*sorted({one.replace for one in offer.candidates} - {0}), 0, -1):
-        behind = offer.cursor + replaced
-        cursor = behind + len(after) - len(before)
-        far = max(edit.end, behind) - behind
-        # A line break may be two characters in the document.
-        if not offer.start <= cursor <= min(len(after), offer.start + 2 * longest):
-            continue
-        if replaced < 0:
-            closed = after[cursor : cursor + 1] in CLOSERS and cursor < len(after)
-            stays = before[behind + 1 : behind + far] == after[cursor + 1 : cursor + far]
-            stays = closed and stays
-        else:
-            stays = before[behind : behind + far] == after[cursor : cursor + far]
-        typed = lf(after[offer.start : cursor])
-        if stays and any(
-            one.text == typed if replaced > 0 else one.text.startswith(typed)
-            for one in offer.candidates
-            if replaced <= one.replace
-        ):
-            return cursor, typed, replaced < 0
+    # A line break may be two characters in the document.
+    if not offer.start <= cursor <= min(len(after), offer.start + 2 * longest):
+        return None
+    closed = 1 if over < 0 else 0
+    if closed and after[cursor : cursor + 1] not in CLOSERS:
+        return None
+    far = max(edit.end, behind) - behind
+    if before[behind + closed : behind + far] != after[cursor + closed : cursor + far]:
+        return None
+    typed = lf(after[offer.start : cursor])
+    if not any(one.text.startswith(typed) for one in offer.candidates if over <= one.replace):
+        return None
+    piece, replaced = typed[len(offer.typed) :], before[offer.cursor : behind]
+    return Step(cursor, typed, over, piece[: len(piece) - _ending(piece, replaced)])
+
+
+def _ending(one: str, other: str) -> int:
+    """How many last characters of two texts are the same."""
+    pairs = enumerate(zip(reversed(one), reversed(other), strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def moved(offer: Offer, text: str, cursor: int) -> Step | None:
+    """Typing what the text has already, which editors do by moving the cursor."""
+    over, typed = cursor - offer.cursor, lf(text[offer.start : cursor])
+    for one in offer.candidates:
+        if 0 < over <= one.replace and one.text.startswith(typed):
+            return Step(cursor, typed, over, "")
     return None
+
+
+def is_whole(offer: Offer, typed: str) -> bool:
+    return any(one.text == typed for one in offer.candidates)
 
 
 def at_boundary(offer: Offer) -> bool:

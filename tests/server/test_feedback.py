@@ -56,7 +56,7 @@ class Desk:
 
     def offer(self, *texts: str, replace: int = 0, back: int = 0) -> None:
         """The editor asks at the cursor and gets these; the texts begin `back` before it."""
-        self.events += self.feedback.requested(self.cursor, manual=False)
+        self.events += self.feedback.requested(self.now, self.text, self.cursor, manual=False)
         start, answers = self.cursor - back, list[Answer]()
         for text in texts:
             self.number += 1
@@ -91,7 +91,7 @@ class Desk:
 
     def ask(self, cursor: int | None = None, manual: bool = False) -> None:
         self.cursor = self.cursor if cursor is None else cursor
-        self.events += self.feedback.requested(self.cursor, manual=manual)
+        self.events += self.feedback.requested(self.now, self.text, self.cursor, manual=manual)
 
     def command(self, number: int = 1) -> None:
         self.events += self.feedback.accepted(str(number))
@@ -161,7 +161,7 @@ CASES: dict[str, tuple[str, Sequence[Step], str]] = {
     "accepted over what it replaces": (
         "f(a$0)",
         [("offer", "lpha, beta)", {"replace": 1}), ("insert", "lpha, beta)", {"replace": 1})],
-        "shown accepted:11",
+        "shown accepted:10",
     ),
     "accepted over the word before it": (
         "x = nu$0",
@@ -262,7 +262,34 @@ CASES: dict[str, tuple[str, Sequence[Step], str]] = {
             ("insert", "(", {"after": ")"}),
             ("insert", "a, b)", {"replace": 1}),
         ],
-        "shown accepted:5",
+        "shown accepted:4",
+    ),
+    "the last key before a closing bracket that stays": (
+        "f($0)",
+        [("offer", "a)", {"replace": 1}), ("wait",), ("type", "a")],
+        "shown typed",
+    ),
+    "closing brackets put there and typed over by the editor": (
+        "f$0\n",
+        [
+            *[("offer", "(a) + (b)"), ("wait",), ("insert", "(", {"after": ")"})],
+            *[("type", "a"), ("insert", ")", {"replace": 1}), ("type", " + ")],
+            *[("insert", "(", {"after": ")"}), ("type", "b")],
+        ],
+        "shown typed",
+    ),
+    "a quote put there, and passed by moving the cursor": (
+        "f($0)\n",
+        [
+            *[("offer", "'a', x)", {"replace": 1}), ("wait",), ("insert", "'", {"after": "'"})],
+            *[("type", "a"), ("ask", 5), ("type", ", "), ("insert", "x")],
+        ],
+        "shown typed",
+    ),
+    "the cursor moves over text that nobody offered": (
+        "f($0abc)\n",
+        [("offer", "xyz", {"replace": 1}), ("wait",), ("ask", 3)],
+        "shown ignored",
     ),
     "a longer answer that agrees is the same suggestion": (
         "$0",
