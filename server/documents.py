@@ -210,6 +210,7 @@ class Documents:
         return self.open_now.get(uri)
 
     def open(self, item: types.TextDocumentItem) -> None:
+        self.close(item.uri)  # A client that opens twice means another text.
         text = encodable(item.text)
         document = Document(item.uri, item.language_id, item.version, text)
         self.open_now = {**self.open_now, item.uri: document}

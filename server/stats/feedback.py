@@ -122,12 +122,11 @@ class Feedback:
         if step := offers.step(offer, before, edit, after):
             return self._advance(now, offer, after, step)
         self._count(edit.text)
-        width = max(one.replace for one in offer.candidates)
-        if edit.end < offer.start or edit.end == offer.start < offer.cursor:
+        if offers.touches(offer, before, edit, after):
+            return self._end("rejected")
+        if edit.start < offer.start:
             grown = len(after) - len(before)
             offer.start, offer.cursor = offer.start + grown, offer.cursor + grown
-        elif edit.start <= offer.cursor + width:
-            return self._end("rejected")
         return []
 
     def accepted(self, number: str) -> list[Event]:

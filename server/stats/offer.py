@@ -91,7 +91,7 @@ def step(offer: Offer, before: str, edit: Edit, after: str) -> Step | None:
     near = min(edit.start, offer.start)
     if before[near : offer.start] != after[near : offer.start]:
         return None
-    widest = max(one.replace for one in offer.candidates)
+    widest = max(1, *(one.replace for one in offer.candidates))
     steps = [
         found
         for over in range(-1, widest + 1)
@@ -123,7 +123,8 @@ def _step(offer: Offer, before: str, edit: Edit, after: str, over: int) -> Step 
     if before[behind + closed : behind + far] != after[cursor + closed : cursor + far]:
         return None
     typed = lf(after[offer.start : cursor])
-    if not any(one.text.startswith(typed) for one in offer.candidates if over <= one.replace):
+    spare = _spare(before, offer.cursor) if len(before) == len(after) else 0
+    if not _follows(offer, typed, over - spare) or (closed and len(typed) <= len(offer.typed)):
         return None
     piece, replaced = typed[len(offer.typed) :], before[offer.cursor : behind]
     return Step(cursor, typed, over, piece[: len(piece) - _ending(piece, replaced)])
@@ -138,10 +139,29 @@ def _ending(one: str, other: str) -> int:
 def moved(offer: Offer, text: str, cursor: int) -> Step | None:
     """Typing what the text has already, which editors do by moving the cursor."""
     over, typed = cursor - offer.cursor, lf(text[offer.start : cursor])
-    for one in offer.candidates:
-        if 0 < over <= one.replace and one.text.startswith(typed):
-            return Step(cursor, typed, over, "")
-    return None
+    follows = _follows(offer, typed, over - _spare(text, offer.cursor))
+    return Step(cursor, typed, over, "") if over > 0 and follows else None
+
+
+def _follows(offer: Offer, typed: str, over: int) -> bool:
+    return any(one.text.startswith(typed) for one in offer.candidates if over <= one.replace)
+
+
+def _spare(text: str, cursor: int) -> int:
+    """How many characters may be typed over though no suggestion replaces them: a closing
+    bracket, which the editor may have put there long before."""
+    return int(text[cursor : cursor + 1] in CLOSERS) if cursor < len(text) else 0
+
+
+def touches(offer: Offer, before: str, edit: Edit, after: str) -> bool:
+    """Whether an edit that does not follow the offer is in its place or at the cursor."""
+    width = max(one.replace for one in offer.candidates)
+    if edit.start <= offer.cursor + width:
+        return edit.end >= offer.start and (offer.typed == "" or edit.end > offer.start)
+    # The same characters inserted at the cursor could be told as inserted further on.
+    size = len(edit.text)
+    shifted = after[offer.cursor + size : edit.start + size]
+    return edit.start == edit.end and before[offer.cursor : edit.start] == shifted
 
 
 def is_whole(offer: Offer, typed: str) -> bool:

@@ -278,6 +278,19 @@ CASES: dict[str, tuple[str, Sequence[Step], str]] = {
         ],
         "shown typed",
     ),
+    "a closing bracket of before is typed over": (
+        "f($0)\n",
+        [
+            *[("offer", "a) + b"), ("wait",), ("type", "a"), ("insert", ")", {"replace": 1})],
+            *[("type", " + b")],
+        ],
+        "shown typed",
+    ),
+    "a closing bracket in the wrong place": (
+        "f($0)\n",
+        [("offer", "a, b"), ("wait",), ("type", "a"), ("type", ")")],
+        "shown rejected",
+    ),
     "a quote put there, and passed by moving the cursor": (
         "f($0)\n",
         [
