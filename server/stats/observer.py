@@ -12,6 +12,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 from typing import Any, cast
 
 from lsprotocol import types
@@ -63,7 +64,7 @@ class Observer:
         self._characters: Characters = {}
         self._timer: asyncio.TimerHandle | None = None
         self._write_at: float | None = None
-        self._writing: asyncio.Future[None] | None = None
+        self._writing: Thread | None = None
         self._failed = False
 
     def observe(self, documents: Documents) -> None:
@@ -147,6 +148,8 @@ class Observer:
         """The editor has left and the loop has ended; what is known so far is written."""
         if self._timer:
             self._timer.cancel()
+        if self._writing:
+            self._writing.join()
         self._write(self._numbers())
 
     # What comes of it
@@ -261,11 +264,12 @@ class Observer:
                 events += feedback.tick(now, document.text if document else "")
         if self._write_at and self._write_at <= now:
             self._write_at = None
-            if self._writing and not self._writing.done():
+            if self._writing and self._writing.is_alive():
                 self._soon()  # Two at once could end in the wrong order.
             else:
-                work = asyncio.to_thread(self._write, self._numbers())
-                self._writing = asyncio.ensure_future(work)
+                # A task or the loop's executor would lose them where the loop ends now.
+                self._writing = Thread(target=self._write, args=(self._numbers(),))
+                self._writing.start()
         self._hear(events)
 
     def _numbers(self) -> Numbers:

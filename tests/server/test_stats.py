@@ -211,7 +211,6 @@ def gathered(tell: Told, file: Path) -> tuple[Numbers, Hurried]:
     editor = Editor(file)
     try:
         loop.run_until_complete(tell(editor))
-        loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         loop.close()
     editor.observer.close()
