@@ -233,6 +233,16 @@ VERBS = (
         "doctor:run",
         (JSON,),
     ),
+    Verb(
+        "stats",
+        "tell what became of the suggestions on this machine",
+        "stats_verb:run",
+        (
+            argument("--since", metavar="DAYS|DATE", help="7d, or 2026-08-31 (default: always)"),
+            argument("--picture", metavar="FILE.svg", help="write the figures as a picture"),
+            JSON,
+        ),
+    ),
     Verb("ps", "list the processes that Wicket runs", "ps_verb:run", (JSON,)),
     Verb(
         "stop",

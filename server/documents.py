@@ -8,10 +8,11 @@ import os
 import posixpath
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 from urllib.parse import unquote, unquote_to_bytes
 
 from lsprotocol import types
@@ -27,6 +28,15 @@ BREAK = re.compile(r"\r\n?|\n")
 SURROGATE = re.compile("[\ud800-\udfff]")
 # Scheme, authority and path, after RFC 3986, appendix B.
 URI = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The code points `[start, end)` of a text become `text`."""
+
+    start: int
+    end: int
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -88,23 +98,34 @@ class Document:
     ) -> "Document":
         """The document after `changes`, each counted in what the one before it left."""
         document = self._as(self.text, version, vars(self).get("lines"))
-        for change in changes:
-            document = document._with(change, encoding)
+        for _edit, after in document.steps(changes, encoding):
+            document = after
         return document
+
+    def steps(
+        self,
+        changes: Iterable[types.TextDocumentContentChangeEvent],
+        encoding: PositionEncodingKind,
+    ) -> Iterator[tuple[Edit, "Document"]]:
+        """Each change as an edit of the state before it, and the state after it."""
+        document = self
+        for change in changes:
+            edit, document = document._with(change, encoding)
+            yield edit, document
 
     def _with(
         self,
         change: types.TextDocumentContentChangeEvent,
         encoding: PositionEncodingKind,
-    ) -> "Document":
+    ) -> tuple[Edit, "Document"]:
         new = encodable(change.text)
         if isinstance(change, types.TextDocumentContentChangeWholeDocument):
-            return self._as(new, self.version, None)
+            return difference(self.text, new), self._as(new, self.version, None)
         start = self.offset_at(change.range.start, encoding)
         end = max(start, self.offset_at(change.range.end, encoding))
         text = self.text[:start] + new + self.text[end:]
         lines = self.lines.after(text, start, end, len(new))
-        return self._as(text, self.version, lines)
+        return Edit(start, end, new), self._as(text, self.version, lines)
 
     def _as(self, text: str, version: int | None, lines: "Lines | None") -> "Document":
         document = Document(self.uri, self.language, version, text)
@@ -170,6 +191,14 @@ class Lines:
         return Lines(head + tail, len(head), drift + length - (end - start))
 
 
+class Listener(Protocol):
+    """Hears what becomes of documents, after it has become of them."""
+
+    def changed(self, before: Document, edit: Edit, after: Document) -> None: ...
+
+    def closed(self, document: Document) -> None: ...
+
+
 class Documents:
     """Every open document, and the workspace's folders.
 
@@ -179,12 +208,14 @@ class Documents:
     def __init__(self) -> None:
         self.encoding = PositionEncodingKind.Utf16
         self.open_now: Mapping[str, Document] = {}
+        self.listener: Listener | None = None
         self._folders: dict[str, PurePosixPath] = {}
 
     def get(self, uri: str) -> Document | None:
         return self.open_now.get(uri)
 
     def open(self, item: types.TextDocumentItem) -> None:
+        self.close(item.uri)  # A client that opens twice means another text.
         text = encodable(item.text)
         document = Document(item.uri, item.language_id, item.version, text)
         self.open_now = {**self.open_now, item.uri: document}
@@ -192,12 +223,21 @@ class Documents:
     def change(self, params: types.DidChangeTextDocumentParams) -> None:
         """Apply edits; those to a document that is not open are passed over."""
         identifier = params.text_document
-        if document := self.get(identifier.uri):
-            document = document.changed(params.content_changes, identifier.version, self.encoding)
-            self.open_now = {**self.open_now, identifier.uri: document}
+        if known := self.get(identifier.uri):
+            before = known.changed((), identifier.version, self.encoding)
+            steps = list(before.steps(params.content_changes, self.encoding))
+            newest = steps[-1][1] if steps else before
+            self.open_now = {**self.open_now, identifier.uri: newest}
+            for edit, after in steps:
+                if self.listener:
+                    self.listener.changed(before, edit, after)
+                before = after
 
     def close(self, uri: str) -> None:
+        document = self.get(uri)
         self.open_now = {u: d for u, d in self.open_now.items() if u != uri}
+        if self.listener and document:
+            self.listener.closed(document)
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -221,6 +261,25 @@ class Documents:
             return path.name or "untitled"
         innermost = max(around, key=lambda folder: len(folder.parts))
         return str(path.relative_to(innermost))
+
+
+def difference(before: str, after: str) -> Edit:
+    """The smallest edit between two whole texts, as far to the right as it can be."""
+    start = _shared(before, after, 0)
+    end = _shared(before[::-1], after[::-1], start)
+    return Edit(start, len(before) - end, after[start : len(after) - end])
+
+
+def _shared(one: str, other: str, taken: int) -> int:
+    """How many first characters are the same, leaving alone `taken` ones at the end."""
+    low, high = 0, min(len(one), len(other)) - taken
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def encodable(text: str) -> str:

@@ -13,17 +13,25 @@ from .inline import ACCEPTED, inline_completion
 from .protocol import WicketServer
 from .session import Session
 
+# What clients made for Copilot's server tell of a suggestion; others tell nothing.
+SHOWED = "textDocument/didShowCompletion"
+TOOK = "textDocument/didPartiallyAcceptCompletion"
+
 
 def serve(session: Session, client_process_id: int | None) -> int:
     """Register every handler and serve the editor until it leaves; the exit code."""
     server = WicketServer("wicket", __version__)
     register(server, session)
-    return protocol.run(server, client_process_id)
+    try:
+        return protocol.run(server, client_process_id)
+    finally:
+        session.observer.close()
 
 
 def register(server: WicketServer, session: Session) -> None:
     session.status.send = server.protocol.notify
     session.completions.texts = nearby.open_files(server.documents, session.wanted)
+    session.observer.observe(server.documents)
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
@@ -46,7 +54,10 @@ def register(server: WicketServer, session: Session) -> None:
         params: types.InlineCompletionParams,
     ) -> types.InlineCompletionList | None:
         document = server.document(params.text_document.uri)
-        return await inline_completion(session, server.documents, document, params)
+        asked = session.observer.asked(document, params)
+        found = await inline_completion(session, server.documents, document, params)
+        session.observer.answered(asked, found)
+        return found
 
     @server.feature(EXPLAIN)
     def explain(params: Any) -> dict[str, Any] | None:
@@ -56,6 +67,16 @@ def register(server: WicketServer, session: Session) -> None:
     @server.command(ACCEPTED)
     def accepted(number: str = "") -> None:
         session.explanations.accept(number)
+        session.observer.accepted(number)
+
+    @server.feature(SHOWED)
+    def showed(params: Any) -> None:
+        session.observer.showed(mapping(params).get("item"))
+
+    @server.feature(TOOK)
+    def took(params: Any) -> None:
+        said = mapping(params)
+        session.observer.took(said.get("item"), said.get("acceptedLength"))
 
 
 def options(said: object) -> dict[str, Any]:

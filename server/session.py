@@ -15,6 +15,8 @@ from . import app, build, settings
 from .app import Completions
 from .explanations import Explanations, explain
 from .settings import CompletionSettings
+from .stats import store
+from .stats.observer import Observer
 from .status import Status, StatusLine, of_engine
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ class Session:
         self.completions = completions
         self.status = StatusLine()
         self.explanations = Explanations()
+        self.observer = Observer(self.explanations.find)
         self._editor: Mapping[str, Any] = {}
         self._newest: dict[str, asyncio.Task[Suggestion]] = {}
         self._ahead: dict[str, asyncio.Task[None]] = {}
@@ -56,6 +59,8 @@ class Session:
             self.completions = Completions(startup, self.completions.texts)
             self._wanted.set()
         self.completions.startup = startup
+        keep = startup.effective.settings.stats.enabled
+        self.observer.path = store.place(startup.paths, folders) if keep else None
         self._configured.set()
         if not startup.effective.settings.completion.enabled:
             self.status.show(DISABLED)
@@ -80,7 +85,8 @@ class Session:
             older.cancel()
         if ahead := self._ahead.pop(uri, None):
             ahead.cancel()
-        task = asyncio.ensure_future(self._suggest(cursor, wanted, priority))
+        rejections = self.observer.rejections(uri)
+        task = asyncio.ensure_future(self._suggest(cursor, wanted, priority, rejections))
         self._newest[uri] = task
         try:
             suggestion = await task
@@ -98,14 +104,16 @@ class Session:
         return suggestion
 
     async def _suggest(
-        self, cursor: Cursor, wanted: CompletionSettings, priority: Priority
+        self, cursor: Cursor, wanted: CompletionSettings, priority: Priority, rejections: int
     ) -> Suggestion:
         self._language = cursor.language
         self._wanted.set()
         if priority == "manual":
             self.completions.forgive()
         try:
-            suggestion = await self.completions.suggest(cursor, wanted, priority)
+            suggestion = await self.completions.suggest(
+                cursor, wanted, priority, rejections=rejections
+            )
         except EngineGone as error:
             return Suggestion("", filtered=str(error))
         if (state := self.completions.engine.state) and state.state != "loading":

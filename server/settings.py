@@ -72,6 +72,11 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StatsSettings:
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting that something reads; what it means: `settings_table.py`."""
 
@@ -80,6 +85,7 @@ class Settings:
     engine: EngineSettings
     network: NetworkSettings
     log: LogSettings
+    stats: StatsSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +231,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         engine=EngineSettings(**fields("engine")),
         network=NetworkSettings(**fields("network")),
         log=LogSettings(**fields("log")),
+        stats=StatsSettings(**fields("stats")),
     )
 
 

@@ -90,6 +90,8 @@ TABLE = (
         "certificates to believe instead of the system's, a PEM file"),
     Key("log.level", one_of("error", "warning", "info", "debug"), "info", "C",
         "how much Wicket's own log says; never source code"),
+    Key("stats.enabled", truth, True, "CT",
+        "keep numbers for `wicket stats` on this machine; never code, never a path", both),
     Key("trusted", truth, True, "C",
         "whether the open folder is trusted; an editor can only say no", both,
         editor_tightens=True),

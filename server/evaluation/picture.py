@@ -1,9 +1,9 @@
 """The main tables as pictures, in SVG that needs nothing else: bars, curves, differences."""
 
 from collections.abc import Callable, Sequence
-from html import escape
 
 from ...completion.metrics import Difference, Estimate
+from ..drawing import bar, interval, page, text
 from . import figures
 from .figures import ALL, Part
 from .pages import KINDS, SLICES
@@ -33,19 +33,19 @@ def _exact(rows: Sequence[Row]) -> str:
     scale = PANEL / _round_up(top)
     edge = _room(figures.names(rows))
     lefts = {kind: edge + column * (PANEL + SIDE) for column, kind in enumerate(kinds)}
-    shapes = [_text(left, TITLE, KINDS[kind], 13, bold=True) for kind, left in lefts.items()]
+    shapes = [text(left, TITLE, KINDS[kind], 13, bold=True) for kind, left in lefts.items()]
     y = TITLE
     for place in dict.fromkeys((part.repository, part.language) for part in parts):
         block = [part for part in parts if (part.repository, part.language) == place]
-        shapes.append(_text(8, y + 20, _where(block[0]), 13, bold=True))
+        shapes.append(text(8, y + 20, _where(block[0]), 13, bold=True))
         y += HEAD
         for number, name in enumerate(one.contender for one in block[0].figures):
-            shapes.append(_text(edge - 10, y + 11, name, 12, anchor="end"))
+            shapes.append(text(edge - 10, y + 11, name, 12, anchor="end"))
             for part in block:
                 left, one = lefts[part.kind], part.figures[number].exact
                 shapes += _bar(left, y, one, scale, COLOURS[number % len(COLOURS)])
                 shapes.append(
-                    _text(left + one.high * scale + 6, y + 11, f"{100 * one.value:.1f}", 11)
+                    text(left + one.high * scale + 6, y + 11, f"{100 * one.value:.1f}", 11)
                 )
             y += ROW
     title = "Exact match, % of holes, with 95 % intervals"
@@ -66,12 +66,12 @@ def _precision(rows: Sequence[Row]) -> str:
     bottom = TITLE + GAP + CURVES
     for column, (kind, curves) in enumerate(kinds):
         left = 50 + column * (CURVES + 50)
-        shapes.append(_text(left, TITLE, KINDS[kind], 13, bold=True))
+        shapes.append(text(left, TITLE, KINDS[kind], 13, bold=True))
         for share in (0, 50, 100):
             x, y = left + share * CURVES / 100, bottom - share * CURVES / 100
             shapes.append(f"<path d='M{left} {y}h{CURVES}M{x} {bottom}v5' stroke='#bbbbbb'/>")
-            shapes.append(_text(left - 6, y + 4, str(share), 11, anchor="end"))
-            shapes.append(_text(x, bottom + 18, str(share), 11, anchor="middle"))
+            shapes.append(text(left - 6, y + 4, str(share), 11, anchor="end"))
+            shapes.append(text(x, bottom + 18, str(share), 11, anchor="middle"))
         for number, name in enumerate(names):
             if name not in curves:
                 continue
@@ -87,7 +87,7 @@ def _precision(rows: Sequence[Row]) -> str:
     for number, name in enumerate(names):
         colour = COLOURS[number % len(COLOURS)]
         shapes.append(f"<rect x='50' y='{y - 9}' width='20' height='8' fill='{colour}'/>")
-        shapes.append(_text(78, y, name, 12))
+        shapes.append(text(78, y, name, 12))
         y += ROW
     title = "Right, % of what is shown, when so many % of all holes are shown, the surest first"
     return _document(title, 50 + len(kinds) * (CURVES + 50), y, shapes)
@@ -114,9 +114,9 @@ def _differences(title: str, said: Sequence[tuple[str, Difference]]) -> str:
     end = TITLE + ROW * len(said)
     shapes = [f"<path d='M{zero} {TITLE - 6}V{end}' stroke='#bbbbbb'/>"]
     for name, one in said:
-        shapes.append(_text(names - 10, y + 11, name, 12, anchor="end"))
+        shapes.append(text(names - 10, y + 11, name, 12, anchor="end"))
         shapes += _bar(zero, y, one, scale, COLOURS[0] if one.certain else COLOURS[4])
-        shapes.append(_text(names + width + 8, y + 11, f"{100 * one.value:+.1f}", 11))
+        shapes.append(text(names + width + 8, y + 11, f"{100 * one.value:+.1f}", 11))
         y += ROW
     return _document(title, names + width + SIDE, end + 12, shapes)
 
@@ -134,10 +134,8 @@ def _bar(left: float, y: int, one: Estimate | Difference, scale: float, colour: 
     value, low, high = (left + share * scale for share in (one.value, one.low, one.high))
     middle = y + BAR / 2
     return [
-        f"<rect x='{min(left, value):.1f}' y='{y}' width='{abs(value - left):.1f}' "
-        f"height='{BAR}' fill='{colour}'/>",
-        f"<path d='M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8"
-        f"M{high:.1f} {middle - 4}v8' stroke='#222222' fill='none'/>",
+        bar(min(left, value), y, abs(value - left), BAR, colour),
+        interval(low, high, middle),
     ]
 
 
@@ -158,26 +156,4 @@ def _round_up(share: float) -> float:
 
 
 def _document(title: str, width: float, height: float, shapes: Sequence[str]) -> str:
-    return "\n".join(
-        [
-            f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width:.0f} {height:.0f}' "
-            f"width='{width:.0f}' height='{height:.0f}' role='img' "
-            "font-family='system-ui, sans-serif'>",
-            f"<title>{escape(title)}</title>",
-            # Pages are read in the dark too, and the letters are dark.
-            f"<rect width='{width:.0f}' height='{height:.0f}' fill='#ffffff'/>",
-            _text(8, 24, title, 15, bold=True),
-            *shapes,
-            "</svg>\n",
-        ]
-    )
-
-
-def _text(
-    x: float, y: float, said: str, size: int, *, anchor: str = "start", bold: bool = False
-) -> str:
-    weight = " font-weight='600'" if bold else ""
-    return (
-        f"<text x='{x:.0f}' y='{y:.0f}' font-size='{size}' text-anchor='{anchor}' "
-        f"fill='#222222'{weight}>{escape(said)}</text>"
-    )
+    return page(title, round(width), round(height), [text(8, 24, title, 15, bold=True), *shapes])

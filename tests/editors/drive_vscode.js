@@ -2,6 +2,7 @@
 // as one JSON object.  argv: one JSON object {url, scenario, chromium, ...}.
 "use strict";
 
+const fs = require("node:fs");
 const { chromium } = require("playwright-core");
 
 const FLAGS = [
@@ -46,6 +47,26 @@ const scenarios = {
     return seen;
   },
 
+  // Does to suggestions what a person may do; says what was done and what the log says of it.
+  async events(page) {
+    await status(page, "ready");
+    await type(page, "");
+    const done = [];
+    for (const [what, act] of Object.entries(acts)) {
+      await page.keyboard.press("Control+End");
+      await page.keyboard.type(`\n# ${done.length}\nreturn json.`, { delay: 60 });
+      const seen = await ghost(page, ".");
+      await page.waitForTimeout(500);
+      const number = events().findLast(({ event }) => event === "shown")?.number;
+      const expected = await act(page, seen);
+      const said = () => events().filter((e) => e.number === number && e.event !== "shown");
+      await settled(page, () => said().length);
+      done.push({ what, expected, inferred: said().map(({ event }) => event).join(" ") });
+      await page.keyboard.press("Escape");
+    }
+    return { done };
+  },
+
   // Types where the settings allow nothing, and asks why.
   async refused(page) {
     const seen = { ready: await status(page, "ready") };
@@ -67,6 +88,49 @@ const scenarios = {
     return seen;
   },
 };
+
+// Each takes the ghost text it finds and answers which events are true of it.
+const acts = {
+  async accept(page, seen) {
+    await page.keyboard.press("Tab");
+    return `accepted:${seen.length}`;
+  },
+  async "accept a word"(page, seen) {
+    await page.keyboard.press("Control+ArrowRight");
+    const left = await settled(page, async () => {
+      const now = await ghosts(page);
+      return now !== seen && now;
+    });
+    await page.keyboard.type("#");
+    return `partial:${seen.length - left.length}`;
+  },
+  async "type something else"(page) {
+    await page.keyboard.type("#");
+    return "rejected";
+  },
+  async "type into, then something else"(page, seen) {
+    await page.keyboard.type(seen.slice(0, 3) + "#", { delay: 80 });
+    return "rejected";
+  },
+  async "type through"(page, seen) {
+    await page.keyboard.type(seen, { delay: 120 });
+    return "typed";
+  },
+  async "erase the line"(page) {
+    await page.keyboard.press("Control+Shift+K");
+    return "rejected";
+  },
+};
+
+// What the server's log says of suggestions so far.
+function events() {
+  const lines = fs.existsSync(asked.log) ? fs.readFileSync(asked.log, "utf8").split("\n") : [];
+  const found = lines.map((one) => one.match(/suggestion (\d+): (\w+) (\d+) 0$/)).filter(Boolean);
+  return found.map(([, number, kind, size]) => ({
+    number,
+    event: ["accepted", "partial"].includes(kind) ? `${kind}:${size}` : kind,
+  }));
+}
 
 async function main() {
   const browser = await chromium.launch({
@@ -109,14 +173,14 @@ async function ghosts(page) {
 }
 
 // On a busy machine an answer may come too late for a key; then the last key is typed again.
-async function ghost(page) {
+async function ghost(page, last = asked.typed.at(-1)) {
   for (let tries = 0; tries < 10; tries += 1) {
     const seen = await settled(page, () => ghosts(page));
     if (seen) return seen;
     await page.keyboard.press("Backspace");
-    await page.keyboard.type(asked.typed.at(-1));
+    await page.keyboard.type(last);
   }
-  throw new Error(`no ghost text after ${JSON.stringify(asked.typed)}`);
+  throw new Error(`no ghost text after ${JSON.stringify(last)}`);
 }
 
 // The line of the cursor, ghost text included.

@@ -186,6 +186,25 @@ def test_ghost_text_is_shown_typed_into_and_accepted(editor: Editor, workspace: 
     assert picture.stat().st_size > 0
 
 
+def test_what_is_done_to_suggestions_is_inferred(editor: Editor, workspace: Path) -> None:
+    """VS Code reports none of it but the accept command."""
+    settings = Path(editor.environment["XDG_CONFIG_HOME"]) / "wicket"
+    settings.mkdir(mode=0o700)
+    (settings / "wicket.toml").write_text('[log]\nlevel = "debug"\n')
+    log = Path(editor.environment["XDG_STATE_HOME"]) / "wicket/log/lsp.log"
+    # A bracket that the editor closes is another text, for which the model may say something
+    # else: nobody could tell what was on the screen then.
+    plain = {"editor.quickSuggestions": False, "editor.autoClosingBrackets": "never"}
+    editor.settings("User", USER_SETTINGS | plain | {"editor.autoClosingQuotes": "never"})
+    editor.start_server_by([*WICKET, "lsp"])
+    try:
+        seen = editor.drive("events", workspace, log=str(log))
+    finally:
+        shutil.rmtree(settings)
+    assert len(seen["done"]) == 6
+    assert [one for one in seen["done"] if one["expected"] != one["inferred"]] == []
+
+
 def test_an_untrusted_folder_may_exclude_its_files_and_choose_nothing(
     editor: Editor, workspace: Path
 ) -> None:

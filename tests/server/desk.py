@@ -113,6 +113,7 @@ CONTRACT = {
         "S", None, "/etc/ca.pem", "/ca.pem", (1, "ca.pem", ["/a"], "/a\n", True)
     ),
     "log.level": Row("C", "info", "debug", "error", NO_WORD),
+    "stats.enabled": Row("CT", True, True, False, NO_TRUTH, False),
     "trusted": Row("C", True, True, False, NO_TRUTH),
 }
 

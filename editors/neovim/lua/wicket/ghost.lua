@@ -211,6 +211,15 @@ function M.accept(amount)
     }, function() end, buffer)
   elseif not whole then
     refresh()
+    if not client then
+      return
+    end
+    -- A piece of one character looks like a key to the server.
+    local taken = item.text:sub(1, #item.text - #rest.text + #text)
+    call(client, 'notify', 'textDocument/didPartiallyAcceptCompletion', {
+      item = { insertText = item.text, command = item.command },
+      acceptedLength = vim.fn.strutf16len(taken, true),
+    })
   end
 end
 

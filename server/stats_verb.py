@@ -1,0 +1,126 @@
+"""`wicket stats`: what became of the suggestions on this machine, in numbers and plots."""
+
+import argparse
+import json
+import re
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from . import app
+from .stats import figures, picture, store
+from .stats.figures import Figures, Share, Summary
+from .stats.picture import percent
+from .stats.store import DAY
+
+# Characters of the longest bar, and how many days are drawn.
+BAR, DAYS = 40, 14
+SINCE = re.compile(r"(\d{1,4})d")
+
+
+class BadArguments(Exception):
+    """What was asked for makes no sense; the message is one line."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    startup = app.start()
+    path = startup.paths.state / store.FILE
+    try:
+        since = begin(arguments.since, time.time()) if arguments.since else 0
+        found = figures.summary(store.read(path, since), since)
+        if arguments.picture:
+            Path(arguments.picture).write_text(picture.svg(found), "utf-8")
+    except BadArguments as error:
+        print(f"wicket stats: {error}", file=sys.stderr)
+        return 2
+    except store.Unusable as error:
+        print(f"wicket stats: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"wicket stats: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    if arguments.json:
+        print(json.dumps(figures.to_json(found), ensure_ascii=False))
+        return 0
+    if not startup.effective.settings.stats.enabled:
+        print("stats.enabled is false: nothing new is kept.", file=sys.stderr)
+    show(found)
+    return 0
+
+
+def begin(said: str, now: float) -> int:
+    """The Unix second that `7d` or `2026-08-31` means.  Raises BadArguments."""
+    if found := SINCE.fullmatch(said):
+        return int(now) - int(found[1]) * DAY
+    try:
+        return int(datetime.strptime(said, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        raise BadArguments(
+            f"--since takes days (7d) or a date (2026-08-31), not {said!r}"
+        ) from None
+
+
+def show(found: Summary) -> None:
+    console = Console(highlight=False)
+    if not found.total.shown and not found.latencies:
+        console.print("Nothing was suggested yet; an editor with `wicket lsp` begins to count.")
+        return
+    for line in picture.headlines(found):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print("", "in percent of those shown, with 95 % intervals", sep="\n")
+    for kind, groups in found.groups.items():
+        console.print("", table(kind, groups))
+    console.print("", "accepted, each day", *days(found), sep="\n", markup=False)
+    console.print("", "milliseconds to a suggestion", *latencies(found), sep="\n", markup=False)
+
+
+def table(kind: str, groups: Sequence[Figures]) -> Table:
+    """Shares in percent."""
+    shown = Table(box=None, padding=(0, 1, 0, 0), collapse_padding=True)
+    names = ("shown", "accepted", "partly", "typed", "rejected", "30 s", "5 min", "ms p50/95")
+    shown.add_column(f"by {kind}", no_wrap=True)
+    for name in names:
+        shown.add_column(name, justify="right", no_wrap=True)
+    for one in groups:
+        shares = (one.share("partial"), one.share("typed"), one.share("rejected"))
+        shown.add_row(
+            one.name,
+            str(one.shown),
+            with_bounds(one.share("accepted")),
+            *(percent(share, "") for share in (*shares, one.kept_30, one.kept_300)),
+            f"{one.latency[50]:.0f}/{one.latency[95]:.0f}" if one.latency else "",
+        )
+    return shown
+
+
+def with_bounds(share: Share) -> str:
+    """With both ends of the interval: 31 (27-35)."""
+    low, high = share.bounds
+    bounds = f" ({100 * low:.0f}-{100 * high:.0f})" if share.whole else ""
+    return percent(share, "") + bounds
+
+
+def days(found: Summary) -> list[str]:
+    return [
+        f"{figures.date(today.start)} {plot(today.accepted.value or 0):{BAR}} "
+        f"{percent(today.accepted)} of {today.accepted.whole}"
+        for today in found.days[-DAYS:]
+    ]
+
+
+def latencies(found: Summary) -> list[str]:
+    columns = picture.histogram(found)
+    most = max((count for _ms, count in columns), default=1)
+    return [f"up to {ms:5.3g} {plot(count / most):{BAR}} {count}" for ms, count in columns]
+
+
+def plot(share: float) -> str:
+    """A bar in eighths of a character."""
+    eighths = round(8 * BAR * share)
+    part = " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+    return "█" * (eighths // 8) + part
