@@ -211,7 +211,14 @@ VERBS = (
         "doctor",
         "say what works, and the command that mends the rest",
         "doctor:run",
-        (JSON,),
+        (
+            argument(
+                "--security",
+                action="store_true",
+                help="try what each process may not do, and say what the kernel refuses",
+            ),
+            JSON,
+        ),
     ),
     Verb("ps", "list the processes that Wicket runs", "ps_verb:run", (JSON,)),
     Verb(

@@ -83,8 +83,8 @@ def order(startup: Startup) -> Order:
 class Completions:
     """Suggestions from the engine that the settings name."""
 
-    def __init__(self, startup: Startup) -> None:
-        self.startup = startup
+    def __init__(self, startup: Startup, spawn: processes.Spawn = processes.spawn) -> None:
+        self.startup, self.spawn = startup, spawn
         self.engine = EngineClient(self._connect, __version__)
         self._recent = Recent()
         self._starter: processes.Starter | None = None
@@ -109,6 +109,7 @@ class Completions:
                 told.socket,
                 processes.command("engine", "--started", told.write()),
                 self.startup.paths.logs / "engine.log",
+                spawn=self.spawn,
             )
         return self._starter
 

@@ -1,9 +1,11 @@
 """`wicket engine`: load one model and serve its tokens to this user's editors."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,7 +17,8 @@ from ..completion.engine import Backend, Engine
 from ..completion.models import Model
 from ..completion.serve import serve
 from ..completion.wire import State
-from . import processes
+from . import limits, processes, urls
+from .paths import Paths
 
 # A tiny model gains nothing from more threads, and threads that wait for each other on
 # cores that an editor keeps busy are many times slower than one (measured: 5,700 tokens
@@ -64,6 +67,12 @@ def run(order: Order, idle: float | None) -> int:
         reason = error.strerror or error
         print(f"wicket engine: cannot listen on {socket}: {reason}", file=sys.stderr)
         return 1
+    _wake_accelerator()
+    port = urls.address(model.endpoint)[1] if model.endpoint else None
+    level = limits.apply(
+        limits.engine(Paths.of(os.environ), socket.parent, None if port else model.path, port)
+    )
+    print(f"wicket engine: {level.shown}", file=sys.stderr)
     state = State(model.name, model.sha256, "loading", languages=tuple(model.languages))
     engine = Engine(backend(order), state)
     engine.start()
@@ -86,6 +95,15 @@ def run(order: Order, idle: float | None) -> int:
     asyncio.run(until_idle())
     engine.close()
     return 0
+
+
+def _wake_accelerator() -> None:
+    """Have NVIDIA's driver make its device files, which it does with a setuid program on
+    first use: behind no_new_privs that comes too late."""
+    driver, device = Path("/proc/driver/nvidia/version"), Path("/dev/nvidia-uvm")
+    if driver.exists() and not device.exists():
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(["nvidia-modprobe", "-u", "-c=0"], timeout=10, check=False)
 
 
 def backend(order: Order) -> Backend:

@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from urllib.parse import urlsplit
 
 from ..completion.client import EngineGone
 from ..completion.gguf import BadModel
@@ -11,6 +10,7 @@ from . import app, build, engine, perimeter, processes
 from .engine import Order
 from .paths import Paths, UnsafePath
 from .settings_file import Unwritten, set_user
+from .urls import address
 
 # The name under which an endpoint is noted in the user's settings.
 REMOTE = "remote"
@@ -32,6 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
 def serve(arguments: argparse.Namespace) -> int:
     if arguments.started:
         order = Order.read(arguments.started)
+        if (endpoint := order.model.endpoint) and endpoint not in _endpoints():
+            # Who starts us may be limited, and must not reach further through us.
+            print(f"wicket engine: {endpoint} is not in your settings", file=sys.stderr)
+            return 1
         perimeter.enclose([address(order.model.endpoint)] if order.model.endpoint else [])
         return engine.run(order, arguments.idle)
     try:
@@ -47,6 +51,11 @@ def serve(arguments: argparse.Namespace) -> int:
         order.socket.unlink(missing_ok=True)
         perimeter.enclose([address(order.model.endpoint)] if order.model.endpoint else [])
         return engine.run(order, arguments.idle)
+
+
+def _endpoints() -> set[str | None]:
+    own = app.start().effective.settings.engine.models
+    return {source.endpoint for source in own.values()}
 
 
 def use(url: str | None) -> int:
@@ -74,11 +83,3 @@ def use(url: str | None) -> int:
     print(f"{backend.about}: used from the next start of an editor on.")
     print("`wicket model use wicket-base` goes back to the model on this machine.")
     return 0
-
-
-def address(url: str) -> tuple[str, int]:
-    """Host and port of a URL.  Raises ValueError."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url} is not a URL like http://127.0.0.1:8080")
-    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)

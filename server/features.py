@@ -12,13 +12,14 @@ from .explanations import EXPLAIN
 from .inline import ACCEPTED, inline_completion
 from .protocol import WicketServer
 from .session import Session
+from .stdio import Heard
 
 
-def serve(session: Session, client_process_id: int | None) -> int:
+def serve(session: Session, client_process_id: int | None, heard: Heard) -> int:
     """Register every handler and serve the editor until it leaves; the exit code."""
     server = WicketServer("wicket", __version__)
     register(server, session)
-    return protocol.run(server, client_process_id)
+    return protocol.run(server, client_process_id, heard)
 
 
 def register(server: WicketServer, session: Session) -> None:

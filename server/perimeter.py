@@ -1,7 +1,7 @@
 """Refuse, inside this process, every network address that is not on its list.
 
 One audit hook, installed before other imports.  It stops honest mistakes and library
-surprises; native code can go around it, which is why the kernel's own limits are planned.
+surprises with a clear error; native code can go around it, and meets `limits` then.
 """
 
 import socket

@@ -18,10 +18,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from .. import __version__
 from ..completion.client import EngineGone, Streams
@@ -52,19 +52,49 @@ def command(process: str, *arguments: str) -> list[str]:
     return [sys.executable, "-I", "-m", "wicket.server", process, *arguments]
 
 
+class Child(Protocol):
+    """A process that was started; `returncode` is what the latest `poll` found."""
+
+    returncode: int | None
+
+    def poll(self) -> int | None: ...
+
+
+def spawn(argv: Sequence[str], log: BinaryIO, lock: BinaryIO) -> subprocess.Popen[bytes]:
+    """Start a process away from us; it holds `lock` from here on, to its end.
+
+    Raises OSError.
+    """
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        env=environment(os.environ),
+        cwd="/",
+        pass_fds=(lock.fileno(),),
+    )
+
+
+# A command line, the log for its output, and the lock that it is to hold.
+Spawn = Callable[[Sequence[str], BinaryIO, BinaryIO], Child]
+
+
 @dataclass(slots=True)
 class Starter:
     """Connects to a process, starting it where it does not run.
 
     `crashes` holds the times of its latest deaths; after three in a minute it stays off
-    until `forgive`.
+    until `forgive`.  `spawn` is another one where we may start nothing ourselves.
     """
 
     path: Path
     argv: Sequence[str]
     log: Path
     crashes: list[float] = field(default_factory=list[float])
-    _child: subprocess.Popen[bytes] | None = None
+    spawn: Spawn = spawn
+    _child: Child | None = None
     _connected_before: bool = False
     # `ahead` runs in a thread beside the event loop that calls `connect`.
     _spawning: threading.Lock = field(default_factory=threading.Lock)
@@ -90,7 +120,7 @@ class Starter:
                 return await self._open()
             self._spawn()
             if self._child is not None and self._child.poll() is not None:
-                code, self._child = self._child.returncode, None
+                code, self._child = self._child.returncode or 0, None
                 self.crashes.append(time.monotonic())
                 why = f"the engine ended at start ({_ending(code)}); see {self.log}"
                 raise EngineGone(why)
@@ -153,17 +183,7 @@ class Starter:
             self.path.unlink(missing_ok=True)
             try:
                 with lock, self._open_log() as log:
-                    self._child = subprocess.Popen(
-                        self.argv,
-                        stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=log,
-                        start_new_session=True,
-                        env=environment(os.environ),
-                        cwd="/",
-                        # The child holds the lock from here on, to its end.
-                        pass_fds=(lock.fileno(),),
-                    )
+                    self._child = self.spawn(self.argv, log, lock)
             except OSError as error:
                 raise EngineGone(f"the engine cannot be started: {error.strerror}") from None
             # Earlier children that have ended since are reaped here.
@@ -183,7 +203,7 @@ class Starter:
 
 
 # What this process started: kept, because a child forgotten while it runs stays a zombie.
-_children: list[subprocess.Popen[bytes]] = []
+_children: list[Child] = []
 
 
 def environment(of: Mapping[str, str]) -> dict[str, str]:

@@ -25,13 +25,14 @@ from typing import Any, Literal, cast
 
 from .paths import InsideWorkspace, Paths, refuse_inside
 from .settings_checks import ModelSource, plain
-from .settings_file import Unreadable, read, shown
+from .settings_file import Forbidden, Unreadable, read, shown
 from .settings_sources import Said, Source, Values, locks, said
 from .settings_table import KEYS, TABLE
 
 Origin = Literal["default"] | Source
 
 REPOSITORY_FILE = ".wicket.toml"
+NOTHING_ALLOWED: Values = {"completion": {"enabled": False}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def load(paths: Paths, editor: Mapping[str, Any] | None, folders: Sequence[Path]
     repositories: dict[Path, Values] = {}
     for folder in folders:
         file = folder / REPOSITORY_FILE
-        tables = _tables(file, warnings)
+        tables = _repository_tables(file, warnings)
         repositories[folder] = heard_from(tables, "repository", shown(file))
     heard = Heard(values, origin, repositories)
     return _effective(heard, repositories.values(), locked, tuple(warnings))
@@ -222,6 +223,20 @@ def _settings(values: Mapping[str, Any]) -> Settings:
 def _tables(path: Path, warnings: list[str], owner: int | None = None) -> dict[str, object]:
     try:
         return read(path, owner)
+    except Unreadable as error:
+        warnings.append(str(error))
+        return {}
+
+
+def _repository_tables(path: Path, warnings: list[str]) -> Values:
+    try:
+        return read(path)
+    except Forbidden:
+        # What it asks for is unknown: an editor opened the folder after our limits were
+        # set, or somebody closed the file to us.
+        why = "it may not be read, so completion is off there; restart the language server"
+        warnings.append(f"{shown(path)}: {why}")
+        return NOTHING_ALLOWED
     except Unreadable as error:
         warnings.append(str(error))
         return {}
