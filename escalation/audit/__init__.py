@@ -8,6 +8,7 @@ Invariant: nothing here opens a socket; an anchor is a copy that another program
 """
 
 from .errors import AuditError
-from .log import AuditLog, Options, Position, Receipt
+from .log import AuditLog, Options, Receipt
+from .writer import Position
 
 __all__ = ["AuditError", "AuditLog", "Options", "Position", "Receipt"]

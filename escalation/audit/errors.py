@@ -12,6 +12,10 @@ class Poisoned(AuditError):
     """
 
 
+class Unusable(AuditError):
+    """The directory, the head or the key cannot be read or written: nothing was begun."""
+
+
 class NoSpace(AuditError):
     """The disk is nearly full: refused before anything was written, the log is unharmed."""
 
