@@ -5,11 +5,12 @@ and children inherit them, which is why `launcher` starts processes for one that
 limited itself.  A kernel that lacks a part leaves that part out; `Level` says what holds.
 """
 
+import contextlib
 import ctypes
 import os
 import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,9 +151,8 @@ def apply(limits: Limits) -> Level:
 def rules(limits: Limits) -> list[tuple[Path, int]]:
     """The row as Landlock's rights, with what every Python program needs."""
     system = landlock.RUN if limits.runs else landlock.READ
-    python = {*sys.path, sys.prefix, sys.base_prefix, str(Path(__file__).parents[1])} - {""}
     found = [(Path(place), system) for place in SYSTEM]
-    found += [(Path(place), landlock.READ) for place in sorted(python)]
+    found += [(place, landlock.READ) for place in _python()]
     found += [(Path("/dev") / name, landlock.DEVICES) for name in HARMLESS_DEVICES]
     if limits.resolves:
         found += [(Path(place), landlock.READ | landlock.RESOLVE_UNIX) for place in RESOLVER]
@@ -160,3 +160,13 @@ def rules(limits: Limits) -> list[tuple[Path, int]]:
     found += [(place, landlock.DEVICES) for place in limits.devices]
     found += [(place, landlock.WRITE) for place in limits.writes]
     return found
+
+
+def _python() -> Iterator[Path]:
+    """Where modules are imported from, and what some installers link there."""
+    for name in {*sys.path, sys.prefix, sys.base_prefix} - {""}:
+        place = Path(name)
+        yield place
+        with contextlib.suppress(OSError):
+            yield from (entry for entry in place.iterdir() if entry.is_symlink())
+    yield Path(__file__).parents[1]
