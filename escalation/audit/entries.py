@@ -6,9 +6,9 @@ from typing import get_args, get_type_hints
 
 from .errors import Unwritable
 from .frame import RecordKey, Sealed, seal
-from .leaf import ENVELOPE_LIMIT, LEAF_LIMIT, dump
+from .leaf import ENVELOPE_LIMIT, LEAF_LIMIT
 from .records import Applied, Close, Freeze, Level, Outcome, Record, Spilled, Tool
-from .shapes import check_of, to_json
+from .shapes import dump, grammar, to_json
 from .writer import Entry
 
 # Kinds that end or describe what has begun; they may use the disk reserve.
@@ -29,9 +29,9 @@ class Sealing:
         kept = dict(parts) if self._keeps(record) else {}
         key = RecordKey() if self.recipients else None
         value = to_json(record)
-        if not check_of(type(record))(value):
-            raise Unwritable(f"a field of this {kind} is not what the format allows")
         data = dump(value)
+        if grammar(type(record)).fullmatch(data) is None:
+            raise Unwritable(f"a field of this {kind} is not what the format allows")
         if len(data) > LEAF_LIMIT - ENVELOPE_LIMIT:
             data = _spill(record, key, kept)
         sealed = self._sealed(key, parts, kept, id) if key and (parts or kept) else None

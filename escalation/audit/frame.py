@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from .errors import NoKey
-from .leaf import dump
+from .shapes import dump
 
 MAGIC = b"wkt1"
 # Key identifier (8), ephemeral public key (32), sealed record key (32) and its tag (16).

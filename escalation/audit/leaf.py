@@ -9,10 +9,10 @@ import json
 import re
 import time
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from .records import KINDS
-from .shapes import check_of
+from .shapes import grammar
 
 # 1: first version.
 FORMAT = 1
@@ -23,27 +23,23 @@ ENVELOPE_LIMIT = 1_200
 # `prev` of the first leaf.
 NO_LEAF = "0" * 64
 
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
-_HASH = re.compile(rb'^,"h":"([0-9a-f]{64})"\}$')
 _HASH_LENGTH = len(b',"h":""}') + 64
-# The members after `data` have a fixed order and no free text, so that a scan reads them
-# without parsing the line.
+# All members but `data` have a fixed form: only `data` needs a parser.  The order is that
+# of the names, with `h` last.
+_HEAD = re.compile(r'\{"boot":"([0-9a-f]{32})","data":')
+_NATURAL = r"(0|[1-9]\d{0,14})"
 _TAIL = re.compile(
-    rb'^,"g":(\d{1,16}),"id":"[0-9a-f-]{36}","log":"([0-9a-f]{32})","mono":(\d{1,16}),'
-    rb'"pay":(?:null|\{"commit":"([0-9a-f]{64})","ct_sha256":"([0-9a-f]{64})","len":(\d{1,16}),'
-    rb'"off":(\d{1,16}),"seg":(\d{1,16}),"slots_sha256":"([0-9a-f]{64})"\}),'
-    rb'"prev":"([0-9a-f]{64})","ref":(null|\d{1,16}),"seq":(\d{1,16}),"ts":"([0-9TZ:.-]{24})",'
-    rb'"type":"([a-z]{1,16})","v":1,"w":"[0-9a-f]{32}","h":"([0-9a-f]{64})"\}$'
+    rf',"g":{_NATURAL},'
+    r'"id":"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})",'
+    rf'"log":"([0-9a-f]{{32}})","mono":{_NATURAL},'
+    r'"pay":(?:null|\{"commit":"([0-9a-f]{64})","ct_sha256":"([0-9a-f]{64})",'
+    rf'"len":{_NATURAL},"off":{_NATURAL},"seg":{_NATURAL},"slots_sha256":"([0-9a-f]{{64}})"\}}),'
+    rf'"prev":"([0-9a-f]{{64}})","ref":(null|{_NATURAL}),"seq":{_NATURAL},'
+    r'"ts":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)",'
+    r'"type":"([a-z]{1,16})","v":1,"w":"([0-9a-f]{32})","h":"([0-9a-f]{64})"\}',
+    re.ASCII,
 )
 _TAIL_LENGTH = 1_000
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-_HEX64 = re.compile(r"[0-9a-f]{64}")
-_HEX32 = re.compile(r"[0-9a-f]{32}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-_MEMBERS = frozenset(
-    ("boot", "data", "g", "id", "log", "mono", "pay", "prev", "ref", "seq", "ts", "type", "v",
-     "w")
-)  # fmt: skip
 
 
 class BadLeaf(Exception):
@@ -77,11 +73,13 @@ class Stamp:
     writer: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tail:
-    """What a scan needs of a leaf; `group` is the seq of the first leaf written with it."""
+    """A leaf without its `data`; `group` is the seq of the first leaf written with it."""
 
+    boot: str
     group: int
+    id: str
     log: str
     mono: int
     pay: Frame | None
@@ -90,32 +88,21 @@ class Tail:
     seq: int
     ts: str
     type: str
+    writer: str
     h: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Leaf:
     """A leaf that was read and checked as a whole."""
 
-    seq: int
-    prev: str
-    ref: int | None
-    group: int
-    id: str
-    ts: str
-    mono: int
-    boot: str
-    log: str
-    type: str
-    writer: str
-    data: dict[str, Any]
-    pay: Frame | None
-    h: str
+    tail: Tail
+    text: str
 
-
-def dump(value: object) -> str:
-    """Canonical JSON: members sorted, ASCII, no white space."""
-    return _ENCODER.encode(value)
+    @property
+    def data(self) -> dict[str, Any]:
+        """The record's fields."""
+        return json.loads(self.text)
 
 
 def write(
@@ -148,109 +135,55 @@ def write(
 
 
 def tail(line: bytes) -> Tail:
-    """The members that a scan needs, after checking the line's own hash.  Raises BadLeaf."""
-    start = line.rfind(b',"g":', -_TAIL_LENGTH)
-    found = _TAIL.match(line[start:]) if start > 0 else None
-    if found is None or len(line) > LEAF_LIMIT:
-        raise BadLeaf("the end of the line is not that of a leaf")
-    group, log, mono, commit, ct, length, off, seg, slots, prev, ref, seq, ts, kind, h = (
-        value.decode() if value else "" for value in found.groups()
-    )
-    if hashlib.sha256(line[:-_HASH_LENGTH]).hexdigest() != h:
-        raise BadLeaf("the line does not have the hash it states")
-    pay = Frame(int(seg), int(off), int(length), slots, ct, commit) if seg else None
-    number = None if ref == "null" else int(ref)
-    return Tail(int(group), log, int(mono), pay, prev, number, int(seq), ts, kind, h)
+    """All but the data of a line without its newline, after checking the line's own hash.
+
+    Raises BadLeaf.
+    """
+    return _envelope(line)[0]
 
 
 def read(line: bytes) -> Leaf:
     """A leaf of a line without its newline.  Raises BadLeaf unless `write` could have made
     exactly these bytes of a known record."""
+    found, text = _envelope(line)
+    kind = KINDS.get(found.type)
+    if kind is None:
+        raise BadLeaf(f"there is no record of type {found.type}")
+    if grammar(kind).fullmatch(text) is None:
+        raise BadLeaf(f"its data is not the canonical JSON of a record of type {found.type}")
+    return Leaf(found, text)
+
+
+def _envelope(line: bytes) -> tuple[Tail, str]:
+    """The members with a fixed form, and the text of `data`."""
     if len(line) > LEAF_LIMIT:
         raise BadLeaf(f"the line has {len(line)} bytes, a leaf at most {LEAF_LIMIT}")
-    stated = _HASH.match(line[-_HASH_LENGTH:])
-    if stated is None:
-        raise BadLeaf("the line does not end with its hash")
-    body = line[:-_HASH_LENGTH]
-    h = stated.group(1).decode()
-    if hashlib.sha256(body).hexdigest() != h:
+    try:
+        text = line.decode("ascii")
+    except UnicodeDecodeError:
+        raise BadLeaf("the line is not ASCII") from None
+    end = text.rfind(',"g":', -_TAIL_LENGTH)
+    head = _HEAD.match(text)
+    found = _TAIL.fullmatch(text, end) if end > 0 else None
+    if head is None or found is None:
+        raise BadLeaf("the line does not have the members of a leaf, in their order")
+    (
+        group, id, log, mono, commit, ct, length, offset, segment, slots, prev, ref, _ref, seq,
+        ts, kind, writer, h,
+    ) = found.groups()  # fmt: skip
+    if hashlib.sha256(line[:-_HASH_LENGTH]).hexdigest() != h:
         raise BadLeaf("the line does not have the hash it states")
-    members = _parse(body)
-    if not _is_envelope(members):
-        raise BadLeaf("the members are not those of a leaf of this format")
-    kind = KINDS.get(members["type"])
-    if kind is None:
-        raise BadLeaf(f"there is no record of type {members['type']}")
-    if not check_of(kind)(members["data"]):
-        raise BadLeaf(f"the fields are not those of {members['type']}")
-    pay = members["pay"]
-    return Leaf(
-        members["seq"], members["prev"], members["ref"], members["g"], members["id"],
-        members["ts"], members["mono"], members["boot"], members["log"], members["type"],
-        members["w"], members["data"], None if pay is None else Frame(**pay), h,
+    pay = None
+    if segment is not None:
+        pay = Frame(int(segment), int(offset), int(length), slots, ct, commit)
+    number = None if ref == "null" else int(ref)
+    one = Tail(
+        head.group(1), int(group), id, log, int(mono), pay, prev, number, int(seq), ts, kind,
+        writer, h,
     )  # fmt: skip
-
-
-def _parse(body: bytes) -> dict[str, Any]:
-    try:
-        members: object = _DECODER.decode(f"{body.decode('ascii')}}}")
-    except (ValueError, RecursionError):
-        raise BadLeaf("the line is not JSON of integers, texts, lists and objects") from None
-    # One comparison finds white space, other orders and escapes, and repeated members.
-    if dump(members).encode() != body + b"}":
-        raise BadLeaf("the line is not canonical")
-    if b"\\ud" in body:
-        _refuse_lone_surrogates(members)
-    return cast(dict[str, Any], members)
-
-
-def _refuse_lone_surrogates(members: object) -> None:
-    try:
-        json.dumps(members, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise BadLeaf("a text is not Unicode") from None
-
-
-def _no_float(text: str) -> object:
-    raise ValueError(text)
-
-
-_DECODER = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
-
-
-def _is_envelope(of: dict[str, Any]) -> bool:
-    return (
-        of.keys() == _MEMBERS
-        and of["v"] == FORMAT
-        and all(_natural(of[name]) for name in ("g", "mono", "seq", "v"))
-        and of["g"] <= of["seq"]
-        and (of["ref"] is None or (_natural(of["ref"]) and of["ref"] < of["seq"]))
-        and _matches(_UUID, of["id"])
-        and _matches(_HEX32, of["log"], of["boot"], of["w"])
-        and _matches(_HEX64, of["prev"])
-        and _matches(_TIME, of["ts"])
-        and type(of["type"]) is str
-        and (of["pay"] is None or _is_frame(of["pay"]))
-    )
-
-
-def _is_frame(value: object) -> bool:
-    if type(value) is not dict:
-        return False
-    of = cast(dict[str, object], value)
-    return (
-        of.keys() == {"commit", "ct_sha256", "len", "off", "seg", "slots_sha256"}
-        and all(_natural(of[name]) for name in ("len", "off", "seg"))
-        and _matches(_HEX64, of["commit"], of["ct_sha256"], of["slots_sha256"])
-    )
-
-
-def _natural(value: object) -> bool:
-    return type(value) is int and 0 <= value < 1 << 53
-
-
-def _matches(pattern: re.Pattern[str], *values: object) -> bool:
-    return all(type(value) is str and pattern.fullmatch(value) is not None for value in values)
+    if one.group > one.seq or (number is not None and number >= one.seq):
+        raise BadLeaf("it refers to a record that comes after it")
+    return one, text[head.end() : end]
 
 
 def timestamp(wall_ms: int) -> str:

@@ -3,8 +3,9 @@
 import os
 import re
 import secrets
+import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from .errors import NotALog, RolledBack, SecondWriter, Tampered, Unusable
@@ -17,6 +18,8 @@ from .recovery import Scan, mend, scan, undescribed
 from .stamps import Clock
 from .writer import Writer
 
+# Seconds: whoever verifies a log holds its lock for an instant, to see whether it is live.
+LOCK_PAUSES = (0.01, 0.03, 0.1, 0.0)
 _LOG_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -174,14 +177,15 @@ def _make_directories(files: Files, layout: Layout) -> None:
 def _lock(files: Files, path: str) -> int:
     descriptor = files.open(path, os.O_RDWR | os.O_CREAT)
     try:
-        files.lock(descriptor)
-    except BlockingIOError:
-        files.close(descriptor)
-        raise SecondWriter(f"another process writes this log ({path} is locked)") from None
+        for pause in LOCK_PAUSES:
+            with suppress(BlockingIOError):
+                files.lock(descriptor)
+                return descriptor
+            time.sleep(pause)
+        raise SecondWriter(f"another process writes this log ({path} is locked)")
     except BaseException:
         files.close(descriptor)
         raise
-    return descriptor
 
 
 def _secrets(files: Files, layout: Layout) -> Secrets:

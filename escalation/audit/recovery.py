@@ -36,7 +36,7 @@ class Scan:
     leaf_end: int = 0
     pay_end: int = -1
     rotated: bool = False
-    last: tuple[Tail, str] | None = None
+    last: Tail | None = None
 
     def take(self, one: Tail, line: bytes, end: int) -> None:
         """Go past one good leaf whose line, with its newline, ends at byte `end`."""
@@ -54,7 +54,7 @@ class Scan:
         elif one.type == "recovery" and (name := json.loads(line)["data"]["quarantine"]):
             self.described.add(name)
         self.rotated = one.type == "rotate"
-        self.last = one, line[9:41].decode()
+        self.last = one
 
 
 @dataclass(slots=True)
@@ -201,8 +201,8 @@ def mend(files: Files, layout: Layout, found: Scan) -> None:
             sync_directory(files, str(layout.directory))
         files.chmod(path, 0o600)
     if found.last is not None:
-        one, boot = found.last
-        state.last = Stamp(_wall_ms(one.ts), one.mono, boot, "")
+        one = found.last
+        state.last = Stamp(_wall_ms(one.ts), one.mono, one.boot, one.writer)
 
 
 def _move_to_quarantine(files: Files, layout: Layout, found: Scan) -> None:

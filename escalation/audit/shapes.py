@@ -1,20 +1,40 @@
-"""Dataclasses of records to JSON values, and the check that a JSON value has their shape.
+"""Dataclasses of records to canonical JSON, and the grammar that such JSON follows.
 
 One description, the dataclass, drives both, so that reader and writer cannot drift apart.
+Canonical JSON leaves no choice (member order, escapes, white space), so that the texts of
+one kind of record are a regular language: one regular expression checks fields, types and
+form in a single pass.
 """
 
+import json
+import re
 import types
-from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 # Characters of one string in a leaf; what is cut off is counted behind the ellipsis.
 STRING_LIMIT = 2000
-# Integers that every JSON reader keeps exact.
-INTEGER_LIMIT = (1 << 53) - 1
 
-Check = Callable[[object], bool]
+# What Python's `json` writes with ensure_ascii: short escapes where there are any, lower
+# case, and characters beyond the first plane as pairs of surrogates.
+_ESCAPE = (
+    r'\\(?:["\\bfnrt]|u(?:00(?:0[0-7bef]|1[0-9a-f]|7f|[89a-f][0-9a-f])'
+    r"|0[1-9a-f][0-9a-f]{2}|[1-9abcef][0-9a-f]{3}|d[0-7][0-9a-f]{2}"
+    r"|d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}))"
+)
+_PLAIN = r"[ !#-\[\]-~]*+"
+_STRING = rf'"{_PLAIN}(?:{_ESCAPE}{_PLAIN})*+"'
+# Below 2 to the 53rd, which every JSON reader keeps exact.
+_INTEGER = r"(?:0|-?[1-9][0-9]{0,14})"
+_SIMPLE = {str: _STRING, int: _INTEGER, bool: "(?:true|false)", type(None): "null"}
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def dump(value: object) -> str:
+    """Canonical JSON: members sorted, ASCII, no white space."""
+    return _ENCODER.encode(value)
 
 
 def to_json(value: object) -> object:
@@ -29,72 +49,31 @@ def to_json(value: object) -> object:
 
 
 def _text(value: str) -> str:
-    # A lone surrogate (an undecodable file name) has no place in UTF-8.
-    value = value.encode("utf-8", "replace").decode() if not value.isascii() else value
+    # A lone surrogate (an undecodable file name) has no place in Unicode.
+    value = value if value.isascii() else value.encode("utf-8", "replace").decode()
     if len(value) <= STRING_LIMIT:
         return value
     return f"{value[: STRING_LIMIT - 20]}…[+{len(value) - STRING_LIMIT + 20}]"
 
 
 @cache
-def check_of(kind: type) -> Check:
-    """Whether a JSON value is one that `to_json` makes of a `kind`."""
-    hints = get_type_hints(kind)
-    checks = tuple((field.name, _check(hints[field.name])) for field in fields(kind))
-    names = frozenset(name for name, _ in checks)
-
-    def fits(value: object) -> bool:
-        if type(value) is not dict:
-            return False
-        members = cast(dict[str, object], value)
-        if members.keys() != names:
-            return False
-        return all(check(members[name]) for name, check in checks)
-
-    return fits
+def grammar(kind: type) -> re.Pattern[str]:
+    """Matches exactly the texts that `dump(to_json(record))` makes of records of a kind."""
+    return re.compile(_pattern(kind))
 
 
-def _check(hint: Any) -> Check:
+def _pattern(hint: Any) -> str:
     origin, arguments = get_origin(hint), get_args(hint)
+    if hint in _SIMPLE:
+        return _SIMPLE[hint]
     if origin in (Union, types.UnionType):
-        return _either(tuple(_check(argument) for argument in arguments))
+        return f"(?:{'|'.join(_pattern(argument) for argument in arguments)})"
     if origin is Literal:
-        allowed = frozenset(arguments)
-        return lambda value: type(value) is str and value in allowed
+        return f"(?:{'|'.join(re.escape(dump(argument)) for argument in arguments)})"
+    if origin is tuple and arguments[-1] is Ellipsis:
+        item = _pattern(arguments[0])
+        return rf"\[(?:{item}(?:,{item})*+)?+\]"
     if origin is tuple:
-        return _list(arguments)
-    if hint is type(None):
-        return lambda value: value is None
-    if hint is str:
-        return lambda value: type(value) is str and len(value) <= STRING_LIMIT
-    if hint is int:
-        return lambda value: type(value) is int and -INTEGER_LIMIT <= value <= INTEGER_LIMIT
-    if hint is bool:
-        return lambda value: type(value) is bool
-    return check_of(hint)
-
-
-def _either(checks: tuple[Check, ...]) -> Check:
-    if len(checks) == 2:
-        one, other = checks
-        return lambda value: one(value) or other(value)
-    return lambda value: any(check(value) for check in checks)
-
-
-def _list(arguments: tuple[Any, ...]) -> Check:
-    if len(arguments) == 2 and arguments[1] is Ellipsis:
-        check = _check(arguments[0])
-        return lambda value: (
-            type(value) is list and all(check(item) for item in cast(list[object], value))
-        )
-    checks = tuple(_check(argument) for argument in arguments)
-
-    def fits(value: object) -> bool:
-        if type(value) is not list:
-            return False
-        items = cast(list[object], value)
-        return len(items) == len(checks) and all(
-            check(item) for check, item in zip(checks, items, strict=True)
-        )
-
-    return fits
+        return rf"\[{','.join(_pattern(argument) for argument in arguments)}\]"
+    members = sorted(get_type_hints(hint).items())
+    return r"\{" + ",".join(f'"{name}":{_pattern(each)}' for name, each in members) + r"\}"

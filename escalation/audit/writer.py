@@ -17,7 +17,7 @@ from .leaf import Frame, Stamp, timestamp
 from .note import Checkpoint, Signer
 from .records import Clock as ClockRecord
 from .records import Rotate
-from .shapes import to_json
+from .shapes import dump, to_json
 from .stamps import JUMP_MS, Clock, identifier
 from .tree import Span, leaf_hash
 
@@ -206,7 +206,7 @@ class Writer:
     def entry(self, record: object, ref: int | None = None) -> Entry:
         """An entry of the log's own, without a payload."""
         kind = type(record).__name__.lower()
-        return Entry(kind, leaf.dump(to_json(record)), identifier(self._clock.wall_ms()), ref)
+        return Entry(kind, dump(to_json(record)), identifier(self._clock.wall_ms()), ref)
 
     def _seal(self) -> Checkpoint:
         state = self.state
