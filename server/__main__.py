@@ -111,6 +111,16 @@ VERBS = (
         reaches=True,
     ),
     Verb(
+        "gate",
+        "record and send what may leave (started by itself)",
+        "gate_verb:run",
+        (
+            argument("--started", metavar="SOCKET", help=argparse.SUPPRESS),
+            argument("--idle", type=float, metavar="SECONDS", help="leave after so long unused"),
+        ),
+        reaches=True,
+    ),
+    Verb(
         "model",
         "list, choose, check and import models",
         "model_verb:run",

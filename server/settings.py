@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from .paths import InsideWorkspace, Paths, refuse_inside
-from .settings_checks import ModelSource, plain
+from .settings_checks import ModelSource, ProviderSource, plain
 from .settings_file import Forbidden, Unreadable, read, shown
 from .settings_sources import Said, Source, Values, locks, said
 from .settings_table import KEYS, TABLE
@@ -61,6 +61,18 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GateSettings:
+    enabled: bool
+    idle_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    level: Literal["metadata", "request", "full"]
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: Literal["error", "warning", "info", "debug"]
 
@@ -72,6 +84,9 @@ class Settings:
     trusted: bool
     completion: CompletionSettings
     engine: EngineSettings
+    providers: Mapping[str, ProviderSource]
+    gate: GateSettings
+    audit: AuditSettings
     log: LogSettings
 
 
@@ -216,6 +231,9 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         trusted=values["trusted"],
         completion=CompletionSettings(**fields("completion")),
         engine=EngineSettings(**fields("engine")),
+        providers=values["providers"],
+        gate=GateSettings(**fields("gate")),
+        audit=AuditSettings(**fields("audit")),
         log=LogSettings(**fields("log")),
     )
 
@@ -269,7 +287,7 @@ def _both_names(place: Path) -> tuple[Path, ...]:
 
 def _plain_data(value: object) -> object:
     match value:
-        case ModelSource():
+        case ModelSource() | ProviderSource():
             fields = asdict(value).items()
             return {name: _plain_data(field) for name, field in fields if field}
         case Path():
