@@ -114,7 +114,14 @@ def opened(files: Files, path: str, flags: int = os.O_RDONLY) -> Generator[int]:
     try:
         yield descriptor
     finally:
-        files.close(descriptor)
+        close(files, descriptor)
+
+
+def close(files: Files, *descriptors: int) -> None:
+    """Let go of descriptors.  An error here says nothing about what was synced before."""
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            files.close(descriptor)
 
 
 def write_all(files: Files, descriptor: int, data: bytes) -> None:

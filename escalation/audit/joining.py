@@ -73,7 +73,7 @@ def _begin_segment(joined: Joined, piece: Piece, directory: Path) -> None:
         if joined.last_type != "rotate":
             place = f"seg-{joined.segment:010}.jsonl"
             report.find("tampered", "segment", joined.seq, place, "it does not end with `rotate`")
-    joined.segment, joined.pay_end = piece.segment, 0
+    joined.segment, joined.pay_end, joined.last_type = piece.segment, 0, ""
 
 
 def _join_tree(joined: Joined, found: Examined) -> None:

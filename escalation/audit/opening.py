@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from .errors import NotALog, RolledBack, SecondWriter, Tampered, Unusable
-from .files import Files, content, replace, sync_directory
+from .files import Files, close, content, replace, sync_directory
 from .layout import ORIGIN, Layout
 from .leaf import FORMAT
 from .note import BadNote, Checkpoint, Signer, read
@@ -54,8 +54,7 @@ class Opened:
 
     def release(self) -> None:
         self.writer.close()
-        for lock in self.locks:
-            self.files.close(lock)
+        close(self.files, *self.locks)
 
 
 def begin(
@@ -82,10 +81,10 @@ def begin(
                 files, layout, known.signer, found.state, clock, secrets.token_hex(16),
                 segment_bytes, reserve_bytes,
             )  # fmt: skip
-        return _first_records(writer, files, layout, known, found, head, opened, accepted, locks)
+            _first_records(writer, files, layout, known, found, head, opened, accepted)
+        return Opened(writer, known.pseudonyms, locks, files)
     except BaseException:
-        for lock in locks:
-            files.close(lock)
+        close(files, *locks)
         raise
 
 
@@ -98,8 +97,7 @@ def _first_records(
     head: Checkpoint | None,
     opened: Open,
     accepted: Accepted | None,
-    locks: list[int],
-) -> Opened:
+) -> None:
     try:
         if found.state.seq == 0:
             # A crash before the head is kept leaves a log of one leaf, which is accepted.
@@ -120,7 +118,6 @@ def _first_records(
     except BaseException:
         writer.close()
         raise
-    return Opened(writer, known.pseudonyms, locks, files)
 
 
 def _scan(
@@ -184,7 +181,7 @@ def _lock(files: Files, path: str) -> int:
             time.sleep(pause)
         raise SecondWriter(f"another process writes this log ({path} is locked)")
     except BaseException:
-        files.close(descriptor)
+        close(files, descriptor)
         raise
 
 

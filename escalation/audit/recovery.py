@@ -100,7 +100,7 @@ def scan(files: Files, layout: Layout, log: str, floor: int, sizes: frozenset[in
         if last:
             _drop_unwritten(files, layout, group, floor)
         group.flush(found)
-        if found.pay_end < found.state.pay_bytes and (last or found.pay_end >= 0):
+        if max(found.pay_end, 0) < found.state.pay_bytes and (last or found.pay_end >= 0):
             raise Tampered(f"the payloads of segment {number} were cut short")
     return found
 

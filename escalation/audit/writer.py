@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from . import leaf
 from .errors import AuditError, NoSpace, Poisoned
-from .files import Files, content, create, opened, replace, sync_directory, write_all
+from .files import Files, close, content, create, opened, replace, sync_directory, write_all
 from .frame import Sealed
 from .layout import Layout
 from .leaf import Frame, Stamp, timestamp
@@ -97,8 +97,13 @@ class Writer:
         self._reserved = False
         self._head = content(files, str(layout.head))
         self._leaves = self._append_to(layout.leaves(state.segment), state.leaf_bytes)
-        self._payloads = self._append_to(layout.payloads(state.segment), state.pay_bytes)
-        self._keep_reserve()
+        try:
+            self._payloads = self._append_to(layout.payloads(state.segment), state.pay_bytes)
+        except BaseException:
+            close(files, self._leaves.descriptor)
+            raise
+        with self._poisoning():
+            self._keep_reserve()
 
     def commit(self, entries: Sequence[Entry]) -> list[Position | AuditError]:
         """Write a group; its records are durable when this returns.
@@ -124,8 +129,7 @@ class Writer:
             return self._seal()
 
     def close(self) -> None:
-        for file in (self._leaves, self._payloads):
-            self._files.close(file.descriptor)
+        close(self._files, self._leaves.descriptor, self._payloads.descriptor)
 
     def _write(self, entries: Sequence[Entry]) -> list[Position]:
         # A crash up to here: nothing of the group was written.
