@@ -193,11 +193,16 @@ class AuditLog:
         return self._writer.state.seq
 
     async def close(self, reason: str = "stopped") -> None:
-        """Write `close` and a last checkpoint, and let go of the directory."""
+        """Answer open intents, write `close` and a last checkpoint, let go of the directory."""
         if self._closing:
             return
         self._heart.cancel()
         with contextlib.suppress(AuditError):
+            for seq in sorted(self._open_intents):
+                unsent = Outcome("cancelled", sent=0, error="closed before it was sent")
+                unknown = Outcome("unknown_crash", error="closed while it was under way")
+                outcome = unsent if seq in self._unspent else unknown
+                self._append(outcome, NOTHING, seq).add_done_callback(_seen)
             # What a crash is to the next start, a poisoned writer is to this one.
             future = self._append(Close(reason), NOTHING, None)
             self._closing = self._seal_due = True
