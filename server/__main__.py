@@ -212,6 +212,69 @@ VERBS = (
         ),
     ),
     Verb(
+        "audit",
+        "verify, read, prove, export, erase and anchor the log of what left this machine",
+        "audit_verb:run",
+        (
+            argument(
+                "action",
+                choices=(
+                    "verify",
+                    "show",
+                    "tail",
+                    "search",
+                    "prove",
+                    "export",
+                    "erase",
+                    "hold",
+                    "retain",
+                    "anchor",
+                    "accept-rollback",
+                    "doctor",
+                ),
+                help="verify exits 0 whole, 1 tampered with, 2 usage, 3 incomplete",
+            ),
+            argument(
+                "what",
+                nargs="*",
+                metavar="SEQ|WORD",
+                help="records, such as 12 or 12-15; for `search` words and name:value",
+            ),
+            argument("--dir", metavar="DIR", help="a log, or a copy of one (default: your own)"),
+            argument(
+                "--expect",
+                action="append",
+                metavar="FILE",
+                help="a checkpoint that was kept elsewhere and must still hold, for `verify`",
+            ),
+            argument("--key", metavar="FILE", help="the log's public key, from a trusted place"),
+            argument(
+                "--jobs", type=int, default=0, metavar="N", help="processes (default: one per core)"
+            ),
+            argument(
+                "--no-payloads", action="store_true", help="verify records, not their content"
+            ),
+            argument("--payload", action="store_true", help="show the content too, on record"),
+            argument("--reader", metavar="FILE", help="the private key that opens payloads"),
+            argument(
+                "-n", "--lines", type=int, default=10, metavar="N", help="of `tail` (default: 10)"
+            ),
+            argument("-f", "--follow", action="store_true", help="wait for more, for `tail`"),
+            argument("--since", metavar="TIME", help="such as 2026-11-01, for `search`"),
+            argument("--csv", action="store_true", help="export rows for a spreadsheet"),
+            argument("--bundle", metavar="FILE", help="export records with proofs, as a zip"),
+            argument("--who", metavar="NAME", help="on whose decision, for what is recorded"),
+            argument("--reason", metavar="TEXT", help="why, for what is recorded"),
+            argument("--lift", action="store_true", help="end a hold"),
+            argument(
+                "--months", type=int, metavar="N", help="payloads older than this, for `retain`"
+            ),
+            argument("--to", metavar="PLACE", help="a directory or git repository to anchor in"),
+            argument("--yes", action="store_true", help="do it; without, only show what would be"),
+            JSON,
+        ),
+    ),
+    Verb(
         "config",
         "print every setting, its value and where it comes from",
         "config_verb:run",

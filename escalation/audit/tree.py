@@ -2,12 +2,11 @@
 
 A `Span` stands for a run of consecutive leaves by the roots of its largest aligned
 subtrees: O(log n) hashes for any number of leaves, and spans that touch can be joined.
-Proofs are lists of runs whose roots they need (RFC 6962, 2.1.1 and 2.1.2), so that one
-pass over the leaves computes any proof without keeping them.
+Proofs are lists of runs whose roots they need (RFC 6962, 2.1.1 and 2.1.2).
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 Run = tuple[int, int]  # Leaves [begin, end).
@@ -101,14 +100,23 @@ def _split(count: int) -> int:
     return 1 << ((count - 1).bit_length() - 1)
 
 
-def roots(runs: Sequence[Run], leaf_hashes: Iterable[bytes]) -> list[bytes]:
-    """The roots of `runs`, in one pass over the hashes of all leaves from the first on."""
-    spans = [Span(begin, begin) for begin, _end in runs]
-    for index, hashed in enumerate(leaf_hashes):
-        for span, (begin, end) in zip(spans, runs, strict=True):
-            if begin <= index < end:
-                span.add(hashed)
-    return [span.root for span in spans]
+class Tree:
+    """All nodes over some leaves, 64 bytes per leaf, for any number of proofs."""
+
+    def __init__(self, leaf_hashes: list[bytes]) -> None:
+        self._levels = [leaf_hashes]
+        while len(below := self._levels[-1]) > 1:
+            pairs = zip(below[::2], below[1::2], strict=False)
+            self._levels.append([node_hash(left, right) for left, right in pairs])
+
+    def root(self, run: Run) -> bytes:
+        """RFC 6962's MTH of leaves [begin, end)."""
+        begin, end = run
+        count = end - begin
+        if count & (count - 1) == 0 and begin % count == 0:
+            return self._levels[count.bit_length() - 1][begin // count]
+        middle = begin + _split(count)
+        return node_hash(self.root((begin, middle)), self.root((middle, end)))
 
 
 def root_of_inclusion(index: int, size: int, hashed: bytes, path: Sequence[bytes]) -> bytes | None:
