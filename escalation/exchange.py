@@ -12,7 +12,7 @@ from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Outcome
 from .envelope import StandIn
 from .providers.provider import Ended, Event, ProviderError, Text, Usage
-from .transport import Reach, ReceiptTransport, Refused, Resolve
+from .transport import Network, Reach, ReceiptTransport, Refused
 
 # A provider that says nothing for so long is taken to be gone.
 SILENCE_SECONDS = 120.0
@@ -33,14 +33,14 @@ class Exchange:
         request: httpx2.Request,
         read: Callable[[httpx2.Response], AsyncIterator[Event]],
         reach: Reach,
-        resolve: Resolve,
+        network: Network,
         stand_in: StandIn,
     ) -> None:
         self.name = name
         # Done, whatever happened, once the outcome is durable or cannot be.
         self.ended = asyncio.get_running_loop().create_future()
         self._log, self._receipt, self._request, self._read = log, receipt, request, read
-        self._transport = ReceiptTransport(log, receipt, reach, resolve, stand_in)
+        self._transport = ReceiptTransport(log, receipt, reach, network, stand_in)
         self._began = time.monotonic()
         self._first: float | None = None
         self._work: asyncio.Task[Outcome] | None = None

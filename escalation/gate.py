@@ -30,7 +30,7 @@ from .exchange import Exchange
 from .providers import KINDS
 from .providers.provider import Provider
 from .task import Task
-from .transport import Reach, Resolve
+from .transport import Network, Reach
 
 # How long a prepared request, and the approval of it, is good.
 EXPIRES_SECONDS = 15 * 60
@@ -70,7 +70,7 @@ class House:
     providers: Mapping[str, Provider]
     actor: Actor
     forbidden: Callable[[str], str | None]
-    resolve: Resolve
+    network: Network
     limits: str
 
 
@@ -171,7 +171,7 @@ class Gate:
         reach = Reach(provider.scheme, provider.host, provider.port, private)
         made = Exchange(
             exchange, log, receipt, prepared.request, KINDS[provider.kind].read, reach,
-            self.house.resolve, self._key,
+            self.house.network, self._key,
         )  # fmt: skip
         self._exchanges[exchange] = made
         made.ended.add_done_callback(lambda _: self._exchanges.pop(exchange, None))

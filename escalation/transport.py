@@ -4,6 +4,7 @@ Every other transport of this package would be a mistake; `tests/test_layers.py`
 """
 
 import ipaddress
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -22,6 +23,14 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 class Refused(Exception):
     """The transport would not send, or not take what came; the message is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How hosts are found, and whose certificates are believed (None: the system's)."""
+
+    resolve: Resolve
+    trust: ssl.SSLContext | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +75,15 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
     """
 
     def __init__(
-        self, log: AuditLog, receipt: Receipt, reach: Reach, resolve: Resolve, stand_in: StandIn
+        self, log: AuditLog, receipt: Receipt, reach: Reach, network: Network, stand_in: StandIn
     ) -> None:
         self._log, self._receipt, self._reach = log, receipt, reach
-        self._resolve, self._stand_in = resolve, stand_in
+        self._resolve, self._stand_in = network.resolve, stand_in
         # No environment, no retries, no proxy, and no connection that outlives a request.
         limits = httpx2.Limits(max_keepalive_connections=0)
-        self._inner = httpx2.AsyncHTTPTransport(trust_env=False, retries=0, limits=limits)
+        self._inner = httpx2.AsyncHTTPTransport(
+            verify=network.trust or True, trust_env=False, retries=0, limits=limits
+        )
         self.sent = self.received = 0
         self.answer = bytearray()
 

@@ -25,6 +25,7 @@ from ..escalation.audit.records import Actor, Open
 from ..escalation.gate import POLICY, Closed, Gate, House
 from ..escalation.http import application
 from ..escalation.providers.provider import Provider
+from ..escalation.transport import Network
 from . import exclusions, limits, perimeter, processes, settings, settings_file, unix_http
 from .paths import Paths, UnsafePath, private_directory, private_file, socket_directory
 from .settings import Effective
@@ -88,7 +89,9 @@ async def _serve(
     idle: float,
 ) -> None:
     log, closed = await _open(paths, plan, level)
-    house = House(__version__, plan.providers, actor(), _forbidden, partial(_resolve, left), level)
+    house = House(
+        __version__, plan.providers, actor(), _forbidden, Network(partial(_resolve, left)), level
+    )
     gate = Gate(house, log, closed)
 
     async def leave() -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,9 @@ def said(text: str, finish: str | None = None) -> bytes:
 USAGE = chunk(choices=[], usage={"prompt_tokens": 11, "completion_tokens": 7})
 STREAM = b": ping\n\n" + said("Hello") + said(" world", "stop") + USAGE + b"data: [DONE]\n\n"
 
+CHUNKED = b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in re.findall(rb"(?s).{1,7}", STREAM))
+CHUNKED += b"0\r\n\r\n"
+
 
 def head(status: str = "200 OK", kind: str = "text/event-stream", *more: str) -> bytes:
     lines = (f"HTTP/1.1 {status}", f"Content-Type: {kind}", "x-request-id: req-1", *more)
@@ -34,12 +39,7 @@ def refusal(status: str, message: str, *more: str) -> bytes:
 ANSWERS: dict[str, list[bytes | None]] = {
     "whole": [head() + STREAM],
     "in pieces": [head(), *(STREAM[i : i + 1] for i in range(len(STREAM)))],
-    "chunked": [
-        head("200 OK", "text/event-stream", "Transfer-Encoding: chunked")
-        + b"".join(b"%x\r\n%b\r\n" % (len(STREAM[i : i + 7]), STREAM[i : i + 7])
-                   for i in range(0, len(STREAM), 7))
-        + b"0\r\n\r\n"
-    ],  # fmt: skip
+    "chunked": [head("200 OK", "text/event-stream", "Transfer-Encoding: chunked"), CHUNKED],
     "overload": [refusal("529 Overloaded", "try\nlater")],
     "unauthorized": [refusal("401 Unauthorized", "bad key")],
     "not json": [head("500 Oops", "text/html", "Content-Length: 4") + b"<p>x"],
@@ -70,11 +70,12 @@ class ProviderServer:
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     go: asyncio.Event = field(default_factory=asyncio.Event)
     heard: Callable[[], None] = lambda: None
+    tls: ssl.SSLContext | None = None
     port: int = 0
     _server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
