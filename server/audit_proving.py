@@ -65,9 +65,12 @@ def export(arguments: argparse.Namespace) -> int:
     """Records as they are, as rows of a table, or as a bundle with proofs."""
     place = audit_place.the_one(Paths.of(os.environ), arguments.dir)
     if arguments.bundle:
-        seqs = numbers(arguments.what) or list(range(reading.size(place.directory)))
-        Signed.of(place.directory).bundle(Path(arguments.bundle), seqs)
-        print(f"{arguments.bundle}: {len(seqs)} records; `python3 verify.py` in it verifies it")
+        file, *named = arguments.bundle
+        seqs = numbers([*named, *arguments.what])
+        signed = Signed.of(place.directory)
+        seqs = seqs or list(range(signed.checkpoint.size))
+        signed.bundle(Path(file), seqs)
+        print(f"{file}: {len(seqs)} records; `python3 verify.py` in it verifies it")
         return 0
     wanted = set(numbers(arguments.what))
     table = csv.writer(sys.stdout) if arguments.csv else None

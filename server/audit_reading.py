@@ -53,7 +53,7 @@ def _reader(paths: Paths, arguments: argparse.Namespace) -> ReaderKey:
     if arguments.reader:
         return ReaderKey.of(Path(arguments.reader).read_text())
     if (key := audit_place.reader_key(paths)) is None:
-        raise NoKey(f"no key to open payloads with: {audit_place.reader_path(paths)} is missing")
+        raise NoKey(f"no key to open payloads with: {paths.reader_key} is missing")
     return key
 
 
@@ -134,19 +134,10 @@ def summary(leaf: Leaf) -> str:
 
 
 def search(arguments: argparse.Namespace) -> int:
-    """Words and name:value filters; the projection is in the cache and disposable."""
+    """Words and name:value filters, such as `type:denied user:ada`."""
     paths = Paths.of(os.environ)
     place = audit_place.the_one(paths, arguments.dir)
-    pairs = [word.partition(":") for word in arguments.what]
-    filters = {name: value for name, colon, value in pairs if colon and name in COLUMNS}
-    words = [word for word in arguments.what if word.partition(":")[0] not in filters]
-    file = private_directory(paths.cache / "audit") / f"{place.directory.name}.db"
-    private_file(file).close()
-    projection = Projection(file, place.directory)
-    try:
-        seqs = list(projection.search(words, filters, arguments.since or ""))
-    finally:
-        projection.close()
+    seqs = projected(paths, place, arguments.what, arguments.since or "")
     found = [reading.one(place.directory, seq)[0] for seq in reversed(seqs)]
     if arguments.json:
         print(json.dumps({"records": [_row(place, leaf, None) for leaf in found]}))
@@ -154,6 +145,23 @@ def search(arguments: argparse.Namespace) -> int:
         for leaf in found:
             print(summary(leaf))
     return 0 if found else 1
+
+
+def projected(
+    paths: Paths, place: Place, what: list[str], since: str = "", limit: int = 100
+) -> list[int]:
+    """Records that hold the words and filters; the projection in the cache is disposable."""
+    pairs = [word.partition(":") for word in what]
+    filters = {name: value for name, colon, value in pairs if colon and name in COLUMNS}
+    words = [word for word in what if word.partition(":")[0] not in filters]
+    private_directory(paths.cache)
+    file = private_directory(paths.cache / "audit") / f"{place.directory.name}.db"
+    private_file(file).close()
+    projection = Projection(file, place.directory)
+    try:
+        return list(projection.search(words, filters, since, limit))
+    finally:
+        projection.close()
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -184,7 +192,7 @@ def _health(paths: Paths, place: Place) -> dict[str, object]:
         row["trouble"] = str(error)
     row["head"] = _signed(place.head) if place.head else "not on this machine: a copy"
     row["anchor"] = _last_anchor(directory)
-    reader = audit_place.reader_path(paths)
+    reader = paths.reader_key
     row["reader_key"] = str(reader) if reader.exists() else f"none at {reader}"
     return row
 

@@ -43,6 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
         return act(arguments)
     except (AuditError, BadNote, UnsafePath) as error:
         print(f"wicket audit {arguments.action}: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        raise
+    except ValueError as error:
+        print(f"wicket audit {arguments.action}: not a record: {error}", file=sys.stderr)
+        return USAGE
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         print(f"wicket audit {arguments.action}: {name}{error.strerror}", file=sys.stderr)

@@ -7,6 +7,7 @@ from .examination import Examined, Piece, misfits
 from .findings import Finding, Report
 from .leaf import NO_LEAF
 from .note import Checkpoint
+from .reading import one
 from .tree import Span
 
 
@@ -142,7 +143,7 @@ def end(joined: Joined, directory: Path, numbers: list[int], payloads: bool) -> 
     report.log, report.unanswered = joined.log, len(joined.intents)
     if payloads:
         _end_payloads(joined, directory, last=True, live=report.live)
-        _account_erasures(joined, numbers)
+        _account_erasures(joined, directory, numbers)
     for name, note in joined.notes:
         _compare(joined, name, note)
     if joined.last_type == "rotate" and not report.live:
@@ -155,7 +156,7 @@ def end(joined: Joined, directory: Path, numbers: list[int], payloads: bool) -> 
         report.find("incomplete", "unanswered", first, f"record {first}", text)
 
 
-def _account_erasures(joined: Joined, numbers: list[int]) -> None:
+def _account_erasures(joined: Joined, directory: Path, numbers: list[int]) -> None:
     report = joined.report
     report.erased = len(joined.zeroed & joined.erased)
     for seq in sorted(joined.zeroed - joined.erased)[:10]:
@@ -166,6 +167,11 @@ def _account_erasures(joined: Joined, numbers: list[int]) -> None:
             text = "its payload file is gone, and no retention says so"
             report.find("tampered", "payload", seq, f"seg-{segment:010}.pay", text)
     report.retired = len(joined.retired & set(numbers))
+    for seq in sorted(joined.erased - joined.zeroed)[:10]:
+        pay = one(directory, seq)[0].tail.pay
+        if pay is None or pay.seg not in joined.gone:
+            text = "its erasure was recorded and not carried out; erase it again"
+            report.find("incomplete", "erasure", seq, f"record {seq}", text)
 
 
 def _compare(joined: Joined, name: str, note: Checkpoint) -> None:
