@@ -26,19 +26,15 @@ class Place:
         return self.head.read_bytes() if self.head and self.head.exists() else None
 
 
-def heads(paths: Paths) -> Path:
-    return paths.config / "heads"
-
-
 def places(paths: Paths, given: str | None = None) -> list[Place]:
     """The logs in `given`, a log's directory or one of several; else this user's own.
 
     A log of which only the head is left is among them.  Raises NotALog where none is.
     """
-    parent = paths.state / "audit"
+    parent = paths.audit
     if given is not None and any(Path(given).glob("seg-*.jsonl")):
         return [_place(paths, Path(given))]
-    names = {path.name for path in heads(paths).glob("*")} if given is None else set[str]()
+    names = {path.name for path in paths.heads.glob("*")} if given is None else set[str]()
     if given is not None:
         parent = Path(given)
     names |= {path.name for path in parent.glob("*") if path.is_dir()}
@@ -65,19 +61,15 @@ def current(paths: Paths) -> Place:
     try:
         return the_one(paths)
     except NotALog:
-        if any((paths.state / "audit").glob("*")) or any(heads(paths).glob("*")):
+        if any((paths.audit).glob("*")) or any(paths.heads.glob("*")):
             raise
         name = secrets.token_hex(16)
-        return Place(paths.state / "audit" / name, heads(paths) / name)
+        return Place(paths.audit / name, paths.heads / name)
 
 
 def _place(paths: Paths, directory: Path) -> Place:
-    own = os.path.realpath(directory.parent) == os.path.realpath(paths.state / "audit")
-    return Place(directory, heads(paths) / directory.name if own else None)
-
-
-def reader_path(paths: Paths) -> Path:
-    return paths.config / "audit-reader.key"
+    own = os.path.realpath(directory.parent) == os.path.realpath(paths.audit)
+    return Place(directory, paths.heads / directory.name if own else None)
 
 
 def reader_key(paths: Paths, make: bool = False) -> ReaderKey | None:
@@ -85,12 +77,13 @@ def reader_key(paths: Paths, make: bool = False) -> ReaderKey | None:
 
     With `make` it is created where it is missing.  Raises NoKey, OSError, UnsafePath.
     """
-    path = reader_path(paths)
+    path = paths.reader_key
     if path.exists():
         return ReaderKey.of(path.read_text())
     if not make:
         return None
-    private_directory(paths.config)
+    for place in (paths.data, path.parent):
+        private_directory(place)
     made = ReaderKey.new()
     with private_file(path, "xb") as file:
         file.write(f"{made}\n".encode())

@@ -7,9 +7,7 @@ import hashlib
 import json
 import os
 import pwd
-import re
 import resource
-import secrets
 import socket
 import stat
 import sys
@@ -20,18 +18,26 @@ from pathlib import Path
 
 from .. import __version__
 from ..escalation.audit import AuditError, AuditLog, Options
-from ..escalation.audit.frame import ReaderKey
 from ..escalation.audit.records import Actor, Open
 from ..escalation.gate import POLICY, Closed, Gate, House
 from ..escalation.http import application
 from ..escalation.providers.provider import Provider
 from ..escalation.transport import Network
-from . import exclusions, limits, perimeter, processes, settings, settings_file, unix_http
+from . import (
+    audit_place,
+    exclusions,
+    limits,
+    perimeter,
+    processes,
+    settings,
+    settings_file,
+    unix_http,
+)
+from .audit_place import Place
 from .paths import Paths, UnsafePath, private_directory, private_file, socket_directory
 from .settings import Effective
 from .settings_checks import ProviderSource
 
-LOG_ID = re.compile(r"[0-9a-f]{32}")
 # Tables that may say what must not leave, and that this version does not read yet.
 UNREAD = ("budget", "network", "policy", "redaction", "routes")
 SET_DUMPABLE = 4  # prctl, from linux/prctl.h
@@ -43,7 +49,7 @@ class Plan:
 
     providers: Mapping[str, Provider] = field(default_factory=dict[str, Provider])
     options: Options = field(default_factory=lambda: Options(level="metadata"))
-    log: Path | None = None
+    log: Place | None = None
     settings_sha256: str = ""
     closed: Closed | None = None
 
@@ -109,7 +115,7 @@ async def _serve(
 
 
 async def _open(paths: Paths, plan: Plan, level: str) -> tuple[AuditLog | None, Closed | None]:
-    if plan.log is None or plan.closed is not None:
+    if plan.log is None or plan.log.head is None or plan.closed is not None:
         return None, plan.closed
     record = Open(
         __version__,
@@ -118,7 +124,7 @@ async def _open(paths: Paths, plan: Plan, level: str) -> tuple[AuditLog | None, 
         limits=level,
     )
     try:
-        log = await AuditLog.open(plan.log, paths.heads / plan.log.name, record, plan.options)
+        log = await AuditLog.open(plan.log.directory, plan.log.head, record, plan.options)
     except (AuditError, OSError) as error:
         return None, Closed(f"the audit log cannot be opened: {error}", "wicket audit doctor")
     return log, None
@@ -135,13 +141,15 @@ def prepare(paths: Paths, effective: Effective) -> Plan:
         for place in (paths.state, paths.audit, paths.config, paths.heads):
             private_directory(place)
             _sync(place.parent)
-        own = () if wanted.audit.level == "metadata" else (own_recipient(paths.reader_key),)
+        own = () if wanted.audit.level == "metadata" else (own_recipient(paths),)
         options = Options(wanted.audit.recipients or own, wanted.audit.level)
         values = json.dumps(settings.report(effective), sort_keys=True).encode()
-        return Plan(providers, options, log_directory(paths), hashlib.sha256(values).hexdigest())
+        return Plan(
+            providers, options, audit_place.current(paths), hashlib.sha256(values).hexdigest()
+        )
     except Closed as closed:
         return Plan(closed=closed)
-    except (OSError, UnsafePath, settings_file.Unreadable) as error:
+    except (AuditError, OSError, UnsafePath, settings_file.Unreadable) as error:
         return Plan(closed=Closed(str(error), "mend that, then: wicket stop gate"))
 
 
@@ -177,37 +185,21 @@ def provider_keys(path: Path) -> dict[str, str]:
     return keys
 
 
-def own_recipient(path: Path) -> str:
+def own_recipient(paths: Paths) -> str:
     """The public half of the user's own key pair, made where there is none.
 
-    Only the half that seals is read afterwards: the gate cannot open what it wrote.
+    Only this half is read at later starts: the gate cannot open what it wrote.
+    Raises OSError, UnsafePath, NoKey.
     """
-    public = path.with_suffix(".pub")
+    public = paths.reader_key.with_suffix(".pub")
     with contextlib.suppress(FileNotFoundError):
         return public.read_text().strip()
-    private_directory(path.parent.parent)
-    private_directory(path.parent)
-    made = ReaderKey.new()
-    # A crash between the two leaves a private key that nothing was sealed to.
-    for place, text in ((path, str(made)), (public, made.public)):
-        with private_file(place, "wb") as file:
-            file.write(f"{text}\n".encode())
-            file.flush()
-            os.fsync(file.fileno())
-    _sync(path.parent)
+    made = audit_place.reader_key(paths, make=True)
+    assert made
+    # A crash before this is durable leaves a key from which it is made again.
+    with private_file(public, "wb") as file:
+        file.write(f"{made.public}\n".encode())
     return made.public
-
-
-def log_directory(paths: Paths) -> Path:
-    """The user's one log: the one that is there, or a new one.  Raises Closed.
-
-    A head without its log counts as there, so that a log that is gone is noticed.
-    """
-    names = {entry.name for place in (paths.audit, paths.heads) for entry in place.iterdir()}
-    known = sorted(name for name in names if LOG_ID.fullmatch(name))
-    if len(known) > 1:
-        raise Closed(f"several logs lie in {paths.audit}", "move all but one elsewhere")
-    return paths.audit / (known[0] if known else secrets.token_hex(16))
 
 
 def actor() -> Actor:
