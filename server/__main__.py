@@ -21,7 +21,9 @@ class Argument:
     @property
     def usage(self) -> str:
         """As one writes it: `--idle SECONDS`, `PATH:LINE:COL`, `build|use`."""
-        shown = str(self.options.get("metavar", ""))
+        metavar = self.options.get("metavar", "")
+        names = cast(tuple[str, ...], metavar) if isinstance(metavar, tuple) else (str(metavar),)
+        shown = " ".join(names)
         if isinstance(choices := self.options.get("choices"), tuple):
             shown = "|".join(cast(tuple[str, ...], choices))
         if not self.flags[0].startswith("-"):
@@ -262,7 +264,12 @@ VERBS = (
             argument("-f", "--follow", action="store_true", help="wait for more, for `tail`"),
             argument("--since", metavar="TIME", help="such as 2026-11-01, for `search`"),
             argument("--csv", action="store_true", help="export rows for a spreadsheet"),
-            argument("--bundle", metavar="FILE", help="export records with proofs, as a zip"),
+            argument(
+                "--bundle",
+                nargs="+",
+                metavar=("FILE", "SEQ"),
+                help="export records with their proofs, and a verifier, as a zip",
+            ),
             argument("--who", metavar="NAME", help="on whose decision, for what is recorded"),
             argument("--reason", metavar="TEXT", help="why, for what is recorded"),
             argument("--lift", action="store_true", help="end a hold"),
