@@ -9,8 +9,8 @@ import getpass
 import json
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from .. import __version__
@@ -20,6 +20,7 @@ from ..escalation.audit.erasing import Holdings, holdings
 from ..escalation.audit.errors import AuditError, NotALog, SecondWriter
 from ..escalation.audit.files import Disk
 from ..escalation.audit.layout import Layout
+from ..escalation.audit.leaf import timestamp
 from ..escalation.audit.log import AuditLog, Options
 from ..escalation.audit.opening import Accepted
 from ..escalation.audit.projection import COLUMNS
@@ -31,7 +32,7 @@ from .paths import Paths
 
 # Records named in one erasure: that many numbers fit into a leaf.
 ERASURE_LIMIT = 2000
-DAYS_PER_MONTH = 30.44
+SECONDS_PER_MONTH = 30.44 * 86_400
 
 
 def erase(arguments: argparse.Namespace) -> int:
@@ -95,9 +96,9 @@ def retain(arguments: argparse.Namespace) -> int:
     """Remove payload segments that are older than --months; records and proofs stay."""
     place = _own(audit_place.the_one(Paths.of(os.environ), arguments.dir))
     months = 13 if arguments.months is None else arguments.months
-    limit = datetime.now(UTC) - timedelta(days=months * DAYS_PER_MONTH)
+    limit = timestamp(int(1000 * (time.time() - months * SECONDS_PER_MONTH)))
     found = holdings(place.directory)
-    old = erasing.old_segments(place.directory, found, limit.strftime("%Y-%m-%dT%H:%M:%S"))
+    old = erasing.old_segments(place.directory, found, limit)
     shown = {"segments": old, "months": months, "done": bool(old) and arguments.yes}
     if old and arguments.yes:
         who, _reason = _who(arguments)

@@ -32,17 +32,18 @@ class Anchored:
 def anchor(directory: Path, place: str, clones: Path) -> Anchored:
     """Copy the checkpoint of the log in `directory` to `place`, and beside the log.
 
-    A `place` that is not a directory is a git remote, cloned into `clones`.
+    A bare repository, and a `place` that is no directory, is a git remote: it is cloned
+    into `clones`.
     Raises NotAnchored, BadNote, OSError.
     """
     note = (directory / "checkpoint").read_bytes()
     checkpoint = unverified(note)
     name = f"{directory.name}/{checkpoint.size:012}.note"
     target = Path(place)
-    if not target.is_dir():
-        kind, target = "git", _clone(place, clones)
-    else:
-        kind = "git" if (target / ".git").exists() else "directory"
+    bare = (target / "HEAD").is_file()
+    kind = "git" if bare or not target.is_dir() or (target / ".git").exists() else "directory"
+    if bare or not target.is_dir():
+        target = _clone(str(target.absolute()) if bare else place, clones)
     _write(target / name, note)
     if kind == "git":
         _commit(target, name)
