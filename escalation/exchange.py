@@ -14,6 +14,8 @@ from .envelope import StandIn
 from .providers.provider import Ended, Event, ProviderError, Text, Usage
 from .transport import Network, Reach, ReceiptTransport, Refused
 
+# What a provider calls things is short; a record has no room for more.
+LONGEST_NAME = 80
 # A provider that says nothing for so long is taken to be gone.
 SILENCE_SECONDS = 120.0
 CONNECT_SECONDS = 10.0
@@ -46,6 +48,7 @@ class Exchange:
         self._work: asyncio.Task[Outcome] | None = None
         self._run: asyncio.Task[None] | None = None
         self._cancelled = False
+        self._said = ""
 
     def cancel(self) -> None:
         """Stop sending and listening; the outcome is written all the same."""
@@ -79,7 +82,9 @@ class Exchange:
             # A crash before this line is an `unknown_crash` at the next start.
             emit("record", {"seq": position.seq})
             if outcome.error is not None:
-                emit("error", {"reason": outcome.error, "status": outcome.http_status})
+                # What the provider says of it is told, and kept in the sealed payload only.
+                reason = ": ".join(filter(None, (outcome.error, self._said)))
+                emit("error", {"reason": reason, "status": outcome.http_status})
             emit("done", {"status": outcome.status, "finish": outcome.finish})
         except AuditError as error:
             # Without a durable outcome there is no `done`: nothing may be applied.
@@ -101,7 +106,7 @@ class Exchange:
                     outcome = replace(
                         outcome,
                         http_status=response.status_code,
-                        request_id=response.headers.get("x-request-id"),
+                        request_id=_short(response.headers.get("x-request-id")),
                     )
                     async for event in self._read(response):
                         outcome = self._heard(event, outcome, emit)
@@ -109,6 +114,7 @@ class Exchange:
                     await response.aclose()
         except ProviderError as error:
             status = "http_error" if error.status is not None else "failed"
+            self._said = error.said
             return replace(outcome, status=status, error=str(error))
         except (Refused, AuditError) as error:
             return replace(outcome, status="refused", error=str(error))
@@ -129,7 +135,7 @@ class Exchange:
                 emit("usage", {"tokens_in": tokens_in, "tokens_out": tokens_out})
                 return replace(outcome, tokens_in=tokens_in, tokens_out=tokens_out)
             case Ended(finish, model):
-                return replace(outcome, finish=finish or None, model=model)
+                return replace(outcome, finish=_short(finish), model=_short(model))
 
     def _measured(self, outcome: Outcome) -> Outcome:
         first = None if self._first is None else round((self._first - self._began) * 1000)
@@ -140,3 +146,8 @@ class Exchange:
             first_token_ms=first,
             duration_ms=round((time.monotonic() - self._began) * 1000),
         )
+
+
+def _short(text: str | None) -> str | None:
+    """A provider's word for something, as a record may hold it."""
+    return "".join(c for c in text[:LONGEST_NAME] if c.isprintable()) or None if text else None

@@ -83,6 +83,10 @@ def _text(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
     if not isinstance(value, str):
         raise Malformed(f"{name} must be text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Malformed(f"{name} is not Unicode text") from None
     return value
 
 

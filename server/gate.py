@@ -25,6 +25,7 @@ from ..escalation.providers.provider import Provider
 from ..escalation.transport import Network
 from . import (
     audit_place,
+    discreet,
     exclusions,
     limits,
     perimeter,
@@ -34,7 +35,7 @@ from . import (
     unix_http,
 )
 from .audit_place import Place
-from .paths import Paths, UnsafePath, private_directory, private_file, socket_directory
+from .paths import Paths, UnsafePath, private_directory, private_file
 from .settings import Effective
 from .settings_checks import ProviderSource
 
@@ -52,11 +53,6 @@ class Plan:
     log: Place | None = None
     settings_sha256: str = ""
     closed: Closed | None = None
-
-
-def socket_path(paths: Paths) -> Path:
-    """Where the gate of these settings listens.  Raises UnsafePath."""
-    return socket_directory(paths) / processes.socket_name("gate", str(paths.config))
 
 
 def run(paths: Paths, path: Path, idle: float | None) -> int:
@@ -94,7 +90,10 @@ async def _serve(
     left: perimeter.Perimeter,
     idle: float,
 ) -> None:
-    log, closed = await _open(paths, plan, level)
+    asyncio.get_running_loop().set_exception_handler(discreet.in_loop)
+    for name in ("uvicorn", "httpx2", "httpcore2", "asyncio"):
+        discreet.hush(name)
+    log, closed = await _open(plan, level)
     house = House(
         __version__, plan.providers, actor(), _forbidden, Network(partial(_resolve, left)), level
     )
@@ -114,7 +113,7 @@ async def _serve(
     )
 
 
-async def _open(paths: Paths, plan: Plan, level: str) -> tuple[AuditLog | None, Closed | None]:
+async def _open(plan: Plan, level: str) -> tuple[AuditLog | None, Closed | None]:
     if plan.log is None or plan.log.head is None or plan.closed is not None:
         return None, plan.closed
     record = Open(
@@ -138,7 +137,7 @@ def prepare(paths: Paths, effective: Effective) -> Plan:
         keys = provider_keys(paths.provider_keys)
         rows = wanted.providers.items()
         providers = {name: _provider(name, row, keys.get(name)) for name, row in rows}
-        for place in (paths.state, paths.audit, paths.config, paths.heads):
+        for place in (paths.audit, paths.heads):
             private_directory(place)
             _sync(place.parent)
         own = () if wanted.audit.level == "metadata" else (own_recipient(paths),)

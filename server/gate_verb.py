@@ -5,14 +5,14 @@ import os
 import sys
 
 from ..completion.client import EngineGone
-from . import gate, processes
+from . import gate, gate_client, processes
 from .paths import Paths, UnsafePath
 
 
 def run(arguments: argparse.Namespace) -> int:
     paths = Paths.of(os.environ)
     try:
-        path = gate.socket_path(paths)
+        path = gate_client.socket_path(paths)
         if arguments.started:
             # Who started us holds the lock; the place is not theirs to choose.
             if arguments.started != str(path):

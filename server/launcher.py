@@ -90,7 +90,7 @@ def fork(ahead: Callable[[], None]) -> Launcher:
     code = 1
     # Whatever happens, this copy must never go on as a language server.
     try:
-        _settle()
+        _settle(twins.fileno())
         threading.Thread(target=ahead, daemon=True).start()
         _serve(twins)
         code = 0
@@ -98,8 +98,10 @@ def fork(ahead: Callable[[], None]) -> Launcher:
         os._exit(code)
 
 
-def _settle() -> None:
+def _settle(kept: int) -> None:
     """Let go of the editor: its pipes, its terminal, its signals."""
+    os.closerange(3, kept)
+    os.closerange(kept + 1, max(kept + 1, os.sysconf("SC_OPEN_MAX")))
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)

@@ -43,14 +43,15 @@ def _start_ahead(completions: app.Completions) -> None:
 def _limit(startup: Startup, first: bytes) -> None:
     """Give up all but our own directories and the folders of the editor's first message."""
     paths, own = startup.paths, startup.effective.settings.engine.models.values()
-    sockets = paths.state / "run"
-    # A rule can only speak of what exists: what may come later is made now.
-    with contextlib.suppress(OSError, UnsafePath):
-        sockets = socket_directory(paths)
-        for place in (paths.config, paths.data, paths.state, paths.cache):
+    # A rule can only speak of what exists: what may come later is made now.  What cannot
+    # be made, or is open to others, is said by whoever needs it.
+    for place in (paths.config, paths.pulled_models, paths.logs, paths.cache):
+        with contextlib.suppress(UnsafePath):
             private_directory(place)
-        for place in (paths.logs, paths.pulled_models):
-            place.mkdir(exist_ok=True, mode=0o700)
+    try:
+        sockets = socket_directory(paths)
+    except UnsafePath:
+        sockets = paths.state / "run"
     models = [source.path for source in own if source.path]
     if is_path(startup.model):
         models.append(Path(startup.model))

@@ -99,6 +99,11 @@ class Starter:
     # `ahead` runs in a thread beside the event loop that calls `connect`.
     _spawning: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def name(self) -> str:
+        """Which process: `engine` of `engine-0123456789ab.sock`."""
+        return self.path.name.partition("-")[0]
+
     def ahead(self) -> None:
         """Start the process now, if it does not run, without waiting for it.
 
@@ -122,10 +127,10 @@ class Starter:
             if self._child is not None and self._child.poll() is not None:
                 code, self._child = self._child.returncode or 0, None
                 self.crashes.append(time.monotonic())
-                why = f"the engine ended at start ({_ending(code)}); see {self.log}"
+                why = f"the {self.name} ended at start ({_ending(code)}); see {self.log}"
                 raise EngineGone(why)
             await asyncio.sleep(0.01)
-        raise EngineGone(f"the engine is still starting after {START_SECONDS:.0f} s")
+        raise EngineGone(f"the {self.name} is still starting after {START_SECONDS:.0f} s")
 
     def forgive(self) -> None:
         """The user acted: crashes so far no longer count."""
@@ -168,11 +173,11 @@ class Starter:
         pause = self.pause()
         if pause == float("inf"):
             raise EngineGone(
-                f"the engine crashed {len(self.crashes)} times in a minute and stays off; "
+                f"the {self.name} crashed {len(self.crashes)} times in a minute and stays off; "
                 f"see {self.log}, then restart the editor's language server"
             )
         if pause > 0:
-            raise EngineGone(f"the engine crashed; next start in {pause:.1f} s")
+            raise EngineGone(f"the {self.name} crashed; next start in {pause:.1f} s")
 
     def _spawn(self) -> None:
         """Spawn the process unless we did or somebody holds the lock."""
@@ -185,7 +190,7 @@ class Starter:
                 with lock, self._open_log() as log:
                     self._child = self.spawn(self.argv, log, lock)
             except OSError as error:
-                raise EngineGone(f"the engine cannot be started: {error.strerror}") from None
+                raise EngineGone(f"the {self.name} cannot be started: {error.strerror}") from None
             # Earlier children that have ended since are reaped here.
             _children[:] = [child for child in _children if child.poll() is None]
             _children.append(self._child)

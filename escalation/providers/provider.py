@@ -11,14 +11,15 @@ from ..task import Task
 
 
 class ProviderError(Exception):
-    """The provider refused or made no sense; the message is one line.
+    """The provider refused or made no sense; the message is one line of ours.
 
-    `status` is the HTTP status where that was the refusal.
+    `said` are the provider's own words, which may quote what was sent.  `status` is the
+    HTTP status where that was the refusal.
     """
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(self, message: str, said: str = "", status: int | None = None) -> None:
         super().__init__(message)
-        self.status = status
+        self.said, self.status = said, status
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,11 @@ ANSWERS: dict[str, list[bytes | None]] = {
     "broken event": [head() + said("Hel") + b"data: {nope\n\n"],
     "odd event": [head() + b'data: {"choices": [3]}\n\n'],
     "error event": [head() + said("Hel") + b'data: {"error": {"message": "gone"}}\n\n'],
+    "long names": [
+        head() + chunk(model="m" * 99_999, choices=[{"delta": {"content": "Hel"}}]),
+        chunk(choices=[{"delta": {}, "finish_reason": "\n" * 99_999}]) + b"data: [DONE]\n\n",
+    ],
+    "odd usage": [head() + chunk(usage={"prompt_tokens": 10**400, "completion_tokens": 1})],
     "cut": [head() + said("Hel")],
     "wrong length": [head("200 OK", "text/event-stream", "Content-Length: 9999") + said("Hel")],
     "wrong type": [head("200 OK", "text/plain") + b"hello"],

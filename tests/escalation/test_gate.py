@@ -62,14 +62,16 @@ async def test_what_was_shown_is_what_is_recorded_and_sent(world: World) -> None
     [
         ("in pieces", "ok", 200, None, "Hello world"),
         ("chunked", "ok", 200, None, "Hello world"),
-        ("overload", "http_error", 529, "status 529: try later", ""),
-        ("unauthorized", "http_error", 401, "status 401: bad key", ""),
+        ("overload", "http_error", 529, "status 529", ""),
+        ("unauthorized", "http_error", 401, "status 401", ""),
         ("not json", "http_error", 500, "status 500", ""),
         ("redirect", "refused", None, "redirects (status 302)", ""),
         ("redirect 307", "refused", None, "redirects (status 307)", ""),
         ("broken event", "failed", 200, "is not JSON", "Hel"),
         ("odd event", "failed", 200, "unknown form", ""),
-        ("error event", "failed", 200, "broke off: gone", "Hel"),
+        ("error event", "failed", 200, "the provider broke off", "Hel"),
+        ("long names", "ok", 200, None, "Hel"),
+        ("odd usage", "failed", 200, "unknown form", ""),
         ("cut", "failed", 200, "broke off before its end", "Hel"),
         ("wrong length", "failed", 200, "the connection failed", "Hel"),
         ("wrong type", "failed", 200, "text/event-stream", ""),
@@ -90,12 +92,28 @@ async def test_every_end_is_recorded(
     assert world.server.connections == 1, "no redirect is followed, nothing is retried"
     assert events[-1][0] == "done"
     assert events[-1][1]["status"] == status
-    assert [m["reason"] for name, m in events if name == "error"] == (
-        [] if error is None else [outcome["data"]["error"]]
-    )
+    said = [m["reason"] for name, m in events if name == "error"]
+    assert len(said) == (error is not None)
+    assert all(reason.startswith(outcome["data"]["error"]) for reason in said)
     if text is not None:
         assert "".join(m["text"] for name, m in events if name == "text") == text
     assert outcome["ref"] == world.records("intent")[0]["seq"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [("overload", "try later"), ("unauthorized", "bad key"), ("error event", "gone")],
+)
+async def test_a_providers_own_words_are_told_and_not_recorded_in_clear(
+    world: World, answer: str, words: str
+) -> None:
+    """They may quote what was sent."""
+    world.server.answer = answer
+    events = await world.send()
+    (error,) = (members for name, members in events if name == "error")
+    assert error["reason"].endswith(f": {words}")
+    log = b"".join(file.read_bytes() for file in world.directory.iterdir())
+    assert words.encode() not in log
 
 
 async def test_a_log_that_fails_before_closes_the_gate(world: World) -> None:
@@ -242,6 +260,8 @@ async def test_what_may_not_leave_is_denied_and_recorded(
         TASK | {"documents": {}},
         TASK | {"documents": [3]},
         TASK | {"documents": [{"path": "a"}]},
+        TASK | {"documents": [{"path": "\ud800", "text": ""}]},
+        TASK | {"instruction": "\udfff"},
         TASK | {"documents": [{"path": "a", "text": "", "range": [2, 1]}]},
         TASK | {"documents": [{"path": "a", "text": "", "range": "all"}]},
         TASK | {"documents": [{"path": "a", "text": ""}] * 201},

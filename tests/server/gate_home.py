@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from wicket.server import gate, processes
+from wicket.server import gate_client, processes
 from wicket.server.paths import Paths
 
 KEY = "sk-canary-0123456789"
@@ -42,7 +42,7 @@ class Home:
         self.says(PROVIDER.format(port=port))
         self.paths.provider_keys.write_text(f'home = "{KEY}"\n')
         self.paths.provider_keys.chmod(0o600)
-        self.socket = gate.socket_path(self.paths)
+        self.socket = gate_client.socket_path(self.paths)
         self.processes: list[asyncio.subprocess.Process] = []
 
     def says(self, settings: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from wicket.server import processes
+from wicket.server import gate_client, processes
 
 from ..escalation.provider import ProviderServer
 from .gate_home import KEY, PROVIDER, TASK, Home, events
@@ -40,7 +40,7 @@ async def test_it_is_started_when_it_is_needed(home: Home, monkeypatch: pytest.M
     for name, value in home.environment.items():
         monkeypatch.setenv(name, value)
     log = home.paths.logs / "gate.log"
-    starter = processes.Starter(home.socket, home.command(), log)
+    starter = gate_client.starter(home.paths)
     _, writer = await starter.connect()
     writer.close()
     status = (await home.get("/v1/status")).json()
