@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 
 from . import leaf
 from .errors import AuditError, NoSpace, Poisoned
-from .files import Files, close, content, create, opened, replace, sync_directory, write_all
+from .files import Files, close, content, create, replace, sync_directory, write_all
 from .frame import Sealed
 from .layout import Layout
 from .leaf import Frame, Stamp, timestamp
 from .note import Checkpoint, Signer
 from .records import Clock as ClockRecord
 from .records import Rotate
+from .reserve import Reserve
 from .shapes import dump, to_json
 from .stamps import JUMP_MS, Clock, identifier
 from .tree import Span, leaf_hash
@@ -92,9 +93,8 @@ class Writer:
         self.unsealed = 0
         self._files, self._layout, self._signer = files, layout, signer
         self._clock, self._writer_id, self._boot = clock, writer_id, clock.boot()
-        self._segment_bytes, self._reserve_bytes = segment_bytes, reserve_bytes
-        self._margin = max(1 << 16, reserve_bytes // 16)
-        self._reserved = False
+        self._segment_bytes = segment_bytes
+        self._reserve = Reserve(files, layout.reserve, reserve_bytes)
         self._head = content(files, str(layout.head))
         self._leaves = self._append_to(layout.leaves(state.segment), state.leaf_bytes)
         try:
@@ -103,7 +103,7 @@ class Writer:
             close(files, self._leaves.descriptor)
             raise
         with self._poisoning():
-            self._keep_reserve()
+            self._reserve.keep()
 
     def commit(self, entries: Sequence[Entry]) -> list[Position | AuditError]:
         """Write a group; its records are durable when this returns.
@@ -112,7 +112,9 @@ class Writer:
         are written.  Raises Poisoned, from then on always.
         """
         with self._poisoning():
-            room = self._room(entries)
+            size = sum(entry.size for entry in entries)
+            essential = any(entry.essential for entry in entries)
+            room = self._reserve.room(self._leaves.descriptor, size, essential)
             allowed = [entry for entry in entries if entry.essential or room]
             done = iter(self._write(allowed) if allowed else [])
             if max(self._leaves.size, self._payloads.size // 4) >= self._segment_bytes:
@@ -216,8 +218,7 @@ class Writer:
         state = self.state
         checkpoint = Checkpoint(self._signer.name, state.seq, state.span.root)
         note = self._signer.sign(checkpoint)
-        if self._files.free(self._leaves.descriptor) < self._margin:
-            self._spend_reserve()
+        self._reserve.room(self._leaves.descriptor, len(note), essential=True)
         # A crash from here on: the next start finds leaves beyond the last checkpoint.
         replace(self._files, self._layout.checkpoint, note)
         # Another writer of this log, here or in a copy, would have moved the head.
@@ -255,34 +256,6 @@ class Writer:
             raise Poisoned(
                 f"{file.path} has {ours.st_size} bytes, not {file.size}: not only we write"
             )
-
-    def _room(self, entries: Sequence[Entry]) -> bool:
-        """Whether entries that are not essential may be written."""
-        size = sum(entry.size for entry in entries) + self._margin
-        free = self._files.free(self._leaves.descriptor)
-        if not self._reserved and free >= size + self._margin + self._reserve_bytes:
-            self._keep_reserve()
-        if free >= size:
-            return self._reserved
-        if any(entry.essential for entry in entries):
-            self._spend_reserve()
-        return False
-
-    def _keep_reserve(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT
-        with opened(self._files, self._layout.reserve, flags) as descriptor:
-            try:
-                self._files.allocate(descriptor, self._reserve_bytes)
-            except OSError:
-                # Nothing of the log was touched; intents are refused until there is room.
-                self._files.truncate(descriptor, 0)
-                return
-        self._reserved = True
-
-    def _spend_reserve(self) -> None:
-        with opened(self._files, self._layout.reserve, os.O_WRONLY) as descriptor:
-            self._files.truncate(descriptor, 0)
-        self._reserved = False
 
     def _poisoning(self) -> "_Poisoning":
         if self.trouble is not None:

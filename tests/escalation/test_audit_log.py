@@ -271,7 +271,7 @@ async def test_many_processes_with_random_kills(world: World, processes: int, re
 
     def start(note: Path) -> subprocess.Popen[bytes]:
         place = [str(world.directory), str(world.layout.head), str(note)]
-        return subprocess.Popen([sys.executable, program, *place, str(records // processes * 8)])
+        return subprocess.Popen([sys.executable, program, *place, str(records)])
 
     running = {note: start(note) for note in notes}
     while running:
