@@ -1,4 +1,4 @@
-"""`wicket audit erase|hold|retain|anchor|accept-rollback`: what changes a log, on record.
+"""`wicket audit erase`, `hold`, `retain`, `anchor`, `accept-rollback`: changes, on record.
 
 Each shows first what it would do; only with --yes it is done.  Nobody else may be writing.
 """

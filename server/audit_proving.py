@@ -1,4 +1,4 @@
-"""`wicket audit prove|export`: records for somebody else, with or without proofs."""
+"""`wicket audit prove` and `export`: records for somebody else, with or without proofs."""
 
 import argparse
 import csv

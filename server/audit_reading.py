@@ -1,4 +1,4 @@
-"""`wicket audit show|tail|search|doctor`: what the log says, without changing it."""
+"""`wicket audit show`, `tail`, `search`, `doctor`: what the log says, without changing it."""
 
 import argparse
 import asyncio

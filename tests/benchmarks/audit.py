@@ -23,18 +23,25 @@ from typing import Any
 
 from wicket.escalation.audit.examination import Piece, examine
 from wicket.escalation.audit.frame import ReaderKey
+from wicket.escalation.audit.layout import ORIGIN
+from wicket.escalation.audit.leaf import NO_LEAF, Stamp, write
 from wicket.escalation.audit.log import AuditLog, Options
+from wicket.escalation.audit.note import Checkpoint, Signer
 from wicket.escalation.audit.records import (
     Actor,
     Client,
     Consent,
     Decision,
     Endpoint,
+    Genesis,
     Intent,
     Open,
     Outcome,
     Provider,
 )
+from wicket.escalation.audit.shapes import dump, to_json
+from wicket.escalation.audit.stamps import identifier
+from wicket.escalation.audit.tree import Span, leaf_hash
 
 RUNS = 5
 INTENT = Intent(
@@ -110,17 +117,38 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 async def filled(folder: Path, records: int, size: int) -> Path:
-    """A log of so many records, with payloads of `size` bytes or none."""
+    """A log of so many intents with payloads of `size` bytes."""
     key, name = ReaderKey.new(), "cd" * 16
-    level = "full" if size else "metadata"
-    options = Options(recipients=(key.public,) if size else (), level=level, reserve_bytes=1 << 16)
+    options = Options(recipients=(key.public,), reserve_bytes=1 << 16)
     log = await AuditLog.open(folder / name, folder / "heads" / name, Open("bench"), options)
     content = os.urandom(size)
-    for _ in range(records // 512):
-        receipts = await asyncio.gather(*(log.intent(INTENT, content) for _ in range(256)))
-        await asyncio.gather(*(log.outcome(one, Outcome("ok")) for one in receipts))
+    await asyncio.gather(*(log.intent(INTENT, content) for _ in range(records)))
     await log.close()
     return folder / name
+
+
+def forged(folder: Path, records: int) -> Path:
+    """A whole log of so many records without payloads, written at once instead of safely."""
+    directory = folder / ("ef" * 16)
+    directory.mkdir(parents=True)
+    signer = Signer(ORIGIN + directory.name, bytes(32))
+    kinds = [Genesis(str(signer.verifier), signer.name), *[INTENT, Outcome("ok")] * (records // 2)]
+    texts = {kind: dump(to_json(kind)) for kind in set(kinds)}
+    stamp, prev, span = Stamp(1_790_000_000_000, 5, "b" * 32, "a" * 32), NO_LEAF, Span()
+    id = identifier(stamp.wall_ms)
+    with open(directory / "seg-0000000001.jsonl", "wb", 1 << 20) as file:
+        for seq, record in enumerate(kinds):
+            ref = seq - 1 if isinstance(record, Outcome) else None
+            kind = type(record).__name__.lower()
+            line, prev = write(
+                directory.name, seq, prev, seq, id, kind, texts[record], stamp, ref, None
+            )
+            span.add(leaf_hash(line))
+            file.write(line + b"\n")
+    (directory / "seg-0000000001.pay").touch()
+    checkpoint = Checkpoint(signer.name, span.end, span.root)
+    (directory / "checkpoint").write_bytes(signer.sign(checkpoint))
+    return directory
 
 
 def measured(act: Callable[[], int]) -> float:
@@ -132,8 +160,8 @@ def measured(act: Callable[[], int]) -> float:
 
 def verify_rates(folder: Path) -> dict[str, Any]:
     """Leaves per core second, and payload bytes per core second."""
-    leaves = asyncio.run(filled(folder / "leaves", 20_480, 0))
-    heavy = asyncio.run(filled(folder / "heavy", 512, 1 << 20))
+    leaves = forged(folder / "leaves", 20_000)
+    heavy = asyncio.run(filled(folder / "heavy", 100, 1 << 20))
 
     def examined(directory: Path) -> Any:
         size = (directory / "seg-0000000001.jsonl").stat().st_size
@@ -163,7 +191,7 @@ if __name__ == "__main__":
 
 def memory(folder: Path, records: int) -> dict[str, Any]:
     """Peak memory of the largest process (MB) and wall time, for one process and two."""
-    directory = asyncio.run(filled(folder / "many", records, 0))
+    directory = forged(folder / "many", records)
     program = folder / "peak.py"
     program.write_text(PROGRAM)
     found: dict[str, Any] = {}
