@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .errors import NotALog
 from .examination import Examined, Piece, misfits
 from .findings import Finding, Report
 from .leaf import NO_LEAF
@@ -167,11 +168,28 @@ def _account_erasures(joined: Joined, directory: Path, numbers: list[int]) -> No
             text = "its payload file is gone, and no retention says so"
             report.find("tampered", "payload", seq, f"seg-{segment:010}.pay", text)
     report.retired = len(joined.retired & set(numbers))
-    for seq in sorted(joined.erased - joined.zeroed)[:10]:
+    if report.live:  # An erasure may be under way.
+        report.findings = [
+            found
+            for found in report.findings
+            if found.what != "payload" or found.seq not in joined.erased
+        ]
+    elif joined.whole:
+        for seq in sorted(joined.erased - joined.zeroed)[:10]:
+            _unfinished(joined, directory, seq)
+
+
+def _unfinished(joined: Joined, directory: Path, seq: int) -> None:
+    """An erasure on record of a payload that is still there."""
+    place = f"record {seq}"
+    try:
         pay = one(directory, seq)[0].tail.pay
-        if pay is None or pay.seg not in joined.gone:
-            text = "its erasure was recorded and not carried out; erase it again"
-            report.find("incomplete", "erasure", seq, f"record {seq}", text)
+    except NotALog:
+        joined.report.find("tampered", "erasure", seq, place, "an erasure names no record")
+        return
+    if pay is not None and pay.seg not in joined.gone:
+        text = "its erasure was recorded and not carried out; erase it again"
+        joined.report.find("incomplete", "erasure", seq, place, text)
 
 
 def _compare(joined: Joined, name: str, note: Checkpoint) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from .entries import Sealing
 from .errors import AuditError, BadReceipt, Poisoned, Unusable, Unwritable
 from .files import Disk, Files
-from .frame import recipient
+from .frame import SLOTS_LIMIT, recipient
 from .layout import Layout
 from .opening import Accepted, Opened, begin
 from .records import OWN, Close, Heartbeat, Intent, Level, Open, Outcome, Record
@@ -107,6 +107,8 @@ class AuditLog:
         if not options.recipients and options.level != "metadata":
             raise Unusable("payloads are to be kept, but [audit] recipients names no key")
         recipients = tuple(recipient(text) for text in options.recipients)
+        if len(recipients) > SLOTS_LIMIT:
+            raise Unusable(f"[audit] recipients names more than {SLOTS_LIMIT} keys")
         layout = Layout(directory, head)
         opened = with_changes(
             opened, level=options.level, recipients=options.recipients, pid=os.getpid()

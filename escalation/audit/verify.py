@@ -347,7 +347,7 @@ def main(argv: list[str] | None = None) -> int:
     except Bad as error:
         print(f"TAMPERED WITH: {error}")
         return 1
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, zipfile.BadZipFile) as error:
         print(f"TAMPERED WITH: it is not of the form of a log: {error}")
         return 1
     except (Missing, OSError) as error:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from wicket.escalation.audit import verify as standalone
 from wicket.escalation.audit.errors import AuditError
 from wicket.escalation.audit.leaf import NO_LEAF, Frame, Stamp, write
 from wicket.escalation.audit.note import Checkpoint, Signer
 from wicket.escalation.audit.opening import Accepted
-from wicket.escalation.audit.records import Freeze
+from wicket.escalation.audit.records import Erasure, Freeze
 from wicket.escalation.audit.tree import Span, leaf_hash
 from wicket.escalation.audit.verification import Expected, verify
 
@@ -183,6 +184,37 @@ def test_the_tail_cut_at_every_record(eight: World) -> None:
             assert report.code == 1
             # With every copy of the checkpoint gone, the log says that it is incomplete.
             assert verify(world.directory, (), world.verifier).code == 3
+
+
+NONSENSE = (
+    b"",
+    b"\n",
+    b"{}\n",
+    b"[" * 60_000 + b"\n",
+    b"\x00" * 99,
+    b'{"data":{"key":5}}\n',
+    b"null\n",
+)
+
+
+@pytest.mark.parametrize("content", NONSENSE, ids=lambda content: content[:9])
+def test_nonsense_is_a_finding_and_never_an_exception(eight: World, content: bytes) -> None:
+    """Whatever lies where a file of the log should be: both verifiers say so."""
+    for name in (SEGMENT, PAYLOADS, "checkpoint"):
+        with world_in_memory(eight) as world:
+            (world.directory / name).write_bytes(content)
+            codes = {world.verify().code, standalone.main([str(world.directory)])}
+            assert codes <= {1, 3}, (name, codes)
+
+
+def test_an_erasure_of_nothing(eight: World) -> None:
+    with world_in_memory(eight) as world:
+        opened = world.begin()
+        world.write(opened, (Erasure("ada", "asked", (-1, 10**14)), None, None))
+        opened.writer.checkpoint()
+        opened.release()
+        report = world.verify()
+        assert (report.code, {one.what for one in report.findings}) == (1, {"erasure"})
 
 
 def test_payloads_and_keys(eight: World) -> None:
