@@ -11,7 +11,6 @@ from typing import Any, cast
 from ..completion.client import EngineGone
 from . import app, jsonrpc, launcher, limits, logs
 from .app import Startup
-from .documents import file_path
 from .paths import UnsafePath, private_directory, socket_directory
 from .session import Session
 from .settings_checks import is_path
@@ -64,6 +63,9 @@ def folders(first: bytes) -> list[Path]:
 
     LSP adds some later, too: their files are not needed, as documents come as text.
     """
+    # Imported late: LSP's types are most of our memory, and the launcher needs none.
+    from .documents import file_path  # noqa: PLC0415
+
     message = jsonrpc.read(first)
     if not isinstance(message, jsonrpc.Request) or message.method != "initialize":
         return []
