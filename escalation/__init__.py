@@ -4,6 +4,6 @@ Invariant: no byte leaves before the audit log durably holds it; if the log fail
 gate is closed.
 Invariant: provider keys and provider SDKs are known here and nowhere else.
 Invariant: nothing here reads the workspace; documents are handed in.
-
-No module stands here yet: there is no gate, so nothing can leave.
+Invariant: `transport` is the only way out, and it takes a receipt of the log for exactly
+the bytes that it sends.
 """

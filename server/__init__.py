@@ -5,6 +5,8 @@ the only one that imports its siblings (`completion`, `indexing`, `escalation`).
 
 Invariant: no model runs here and `llama_cpp` is never imported; tokens come from the
 engine process over a unix socket.
+Invariant: a process limits itself to its row in `limits` before it reads what others wrote,
+and from then on only its launcher starts processes for it.
 Invariant: no provider key is read here, and the only sockets opened are unix sockets.
 Invariant: source code is written to no log and nothing but LSP goes to stdout.
 """

@@ -21,7 +21,9 @@ class Argument:
     @property
     def usage(self) -> str:
         """As one writes it: `--idle SECONDS`, `PATH:LINE:COL`, `build|use`."""
-        shown = str(self.options.get("metavar", ""))
+        metavar = self.options.get("metavar", "")
+        names = cast(tuple[str, ...], metavar) if isinstance(metavar, tuple) else (str(metavar),)
+        shown = " ".join(names)
         if isinstance(choices := self.options.get("choices"), tuple):
             shown = "|".join(cast(tuple[str, ...], choices))
         if not self.flags[0].startswith("-"):
@@ -118,6 +120,16 @@ VERBS = (
                 help="requests that are put to the server at once (default: 8)",
             ),
             argument("--started", action="store_true", help=argparse.SUPPRESS),
+            argument("--idle", type=float, metavar="SECONDS", help="leave after so long unused"),
+        ),
+        reaches=True,
+    ),
+    Verb(
+        "gate",
+        "record and send what may leave (started by itself)",
+        "gate_verb:run",
+        (
+            argument("--started", metavar="SOCKET", help=argparse.SUPPRESS),
             argument("--idle", type=float, metavar="SECONDS", help="leave after so long unused"),
         ),
         reaches=True,
@@ -222,6 +234,74 @@ VERBS = (
         ),
     ),
     Verb(
+        "audit",
+        "verify, read, prove, export, erase and anchor the log of what left this machine",
+        "audit_verb:run",
+        (
+            argument(
+                "action",
+                choices=(
+                    "verify",
+                    "show",
+                    "tail",
+                    "search",
+                    "prove",
+                    "export",
+                    "erase",
+                    "hold",
+                    "retain",
+                    "anchor",
+                    "accept-rollback",
+                    "doctor",
+                ),
+                help="verify exits 0 whole, 1 tampered with, 2 usage, 3 incomplete",
+            ),
+            argument(
+                "what",
+                nargs="*",
+                metavar="SEQ|WORD",
+                help="records, such as 12 or 12-15; for `search` words and name:value",
+            ),
+            argument("--dir", metavar="DIR", help="a log, or a copy of one (default: your own)"),
+            argument(
+                "--expect",
+                action="append",
+                metavar="FILE",
+                help="a checkpoint that was kept elsewhere and must still hold, for `verify`",
+            ),
+            argument("--key", metavar="FILE", help="the log's public key, from a trusted place"),
+            argument(
+                "--jobs", type=int, default=0, metavar="N", help="processes (default: one per core)"
+            ),
+            argument(
+                "--no-payloads", action="store_true", help="verify records, not their content"
+            ),
+            argument("--payload", action="store_true", help="show the content too, on record"),
+            argument("--reader", metavar="FILE", help="the private key that opens payloads"),
+            argument(
+                "-n", "--lines", type=int, default=10, metavar="N", help="of `tail` (default: 10)"
+            ),
+            argument("-f", "--follow", action="store_true", help="wait for more, for `tail`"),
+            argument("--since", metavar="TIME", help="such as 2026-11-01, for `search`"),
+            argument("--csv", action="store_true", help="export rows for a spreadsheet"),
+            argument(
+                "--bundle",
+                nargs="+",
+                metavar=("FILE", "SEQ"),
+                help="export records with their proofs, and a verifier, as a zip",
+            ),
+            argument("--who", metavar="NAME", help="on whose decision, for what is recorded"),
+            argument("--reason", metavar="TEXT", help="why, for what is recorded"),
+            argument("--lift", action="store_true", help="end a hold"),
+            argument(
+                "--months", type=int, metavar="N", help="payloads older than this, for `retain`"
+            ),
+            argument("--to", metavar="PLACE", help="a directory or git repository to anchor in"),
+            argument("--yes", action="store_true", help="do it; without, only show what would be"),
+            JSON,
+        ),
+    ),
+    Verb(
         "config",
         "print every setting, its value and where it comes from",
         "config_verb:run",
@@ -231,7 +311,14 @@ VERBS = (
         "doctor",
         "say what works, and the command that mends the rest",
         "doctor:run",
-        (JSON,),
+        (
+            argument(
+                "--security",
+                action="store_true",
+                help="try what each process may not do, and say what the kernel refuses",
+            ),
+            JSON,
+        ),
     ),
     Verb(
         "stats",

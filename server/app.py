@@ -120,9 +120,13 @@ def order(startup: Startup) -> Order:
 class Completions:
     """Suggestions from the open files and from the engine that the settings name."""
 
-    def __init__(self, startup: Startup, texts: Texts = no_texts) -> None:
-        self.startup = startup
-        self.texts = texts
+    def __init__(
+        self,
+        startup: Startup,
+        texts: Texts = no_texts,
+        spawn: processes.Spawn = processes.spawn,
+    ) -> None:
+        self.startup, self.texts, self.spawn = startup, texts, spawn
         self.engine = EngineClient(self._connect, __version__)
         self._recent = Recent()
         self._pace = Pace()
@@ -150,6 +154,7 @@ class Completions:
                 processes.command("engine", "--started"),
                 self.startup.paths.logs / "engine.log",
                 told.write(),
+                spawn=self.spawn,
             )
         return self._starter
 

@@ -44,7 +44,8 @@ class Build:
 
 
 def state_file(paths: Paths) -> Path:
-    return paths.state / "build.json"
+    # Beside the logs: the language server reads it, and reads nothing else of `state`.
+    return paths.logs / "build.json"
 
 
 def current(paths: Paths) -> Build | None:

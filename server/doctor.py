@@ -14,7 +14,7 @@ from .. import __version__
 from ..completion import gguf
 from ..completion.client import EngineGone
 from ..completion.cursor import Cursor
-from . import build
+from . import build, security
 from .app import Completions, Startup, chosen_model, fallback_models, start
 from .complete_verb import PATIENCE_MS
 from .paths import UnsafePath, socket_directory
@@ -35,7 +35,7 @@ class Finding:
 
 def run(arguments: argparse.Namespace) -> int:
     startup = start()
-    findings = [*examine(startup)]
+    findings = [*(limited(startup) if arguments.security else examine(startup))]
     if arguments.json:
         rows = [asdict(finding) for finding in findings]
         print(json.dumps({"version": __version__, "findings": rows}))
@@ -56,6 +56,16 @@ def examine(startup: Startup) -> Iterator[Finding]:
     yield model(startup)
     yield asyncio.run(engine(startup))
     yield accelerator()
+
+
+def limited(startup: Startup) -> Iterator[Finding]:
+    """What the kernel holds each process to."""
+    for trial in security.trials(startup.paths):
+        fix = None if trial.ok else security.FIX
+        yield Finding(trial.level.process, trial.ok, trial.shown, fix)
+    for process in security.unlimited(startup.paths):
+        detail = f"pid {process.pid} runs without limits"
+        yield Finding(process.process, False, detail, f"wicket stop {process.process}")
 
 
 def settings_findings(startup: Startup) -> Iterator[Finding]:

@@ -1,23 +1,25 @@
 """`wicket engine`: load one model and serve its tokens to this user's editors."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from .. import __version__
 from ..completion.engine import Backend, Engine
 from ..completion.models import Model
 from ..completion.serve import serve
 from ..completion.wire import State
-from . import processes
+from . import limits, processes, urls
+from .paths import Paths
 from .tokens import TokenCommand
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ def run(order: Order, idle: float | None) -> int:
     anything = any(not one.languages for one in order.models)
     languages = () if anything else tuple(model.languages)
     state = State(model.name, model.sha256, "loading", languages=languages)
+    _wake_accelerator()
+    print(f"wicket engine: {confine(order).shown}", file=sys.stderr)
     engine = Engine(backend(order), state)
     engine.start()
     seconds = order.idle_minutes * 60 if idle is None else idle
@@ -104,6 +108,28 @@ def run(order: Order, idle: float | None) -> int:
     asyncio.run(until_idle())
     engine.close()
     return 0
+
+
+def confine(order: Order) -> limits.Level:
+    """Keep the models' files and the ports of their servers, and lose all else.
+
+    A command that prints a token is the user's own program and may need anything.
+    """
+    if any(model.token_command for model in order.models):
+        return limits.Level("engine", lacks=("token_command runs a program of your own",))
+    reads = [model.path for model in order.models if not model.endpoint]
+    reads += [model.ca_file for model in order.models if model.ca_file]
+    ports = {port for _host, port in addresses(order.models)}
+    return limits.apply(limits.engine(Paths.of(os.environ), order.socket.parent, reads, ports))
+
+
+def _wake_accelerator() -> None:
+    """Have NVIDIA's driver make its device files, which it does with a setuid program on
+    first use: behind no_new_privs that comes too late."""
+    driver, device = Path("/proc/driver/nvidia/version"), Path("/dev/nvidia-uvm")
+    if driver.exists() and not device.exists():
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(["nvidia-modprobe", "-u", "-c=0"], timeout=10, check=False)
 
 
 def backend(order: Order) -> Backend:
@@ -137,15 +163,7 @@ def distant(model: Model) -> "RemoteBackend | TeamBackend":
 
 def addresses(models: Sequence[Model]) -> list[tuple[str, int]]:
     """Hosts and ports that are reached for these models."""
-    return [address(model.endpoint) for model in models if model.endpoint]
-
-
-def address(url: str) -> tuple[str, int]:
-    """Host and port of a URL.  Raises ValueError."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https", "wicket+tls") or not parts.hostname:
-        raise ValueError(f"{url} is not a URL like http://127.0.0.1:8080")
-    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    return [urls.address(model.endpoint) for model in models if model.endpoint]
 
 
 def local(order: Order) -> Backend:

@@ -7,7 +7,7 @@ import sys
 from ..completion.client import EngineGone
 from ..completion.gguf import BadModel
 from ..completion.models import Model
-from . import app, build, door, engine, perimeter, processes
+from . import app, build, door, engine, perimeter, processes, urls
 from .engine import Order
 from .paths import Paths, UnsafePath
 from .settings_file import Unwritten, set_user
@@ -36,6 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
 def serve(arguments: argparse.Namespace) -> int:
     if arguments.started:
         order = Order.read(sys.stdin.read())
+        if foreign := _foreign(order):
+            # Who starts us may be limited, and must not reach further through us.
+            print(f"wicket engine: {foreign} is not in your settings", file=sys.stderr)
+            return 1
         perimeter.enclose(engine.addresses(order.models))
         return engine.run(order, arguments.idle)
     try:
@@ -53,6 +57,17 @@ def serve(arguments: argparse.Namespace) -> int:
         return engine.run(order, arguments.idle)
 
 
+def _foreign(order: Order) -> str | None:
+    """The first server of `order` that the user's settings do not name like this."""
+    settings = app.start().effective.settings
+    own = {
+        (row.endpoint, row.token_command, row.ca_file or settings.network.ca_file)
+        for row in settings.engine.models.values()
+    }
+    said = ((m.endpoint, tuple(m.token_command), m.ca_file) for m in order.models if m.endpoint)
+    return next((one[0] for one in said if one not in own), None)
+
+
 def use(url: str | None) -> int:
     """Take tokens from a server that runs already: asked first, then noted."""
     if not url:
@@ -65,7 +80,7 @@ def use(url: str | None) -> int:
     try:
         if locked := {"completion.model", "engine.models"} & startup.effective.locked:
             raise Unwritten(f"{min(locked)} is locked by the administrator")
-        perimeter.enclose([engine.address(url)])
+        perimeter.enclose([urls.address(url)])
         backend = engine.distant(Model(REMOTE, endpoint=url))
         backend.load(lambda _share: None)
         set_user(paths, f"engine.models.{REMOTE}", {"endpoint": url})

@@ -12,18 +12,19 @@ from .explanations import EXPLAIN
 from .inline import ACCEPTED, inline_completion
 from .protocol import WicketServer
 from .session import Session
+from .stdio import Heard
 
 # What clients made for Copilot's server tell of a suggestion; others tell nothing.
 SHOWED = "textDocument/didShowCompletion"
 TOOK = "textDocument/didPartiallyAcceptCompletion"
 
 
-def serve(session: Session, client_process_id: int | None) -> int:
+def serve(session: Session, client_process_id: int | None, heard: Heard) -> int:
     """Register every handler and serve the editor until it leaves; the exit code."""
     server = WicketServer("wicket", __version__)
     register(server, session)
     try:
-        return protocol.run(server, client_process_id)
+        return protocol.run(server, client_process_id, heard)
     finally:
         session.observer.close()
 

@@ -86,6 +86,25 @@ class Paths:
         return self.data / "models"
 
     @property
+    def audit(self) -> Path:
+        """The directories of the audit logs, each named by its log's id."""
+        return self.state / "audit"
+
+    @property
+    def heads(self) -> Path:
+        return self.config / "heads"
+
+    @property
+    def provider_keys(self) -> Path:
+        """Apart from the settings, so that who may read those cannot read this."""
+        return self.data / "providers" / "keys.toml"
+
+    @property
+    def reader_key(self) -> Path:
+        """What opens the payloads of one's own log; the gate cannot read it."""
+        return self.data / "reader" / "key"
+
+    @property
     def models(self) -> tuple[Path, ...]:
         """Models directories in search order: shipped, the system's, the user's."""
         shipped = Path(__file__).parents[1] / "completion" / "models"

@@ -1,7 +1,7 @@
 """Refuse, inside this process, every network address that is not on its list.
 
 One audit hook, installed before other imports.  It stops honest mistakes and library
-surprises; native code can go around it, which is why the kernel's own limits are planned.
+surprises with a clear error; native code can go around it, and meets `limits` then.
 """
 
 import socket
@@ -14,14 +14,32 @@ class OutsidePerimeter(PermissionError):
     """Something tried to reach an address that this process may not reach."""
 
 
-def enclose(allowed: Sequence[tuple[str, int]] = ()) -> None:
+class Perimeter:
+    """What `enclose` left open, for who has to look names up again."""
+
+    def __init__(self, allowed: Sequence[tuple[str, int]]) -> None:
+        self.hosts = {host for host, _port in allowed}
+        # A connection is made to a number, so names are looked up before.
+        self.numbers = {found for pair in allowed for found in _numbers(*pair)}
+
+    def resolve(self, host: str, port: int) -> list[str]:
+        """The addresses of a host as of now, which may be connected to from here on.
+
+        Raises OSError, OutsidePerimeter for a host that is not on the list.
+        """
+        rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = [str(row[4][0]) for row in rows]
+        self.numbers |= {(number, port) for number in found}
+        return list(dict.fromkeys(found))
+
+
+def enclose(allowed: Sequence[tuple[str, int]] = ()) -> Perimeter:
     """From now on only unix sockets and the given (host, port) pairs can be reached.
 
     It cannot be taken back: audit hooks are for the life of the process.
     """
-    hosts = {host for host, _port in allowed}
-    # A name is looked up once, before the door closes: a connection is made to a number.
-    numbers = {found for pair in allowed for found in _numbers(*pair)}
+    left = Perimeter(allowed)
+    hosts = left.hosts
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if not event.startswith("socket."):
@@ -31,12 +49,13 @@ def enclose(allowed: Sequence[tuple[str, int]] = ()) -> None:
                 raise OutsidePerimeter("this process opens unix sockets only")
         elif event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"):
             address = cast(object, arguments[1])
-            if isinstance(address, tuple) and address[:2] not in numbers:
+            if isinstance(address, tuple) and address[:2] not in left.numbers:
                 raise OutsidePerimeter(f"{event} outside the perimeter")
         elif event in ("socket.getaddrinfo", "socket.gethostbyname") and arguments[0] not in hosts:
             raise OutsidePerimeter(f"{event} outside the perimeter")
 
     sys.addaudithook(hook)
+    return left
 
 
 def _numbers(host: str, port: int) -> set[tuple[str, int]]:

@@ -18,10 +18,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from .. import __version__
 from ..completion.client import EngineGone, Streams
@@ -52,13 +52,48 @@ def command(process: str, *arguments: str) -> list[str]:
     return [sys.executable, "-I", "-m", "wicket.server", process, *arguments]
 
 
+class Child(Protocol):
+    """A process that was started; `returncode` is what the latest `poll` found."""
+
+    returncode: int | None
+
+    def poll(self) -> int | None: ...
+
+
+def spawn(
+    argv: Sequence[str], log: BinaryIO, lock: BinaryIO, told: str = ""
+) -> subprocess.Popen[bytes]:
+    """Start a process away from us; it holds `lock` from here on, to its end.
+
+    It reads `told` as its standard input.  Raises OSError.
+    """
+    child = subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        env=environment(os.environ),
+        cwd="/",
+        pass_fds=(lock.fileno(),),
+    )
+    assert child.stdin is not None, "it was asked for"
+    with contextlib.suppress(BrokenPipeError), child.stdin as said:
+        said.write(told.encode())
+    return child
+
+
+# A command line, the log for its output, the lock that it is to hold, and what it is told.
+Spawn = Callable[[Sequence[str], BinaryIO, BinaryIO, str], Child]
+
+
 @dataclass(slots=True)
 class Starter:
     """Connects to a process, starting it where it does not run.
 
     `told` is what the process reads as its standard input: argv can be seen by everybody.
     `crashes` holds the times of its latest deaths; after three in a minute it stays off
-    until `forgive`.
+    until `forgive`.  `spawn` is another one where we may start nothing ourselves.
     """
 
     path: Path
@@ -66,10 +101,16 @@ class Starter:
     log: Path
     told: str = ""
     crashes: list[float] = field(default_factory=list[float])
-    _child: subprocess.Popen[bytes] | None = None
+    spawn: Spawn = spawn
+    _child: Child | None = None
     _connected_before: bool = False
     # `ahead` runs in a thread beside the event loop that calls `connect`.
     _spawning: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def name(self) -> str:
+        """Which process: `engine` of `engine-0123456789ab.sock`."""
+        return self.path.name.partition("-")[0]
 
     def ahead(self) -> None:
         """Start the process now, if it does not run, without waiting for it.
@@ -92,12 +133,12 @@ class Starter:
                 return await self._open()
             self._spawn()
             if self._child is not None and self._child.poll() is not None:
-                code, self._child = self._child.returncode, None
+                code, self._child = self._child.returncode or 0, None
                 self.crashes.append(time.monotonic())
-                why = f"the engine ended at start ({_ending(code)}); see {self.log}"
+                why = f"the {self.name} ended at start ({_ending(code)}); see {self.log}"
                 raise EngineGone(why)
             await asyncio.sleep(0.01)
-        raise EngineGone(f"the engine is still starting after {START_SECONDS:.0f} s")
+        raise EngineGone(f"the {self.name} is still starting after {START_SECONDS:.0f} s")
 
     def forgive(self) -> None:
         """The user acted: crashes so far no longer count."""
@@ -140,11 +181,11 @@ class Starter:
         pause = self.pause()
         if pause == float("inf"):
             raise EngineGone(
-                f"the engine crashed {len(self.crashes)} times in a minute and stays off; "
+                f"the {self.name} crashed {len(self.crashes)} times in a minute and stays off; "
                 f"see {self.log}, then restart the editor's language server"
             )
         if pause > 0:
-            raise EngineGone(f"the engine crashed; next start in {pause:.1f} s")
+            raise EngineGone(f"the {self.name} crashed; next start in {pause:.1f} s")
 
     def _spawn(self) -> None:
         """Spawn the process unless we did or somebody holds the lock."""
@@ -155,21 +196,9 @@ class Starter:
             self.path.unlink(missing_ok=True)
             try:
                 with lock, self._open_log() as log:
-                    self._child = subprocess.Popen(
-                        self.argv,
-                        stdin=subprocess.PIPE,
-                        stdout=log,
-                        stderr=log,
-                        start_new_session=True,
-                        env=own_environment(),
-                        cwd="/",
-                        # The child holds the lock from here on, to its end.
-                        pass_fds=(lock.fileno(),),
-                    )
+                    self._child = self.spawn(self.argv, log, lock, self.told)
             except OSError as error:
-                raise EngineGone(f"the engine cannot be started: {error.strerror}") from None
-            with contextlib.suppress(BrokenPipeError), self._child.stdin as told:  # type: ignore[union-attr]
-                told.write(self.told.encode())
+                raise EngineGone(f"the {self.name} cannot be started: {error.strerror}") from None
             # Earlier children that have ended since are reaped here.
             _children[:] = [child for child in _children if child.poll() is None]
             _children.append(self._child)
@@ -187,7 +216,7 @@ class Starter:
 
 
 # What this process started: kept, because a child forgotten while it runs stays a zombie.
-_children: list[subprocess.Popen[bytes]] = []
+_children: list[Child] = []
 
 
 def own_environment() -> dict[str, str]:

@@ -82,9 +82,13 @@ class WicketServer(LanguageServer):
         raise TypeError("a handler in a thread cannot be cancelled: make it async")
 
 
-def run(server: WicketServer, client_process_id: int | None = None) -> int:
+def run(
+    server: WicketServer,
+    client_process_id: int | None = None,
+    heard: stdio.Heard = stdio.nothing,
+) -> int:
     """Serve the client on standard input and output until it leaves; the exit code."""
-    return stdio.run(server.protocol, client_process_id)
+    return stdio.run(server.protocol, client_process_id, heard)
 
 
 class WicketProtocol(LanguageServerProtocol):

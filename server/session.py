@@ -56,7 +56,7 @@ class Session:
         if startup.model != old.model or engine != old.effective.settings.engine:
             # The old engine stays for other editors, or leaves when nobody needs it.
             self._closing = asyncio.ensure_future(self.completions.engine.close())
-            self.completions = Completions(startup, self.completions.texts)
+            self.completions = Completions(startup, self.completions.texts, self.completions.spawn)
             self._wanted.set()
         self.completions.startup = startup
         keep = startup.effective.settings.stats.enabled

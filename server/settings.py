@@ -24,14 +24,15 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from .paths import InsideWorkspace, Paths, refuse_inside
-from .settings_checks import ModelSource, plain
-from .settings_file import Unreadable, read, shown
+from .settings_checks import ModelSource, ProviderSource, plain
+from .settings_file import Forbidden, Unreadable, read, shown
 from .settings_sources import Said, Source, Values, locks, said
 from .settings_table import KEYS, TABLE
 
 Origin = Literal["default"] | Source
 
 REPOSITORY_FILE = ".wicket.toml"
+NOTHING_ALLOWED: Values = {"completion": {"enabled": False}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,18 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GateSettings:
+    enabled: bool
+    idle_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    level: Literal["metadata", "request", "full"]
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: Literal["error", "warning", "info", "debug"]
 
@@ -84,6 +97,9 @@ class Settings:
     completion: CompletionSettings
     engine: EngineSettings
     network: NetworkSettings
+    providers: Mapping[str, ProviderSource]
+    gate: GateSettings
+    audit: AuditSettings
     log: LogSettings
     stats: StatsSettings
 
@@ -154,7 +170,7 @@ def load(paths: Paths, editor: Mapping[str, Any] | None, folders: Sequence[Path]
     repositories: dict[Path, Values] = {}
     for folder in folders:
         file = folder / REPOSITORY_FILE
-        tables = _tables(file, warnings)
+        tables = _repository_tables(file, warnings)
         repositories[folder] = heard_from(tables, "repository", shown(file))
     heard = Heard(values, origin, repositories)
     return _effective(heard, repositories.values(), locked, tuple(warnings))
@@ -230,6 +246,9 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         completion=CompletionSettings(**fields("completion")),
         engine=EngineSettings(**fields("engine")),
         network=NetworkSettings(**fields("network")),
+        providers=values["providers"],
+        gate=GateSettings(**fields("gate")),
+        audit=AuditSettings(**fields("audit")),
         log=LogSettings(**fields("log")),
         stats=StatsSettings(**fields("stats")),
     )
@@ -238,6 +257,20 @@ def _settings(values: Mapping[str, Any]) -> Settings:
 def _tables(path: Path, warnings: list[str], owner: int | None = None) -> dict[str, object]:
     try:
         return read(path, owner)
+    except Unreadable as error:
+        warnings.append(str(error))
+        return {}
+
+
+def _repository_tables(path: Path, warnings: list[str]) -> Values:
+    try:
+        return read(path)
+    except Forbidden:
+        # What it asks for is unknown: an editor opened the folder after our limits were
+        # set, or somebody closed the file to us.
+        why = "it may not be read, so completion is off there; restart the language server"
+        warnings.append(f"{shown(path)}: {why}")
+        return NOTHING_ALLOWED
     except Unreadable as error:
         warnings.append(str(error))
         return {}
@@ -270,7 +303,7 @@ def _both_names(place: Path) -> tuple[Path, ...]:
 
 def _plain_data(value: object) -> object:
     match value:
-        case ModelSource():
+        case ModelSource() | ProviderSource():
             fields = asdict(value).items()
             return {name: _plain_data(field) for name, field in fields if field}
         case Path():

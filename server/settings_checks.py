@@ -4,6 +4,7 @@ A check turns what a source says into the value, or raises Unfit.  What a source
 what TOML and JSON can express, from files and editors that may be hostile.
 """
 
+import ipaddress
 import math
 import re
 import shlex
@@ -16,6 +17,9 @@ from urllib.parse import urlsplit
 import pathspec
 
 Check = Callable[[object], object]
+
+# 32 bytes in base64.
+RECIPIENT = re.compile(r"x25519:[A-Za-z0-9+/]{43}=")
 
 
 class Unfit(ValueError):
@@ -35,6 +39,19 @@ class ModelSource:
     endpoint: str | None = None
     token_command: tuple[str, ...] = ()
     ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSource:
+    """A provider of frontier or own models; fields as in `[providers.NAME]`."""
+
+    kind: str
+    base_url: str
+    model: str
+    tier: str
+    region: str | None = None
+    retention: str | None = None
+    contract: str | None = None
 
 
 def truth(value: object) -> bool:
@@ -164,6 +181,37 @@ def model_names(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(model_name(name) for name in names))
 
 
+PROVIDER_KINDS = ("compatible",)
+TIERS = ("frontier", "on-prem")
+
+
+def provider_source(value: object) -> ProviderSource:
+    if not isinstance(value, Mapping):
+        raise Unfit("must be a table with kind, base_url and model")
+    row = {str(k): v for k, v in cast(Mapping[str, object], value).items()}
+    known = ProviderSource.__dataclass_fields__
+    if unknown := sorted(set(row) - set(known)):
+        raise Unfit(f"knows {', '.join(known)}, not {plain(unknown[0])}")
+    row = {"tier": "frontier"} | row
+    texts = {name: text for name, text in row.items() if isinstance(text, str) and _is_plain(text)}
+    if texts.keys() != row.keys() or not {"kind", "base_url", "model"} <= texts.keys():
+        raise Unfit("must have kind, base_url and model, all text")
+    if texts["kind"] not in PROVIDER_KINDS or texts["tier"] not in TIERS:
+        raise Unfit(f"knows the kinds {PROVIDER_KINDS} and the tiers {TIERS}")
+    url = _endpoint(texts["base_url"])
+    at_home = texts["tier"] == "on-prem" and _is_loopback(urlsplit(url).hostname or "")
+    if not url.startswith("https://") and not at_home:
+        raise Unfit("must be https; http is for an on-prem provider on this machine")
+    return ProviderSource(**(texts | {"base_url": url}))
+
+
+def recipients(value: object) -> tuple[str, ...]:
+    texts = _texts(value)
+    if texts is None or not all(RECIPIENT.fullmatch(text) for text in texts):
+        raise Unfit('must be a list of public keys like "x25519:BASE64"')
+    return tuple(texts)
+
+
 def both(first: bool, second: bool) -> bool:
     return first and second
 
@@ -223,6 +271,13 @@ def _endpoint(value: object) -> str:
     if url.scheme not in {"http", "https", "wicket+tls"} or not sound or url.query or url.fragment:
         raise Unfit(wanted)
     return value.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _command(value: object) -> tuple[str, ...]:

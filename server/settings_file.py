@@ -26,6 +26,10 @@ class Unreadable(Exception):
     """A settings file that cannot be used; the message is one line."""
 
 
+class Forbidden(Unreadable):
+    """There is a file, and this process may not read it."""
+
+
 class Unwritten(Exception):
     """The user's settings stayed as they were; the message is one line."""
 
@@ -35,7 +39,7 @@ def read(path: Path, owner: int | None = None) -> dict[str, object]:
 
     With `owner` the file is refused where another user id could have written it.
 
-    Raises Unreadable.
+    Raises Unreadable, and Forbidden where it may not be read.
     """
     where = shown(path)
     try:
@@ -49,6 +53,8 @@ def read(path: Path, owner: int | None = None) -> dict[str, object]:
             content = file.read(LARGEST_FILE + 1)
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    except PermissionError as error:
+        raise Forbidden(f"{where}: {error.strerror}; it is ignored") from error
     except OSError as error:
         raise Unreadable(f"{where}: {error.strerror}; it is ignored") from error
     except ValueError as error:  # A name that no file can have.

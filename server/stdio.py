@@ -6,6 +6,7 @@ not read stops nobody, and a thread that still waits for input keeps no process 
 
 import asyncio
 import contextlib
+import itertools
 import os
 import queue
 import re
@@ -33,6 +34,14 @@ OUTPUT_SECONDS = 0.3
 LEAVE_SECONDS = 1.5
 
 
+# Told the first message before there are threads, so that limits can be set by it.
+Heard = Callable[[bytes], None]
+
+
+def nothing(_first: bytes) -> None:
+    """A `Heard` that does not care."""
+
+
 class Conversation(Protocol):
     """What is talked, as opposed to over what."""
 
@@ -52,18 +61,24 @@ class Conversation(Protocol):
         """Answer what is open and end what runs, within a second."""
 
 
-def run(talk: Conversation, client_process_id: int | None = None) -> int:
+def run(talk: Conversation, client_process_id: int | None = None, heard: Heard = nothing) -> int:
     """Talk over standard input and output until the end is ordered; the exit code.
 
     The process itself is gone `LEAVE_SECONDS` after that, whatever still runs in it.  A
     client process that is given is outlived by `WATCH_SECONDS` at most.
     """
     incoming, outgoing = claim()
+    messages = bodies(incoming)
+    first = list(itertools.islice(messages, 1))
+    heard(first[0] if first else b"")
     with asyncio.Runner() as runner:
-        return runner.run(_run(talk, incoming, outgoing, client_process_id))
+        messages = itertools.chain(first, messages)
+        return runner.run(_run(talk, messages, outgoing, client_process_id))
 
 
-async def _run(talk: Conversation, incoming: BinaryIO, outgoing: BinaryIO, pid: int | None) -> int:
+async def _run(
+    talk: Conversation, incoming: Iterator[bytes], outgoing: BinaryIO, pid: int | None
+) -> int:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(discreet.in_loop)
     loop.add_signal_handler(signal.SIGINT, talk.stop, 130)
@@ -118,7 +133,7 @@ def bodies(stream: BinaryIO) -> Iterator[bytes]:
 
 
 class Inbox:
-    """Hands bodies to `take` on the event loop, in order, and calls `ended` at the end.
+    """Hands messages to `take` on the event loop, in order, and calls `ended` at the end.
 
     The loop is told that there is a body, not which: in debug mode asyncio logs the
     arguments of slow callbacks.
@@ -126,11 +141,11 @@ class Inbox:
 
     def __init__(
         self,
-        stream: BinaryIO,
+        messages: Iterator[bytes],
         take: Callable[[bytes], None],
         ended: Callable[[], None],
     ) -> None:
-        self._stream, self._take, self._ended = stream, take, ended
+        self._messages, self._take, self._ended = messages, take, ended
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[bytes] = deque()
         threading.Thread(target=self._read, name="stdin", daemon=True).start()
@@ -139,7 +154,7 @@ class Inbox:
         # RuntimeError: the loop is closed, nobody waits any more.
         with contextlib.suppress(RuntimeError):
             with contextlib.suppress(OSError):
-                for body in bodies(self._stream):
+                for body in self._messages:
                     self._waiting.append(body)
                     self._loop.call_soon_threadsafe(self._deliver)
             self._loop.call_soon_threadsafe(self._ended)

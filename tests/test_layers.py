@@ -19,6 +19,8 @@ FENCES = {
     "tree_sitter": ("indexing/",),
     "openai": ("escalation/",),
     "anthropic": ("escalation/",),
+    "starlette": ("escalation/http.py", "server/unix_http.py"),
+    "uvicorn": ("server/unix_http.py",),
     "httpx2": ("escalation/", "completion/connection.py", "completion/remote.py"),
 }
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import tomlkit
 from wicket.server.paths import Paths
 from wicket.server.settings import Effective, load
-from wicket.server.settings_checks import ModelSource
+from wicket.server.settings_checks import ModelSource, ProviderSource
 from wicket.server.settings_table import TABLE
 
 CHANNELS = ("managed", "user", "editor", "repository")
@@ -73,6 +73,21 @@ MODELS = {
     "box": ModelSource(endpoint="wicket+tls://box:7411", ca_file=Path("/ca.pem")),
     "mine": ModelSource(Path("/m/mine.gguf"), None, ("pass", "show", "my box")),
 }
+CLOUD = {"kind": "compatible", "base_url": "https://api.example/v1", "model": "m"}
+HOME = {
+    "kind": "compatible",
+    "base_url": "http://127.0.0.1:8000/v1",
+    "model": "m",
+    "tier": "on-prem",
+    "region": "here",
+}
+PROVIDERS = {
+    "cloud": ProviderSource("compatible", "https://api.example/v1", "m", "frontier"),
+    "home": ProviderSource("compatible", "http://127.0.0.1:8000/v1", "m", "on-prem", "here"),
+}
+# Settings that are tables of named rows, and what `one` and `other` come to together.
+ROWS: dict[str, dict[str, Any]] = {"engine.models": MODELS, "providers": PROVIDERS}
+READER = f"x25519:{'A' * 43}="
 # What is never one of a few words, and never a number from 1 to 100.
 NO_WORD = (True, 1, "", "AUTO", "other", ["auto"], {"auto": True})
 NO_NUMBER = (True, -1, 1.5, "7", [7], {"a": 1}, 10**30)
@@ -112,6 +127,11 @@ CONTRACT = {
     "network.ca_file": Row(
         "S", None, "/etc/ca.pem", "/ca.pem", (1, "ca.pem", ["/a"], "/a\n", True)
     ),
+    "providers": Row("S", {}, {"cloud": CLOUD}, {"home": HOME}, (1, "x", [CLOUD], True)),
+    "gate.enabled": Row("ST", True, True, False, NO_TRUTH, False),
+    "gate.idle_minutes": Row("S", 10, 1, 60, (0, *NO_NUMBER)),
+    "audit.level": Row("S", "full", "metadata", "request", NO_WORD),
+    "audit.recipients": Row("S", (), [READER], [], ("x25519:", [1], ["x25519:a"], True)),
     "log.level": Row("C", "info", "debug", "error", NO_WORD),
     "stats.enabled": Row("CT", True, True, False, NO_TRUTH, False),
     "trusted": Row("C", True, True, False, NO_TRUTH),
@@ -120,8 +140,8 @@ CONTRACT = {
 
 def meant(key: str, written: Any) -> object:
     """A written value as the program gets it."""
-    if key == "engine.models":
-        return {name: MODELS[name] for name in written}
+    if key in ROWS:
+        return {name: ROWS[key][name] for name in written}
     if key == "network.ca_file":
         return Path(written)
     return tuple(written) if isinstance(written, list) else written

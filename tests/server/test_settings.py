@@ -9,7 +9,7 @@ import pytest
 from wicket.server.settings import Settings, for_folder, load, report
 from wicket.server.settings_table import KEYS, TABLE
 
-from .desk import CHANNELS, CONTRACT, MINE, MODELS, Desk, meant, typed
+from .desk import CHANNELS, CONTRACT, MINE, ROWS, Desk, meant, typed
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_dataclasses_and_table_name_the_same_settings() -> None:
             for word in (w for w in get_args(part) if isinstance(w, str)):
                 assert KEYS[name].check(word) == word
                 words += 1
-    assert words == 12
+    assert words == 15
 
 
 def test_defaults(desk: Desk) -> None:
@@ -131,8 +131,8 @@ def test_who_wins(
             desk.says(source, {key: best if source == winner else rest}, **lock)
         effective = desk.load()
         wanted = row.default if winner == "default" else meant(key, best)
-        if key == "engine.models" and not locked and {"managed", "user"} <= set(sources):
-            wanted = MODELS  # The rows of both files.
+        if key in ROWS and not locked and {"managed", "user"} <= set(sources):
+            wanted = ROWS[key]  # The rows of both files.
         assert typed(effective, key) == wanted
         assert effective.origin[key] == winner
         assert effective.locked == ({key} if locked else set())

@@ -37,7 +37,6 @@ def desk(tmp_path: Path) -> Desk:
         ("user", '"a\\nb" = 1', r"a\nb is not a setting"),
         ("user", '"\\u202e\\u001b[31m" = 1', r"\u202e\x1b[31m is not a setting"),
         ("user", f"{'k' * 5000} = 1", f"{'k' * 200}... is not a setting"),
-        ("repository", "[gate]\nenabled = false", None),
         ("repository", "[budget]\nday_usd = 1", None),
         ("repository", "[index]\nexclude = ['x']", None),
         (
@@ -47,7 +46,7 @@ def desk(tmp_path: Path) -> Desk:
         ),
         ("repository", "[network]\nproxy = 'http://evil'", "network.proxy is nothing"),
         ("repository", "locked = ['completion.enabled']", "locked is not a setting"),
-        ("managed", "locked = ['gate.team_url', 'providers']", None),
+        ("managed", "locked = ['network.proxy', 'budget']", None),
         ("managed", "locked = ['completion.modle']", "did you mean completion.model?"),
     ],
 )
@@ -70,11 +69,11 @@ def test_names_that_are_unknown_or_not_allowed_are_one_line(
 @pytest.mark.parametrize("channel", ["managed", "user"])
 def test_tables_of_other_features_are_known(desk: Desk, channel: str) -> None:
     """What they hold is looked at by their feature."""
-    tables = ("audit", "budget", "editor", "gate", "index", "models", "network")
+    tables = ("budget", "editor", "index", "models", "network")
     desk.file(channel).write_text(
         "repository = [{path = '/x'}]\nroutes = {ask = ['frontier']}\n"
         + "".join(f"[{table}]\nanything = 1\n" for table in tables)
-        + "[policy]\n[redaction]\n[providers.x]\nkind = 'openai'\n"
+        + "[policy]\n[redaction]\n"
     )
     assert desk.load().warnings == ()
 

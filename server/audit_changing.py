@@ -1,0 +1,196 @@
+"""`wicket audit erase`, `hold`, `retain`, `anchor`, `accept-rollback`: changes, on record.
+
+Each shows first what it would do; only with --yes it is done.  Nobody else may be writing.
+"""
+
+import argparse
+import asyncio
+import getpass
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from .. import __version__
+from ..escalation.audit import erasing
+from ..escalation.audit.anchors import anchor as copy_checkpoint
+from ..escalation.audit.erasing import Holdings, holdings
+from ..escalation.audit.errors import AuditError, NotALog, SecondWriter
+from ..escalation.audit.files import Disk
+from ..escalation.audit.layout import Layout
+from ..escalation.audit.leaf import timestamp
+from ..escalation.audit.log import AuditLog, Options
+from ..escalation.audit.opening import Accepted
+from ..escalation.audit.projection import COLUMNS
+from ..escalation.audit.records import Anchor, Erasure, Hold, Open, Retention
+from . import audit_place
+from .audit_place import Place
+from .audit_reading import numbers, projected
+from .paths import Paths
+
+# Records named in one erasure: that many numbers fit into a leaf.
+ERASURE_LIMIT = 2000
+SECONDS_PER_MONTH = 30.44 * 86_400
+
+
+def erase(arguments: argparse.Namespace) -> int:
+    """Destroy the payloads of records, given by number or as `exchange:ID`, `user:NAME`."""
+    paths = Paths.of(os.environ)
+    place = _own(audit_place.the_one(paths, arguments.dir))
+    found = holdings(place.directory)
+    chosen = _chosen(paths, place, found, arguments.what)
+    held = sorted(chosen & found.held)
+    seqs = sorted(chosen - found.held)
+    shown = {"erase": seqs, "held": held, "done": False}
+    if not seqs or not arguments.yes:
+        return _preview(arguments, shown, f"{_count(seqs)} would be erased; {len(held)} are held")
+    who, reason = _who(arguments)
+
+    async def act(log: AuditLog, layout: Layout) -> None:
+        # A crash behind the record leaves content that `verify` reports: erase it again.
+        for start in range(0, len(seqs), ERASURE_LIMIT):
+            await log.note(Erasure(who, reason, tuple(seqs[start : start + ERASURE_LIMIT])))
+        frames = [pay for seq in seqs if (pay := found.payloads[seq].pay)]
+        await asyncio.to_thread(erasing.wipe, Disk(), layout, frames)
+
+    _act(place, act)
+    return _preview(arguments, shown | {"done": True}, f"{_count(seqs)} erased; {len(held)} held")
+
+
+def _chosen(paths: Paths, place: Place, found: Holdings, what: list[str]) -> set[int]:
+    """Records with payloads, and the answers to them."""
+    names = [word for word in what if word.partition(":")[0] in COLUMNS]
+    seqs = set(numbers([word for word in what if word not in names]))
+    if names:
+        seqs |= set(projected(paths, place, names, limit=1 << 60))
+    seqs |= {ref for seq in seqs for ref in found.refs.get(seq, [])}
+    return seqs & found.payloads.keys()
+
+
+def hold(arguments: argparse.Namespace) -> int:
+    """`hold NAME SEQ..` keeps records from erasure and retention until `hold NAME --lift`."""
+    place = _own(audit_place.the_one(Paths.of(os.environ), arguments.dir))
+    found = holdings(place.directory)
+    if not arguments.what:
+        shown = {name: list(seqs) for name, seqs in found.holds.items()}
+        return _preview(arguments, {"holds": shown}, f"{len(shown)} holds: {', '.join(shown)}")
+    name, seqs = arguments.what[0], tuple(numbers(arguments.what[1:]))
+    if arguments.lift and name not in found.holds:
+        raise NotALog(f"there is no hold {name}")
+    if not arguments.lift and not seqs:
+        print("wicket audit hold: say which records, such as `hold case-7 12-15`", file=sys.stderr)
+        return 2
+    seqs = found.holds[name] if arguments.lift else seqs
+    shown = {"hold": name, "seqs": list(seqs), "lifted": arguments.lift, "done": arguments.yes}
+    if arguments.yes:
+        who, reason = _who(arguments)
+        record = Hold(name, who, reason, arguments.lift, seqs)
+        _act(place, lambda log, _layout: log.note(record))
+    verb = "lifted from" if arguments.lift else "laid on"
+    return _preview(arguments, shown, f"hold {name} {verb} {len(seqs)} records")
+
+
+def retain(arguments: argparse.Namespace) -> int:
+    """Remove payload segments that are older than --months; records and proofs stay."""
+    place = _own(audit_place.the_one(Paths.of(os.environ), arguments.dir))
+    months = 13 if arguments.months is None else arguments.months
+    limit = timestamp(int(1000 * (time.time() - months * SECONDS_PER_MONTH)))
+    found = holdings(place.directory)
+    old = erasing.old_segments(place.directory, found, limit)
+    shown = {"segments": old, "months": months, "done": bool(old) and arguments.yes}
+    if old and arguments.yes:
+        who, _reason = _who(arguments)
+
+        async def act(log: AuditLog, layout: Layout) -> None:
+            # A crash behind the record leaves files that the next `retain` removes.
+            await log.note(Retention(tuple(old), months, who))
+            await asyncio.to_thread(erasing.remove, Disk(), layout, old)
+
+        _act(place, act)
+    return _preview(arguments, shown, f"{len(old)} payload segments older than {months} months")
+
+
+def anchor(arguments: argparse.Namespace) -> int:
+    """Copy the checkpoint to a directory or a git repository, and put that on record."""
+    paths = Paths.of(os.environ)
+    place = _own(audit_place.the_one(paths, arguments.dir))
+    if not arguments.to:
+        print("wicket audit anchor: say where with --to DIRECTORY|REPOSITORY", file=sys.stderr)
+        return 2
+    made = copy_checkpoint(place.directory, arguments.to, paths.cache / "audit")
+    root, size = made.checkpoint.root.hex(), made.checkpoint.size
+    record = Anchor(made.kind, made.place, size, root)
+    shown = {"kind": made.kind, "place": made.place, "size": size, "root": root, "done": True}
+    try:
+        _act(place, lambda log, _layout: log.note(record))
+    except SecondWriter:
+        print(
+            "wicket audit anchor: anchored; no record of it, the gate is writing", file=sys.stderr
+        )
+    return _preview(arguments, shown, f"{size} records anchored in {made.place}")
+
+
+def accept_rollback(arguments: argparse.Namespace) -> int:
+    """Go on with a log that is older than its head: the decision becomes a record."""
+    place = _own(audit_place.the_one(Paths.of(os.environ), arguments.dir))
+    shown = {"log": place.directory.name, "done": arguments.yes}
+    if arguments.yes:
+        who, reason = _who(arguments)
+
+        async def act(_log: AuditLog, _layout: Layout) -> None:
+            """Opening it was all."""
+
+        _act(place, act, Accepted(who, reason))
+        return _preview(arguments, shown, "accepted, and recorded")
+    return _preview(arguments, shown, "the log would be continued, and its rollback recorded")
+
+
+def _own(place: Place) -> Place:
+    if place.head is None:
+        raise NotALog(f"{place.directory} is a copy; only the log itself can be changed")
+    return place
+
+
+def _who(arguments: argparse.Namespace) -> tuple[str, str]:
+    if not arguments.reason:
+        raise AuditError("say why with --reason; it is written into the log")
+    return arguments.who or getpass.getuser(), arguments.reason
+
+
+def _act(
+    place: Place,
+    act: Callable[[AuditLog, Layout], Awaitable[object]],
+    accepted: Accepted | None = None,
+) -> None:
+    """Open the log as its writer, act, close it.  Raises AuditError."""
+    assert place.head is not None
+    layout = Layout(place.directory, Path(place.head))
+
+    async def whole() -> None:
+        opened, options = Open(__version__, process="audit"), Options(level="metadata")
+        log = await AuditLog.open(layout.directory, layout.head, opened, options, accepted=accepted)
+        try:
+            await act(log, layout)
+        finally:
+            await log.close("done")
+
+    try:
+        asyncio.run(whole())
+    except SecondWriter as error:
+        raise SecondWriter(f"{error}; `wicket stop gate` first") from None
+
+
+def _preview(arguments: argparse.Namespace, shown: Mapping[str, object], text: str) -> int:
+    if arguments.json:
+        print(json.dumps(shown))
+    else:
+        done = shown.get("done", True)
+        print(text if done else f"{text}; nothing is done without --yes")
+    return 0
+
+
+def _count(seqs: list[int]) -> str:
+    some = ", ".join(str(seq) for seq in seqs[:12])
+    return f"{len(seqs)} payloads ({some}{', ...' if len(seqs) > 12 else ''})"

@@ -1,0 +1,103 @@
+"""A gate with a real log and a real provider on the loopback, and what must hold of them."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from wicket.escalation.audit import AuditLog, Options
+from wicket.escalation.audit.files import Disk
+from wicket.escalation.audit.frame import ReaderKey
+from wicket.escalation.audit.records import Actor, Open
+from wicket.escalation.gate import Closed, Gate, House
+from wicket.escalation.providers.provider import Provider
+from wicket.escalation.task import Task, read
+from wicket.escalation.transport import Network
+
+from .provider import ProviderServer
+
+LOG = "ab" * 16
+KEY = "sk-canary-0123456789"
+TASK = {
+    "kind": "explain",
+    "instruction": "What is this?",
+    "documents": [{"path": "src/a.py", "language": "python", "text": "x = 1\ny = 2\n"}],
+}
+
+
+class FailingDisk(Disk):
+    """Fails every sync of data once `broken` is set, as a full or dying disk would."""
+
+    broken = False
+
+    def sync_data(self, descriptor: int) -> None:
+        if self.broken:
+            raise OSError(5, os.strerror(5))
+        super().sync_data(descriptor)
+
+
+class World:
+    def __init__(self, root: Path) -> None:
+        self.root, self.directory = root, root / "audit" / LOG
+        self.disk, self.server = FailingDisk(), ProviderServer()
+        # Bytes that came to the provider while the disk held fewer intents than requests.
+        self.unrecorded: list[int] = []
+
+    async def start(self, **changes: Any) -> Gate:
+        await self.server.start()
+        self.server.heard = self._compare
+        options = Options(recipients=(ReaderKey.new().public,), checkpoint_seconds=60)
+        self.log = await AuditLog.open(
+            self.directory, self.root / "heads" / LOG, Open("1"), options, files=self.disk
+        )
+        self.gate = Gate(self.house(**changes), self.log)
+        return self.gate
+
+    def house(self, **changes: Any) -> House:
+        row = Provider(
+            "home", "compatible", f"http://127.0.0.1:{self.server.port}/v1", "m", "on-prem", key=KEY
+        )
+        house = House(
+            version="1",
+            providers={"home": row},
+            actor=Actor("ada", 1000, "laptop"),
+            forbidden=lambda path: "secret files" if path.endswith(".env") else None,
+            network=Network(_itself),
+            limits="none",
+        )
+        return replace(house, **changes)
+
+    async def stop(self) -> None:
+        await self.gate.close()
+        await self.server.stop()
+
+    def records(self, kind: str = "") -> list[Mapping[str, Any]]:
+        files = sorted(self.directory.glob("*.jsonl"))
+        rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        return [row for row in rows if kind in ("", row["type"])]
+
+    def _compare(self) -> None:
+        if len(self.records("intent")) < self.server.connections:
+            self.unrecorded.append(self.server.connections)
+
+    async def send(self, task: Task | None = None, **approval: Any) -> list[tuple[str, Any]]:
+        """Prepare, approve and send; every event that came back."""
+        prepared = await self.gate.prepare(task or read(TASK))
+        exchange = await self.gate.begin(prepared["digest"], approved(prepared, **approval))
+        events: list[tuple[str, Any]] = []
+        await exchange.start(lambda name, members: events.append((name, members)))
+        return events
+
+
+def approved(prepared: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    names = ("digest", "provider", "model", "endpoint")
+    return {name: prepared[name] for name in names} | {"mode": "user"} | changes
+
+
+async def _itself(host: str, _port: int) -> Sequence[str]:
+    return ["127.0.0.1"] if host == "localhost" else [host]
+
+
+__all__ = ["KEY", "TASK", "Closed", "World", "approved"]

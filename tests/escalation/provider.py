@@ -1,0 +1,135 @@
+"""A provider on the loopback that speaks chat completions, and counts every byte it gets."""
+
+import asyncio
+import json
+import re
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def chunk(**members: Any) -> bytes:
+    body = {"id": "c1", "object": "chat.completion.chunk", "model": "m-2026"} | members
+    return f"data: {json.dumps(body)}\n\n".encode()
+
+
+def said(text: str, finish: str | None = None) -> bytes:
+    return chunk(choices=[{"index": 0, "delta": {"content": text}, "finish_reason": finish}])
+
+
+USAGE = chunk(choices=[], usage={"prompt_tokens": 11, "completion_tokens": 7})
+STREAM = b": ping\n\n" + said("Hello") + said(" world", "stop") + USAGE + b"data: [DONE]\n\n"
+
+CHUNKED = b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in re.findall(rb"(?s).{1,7}", STREAM))
+CHUNKED += b"0\r\n\r\n"
+
+
+def head(status: str = "200 OK", kind: str = "text/event-stream", *more: str) -> bytes:
+    lines = (f"HTTP/1.1 {status}", f"Content-Type: {kind}", "x-request-id: req-1", *more)
+    return "\r\n".join((*lines, "Connection: close", "", "")).encode()
+
+
+def refusal(status: str, message: str, *more: str) -> bytes:
+    body = json.dumps({"error": {"message": message, "type": "x"}}).encode()
+    return head(status, "application/json", f"Content-Length: {len(body)}", *more) + body
+
+
+# What to answer, by name; None in between waits for `go`.
+ANSWERS: dict[str, list[bytes | None]] = {
+    "whole": [head() + STREAM],
+    "in pieces": [head(), *(STREAM[i : i + 1] for i in range(len(STREAM)))],
+    "chunked": [head("200 OK", "text/event-stream", "Transfer-Encoding: chunked"), CHUNKED],
+    "overload": [refusal("529 Overloaded", "try\nlater")],
+    "unauthorized": [refusal("401 Unauthorized", "bad key")],
+    "not json": [head("500 Oops", "text/html", "Content-Length: 4") + b"<p>x"],
+    "redirect": [head("302 Found", "text/plain", "Location: http://127.0.0.1:1/x")],
+    "redirect 307": [head("307 Temporary", "text/plain", "Location: /v1/chat/completions")],
+    "broken event": [head() + said("Hel") + b"data: {nope\n\n"],
+    "odd event": [head() + b'data: {"choices": [3]}\n\n'],
+    "error event": [head() + said("Hel") + b'data: {"error": {"message": "gone"}}\n\n'],
+    "long names": [
+        head() + chunk(model="m" * 99_999, choices=[{"delta": {"content": "Hel"}}]),
+        chunk(choices=[{"delta": {}, "finish_reason": "\n" * 99_999}]) + b"data: [DONE]\n\n",
+    ],
+    "odd usage": [head() + chunk(usage={"prompt_tokens": 10**400, "completion_tokens": 1})],
+    "cut": [head() + said("Hel")],
+    "wrong length": [head("200 OK", "text/event-stream", "Content-Length: 9999") + said("Hel")],
+    "wrong type": [head("200 OK", "text/plain") + b"hello"],
+    "silent": [None],
+    "stalls": [head() + said("Hel"), None, b"data: [DONE]\n\n"],
+    "hangs up": [b""],
+    "no http": [b"\x16\x03\x01 what?"],
+    "endless": [head() + said("x" * 60_000) * 200],
+}
+
+
+@dataclass(slots=True)
+class ProviderServer:
+    """`received` is every byte of every connection; `heard` is called at each first byte."""
+
+    answer: str = "whole"
+    received: bytearray = field(default_factory=bytearray)
+    connections: int = 0
+    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: Callable[[], None] = lambda: None
+    tls: ssl.SSLContext | None = None
+    port: int = 0
+    _server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        self.go.set()
+        assert self._server
+        self._server.close()
+
+    @property
+    def requests(self) -> list[tuple[bytes, bytes]]:
+        """Head and body of each request, as they came over the wire."""
+        rest, found = bytes(self.received), []
+        while rest:
+            head, _, rest = rest.partition(b"\r\n\r\n")
+            length = int(next(line for line in head.lower().split(b"\r\n")
+                              if line.startswith(b"content-length:")).split(b":")[1])  # fmt: skip
+            found.append((head, rest[:length]))
+            rest = rest[length:]
+        return found
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            first = await reader.read(1)
+            if first:
+                self.heard()
+            self.received += first
+            rest = await reader.readuntil(b"\r\n\r\n")
+            self.received += rest
+            length = next((line for line in rest.lower().split(b"\r\n")
+                           if line.startswith(b"content-length:")), b":0")  # fmt: skip
+            self.received += await reader.readexactly(int(length.split(b":")[1]))
+            self.arrived.set()
+            for piece in ANSWERS[self.answer]:
+                if piece is None:
+                    await self._wait(reader)
+                else:
+                    writer.write(piece)
+                    await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            self.hung_up.set()
+        finally:
+            writer.close()
+
+    async def _wait(self, reader: asyncio.StreamReader) -> None:
+        """Until the test says go, or the client is gone."""
+        gone = asyncio.ensure_future(reader.read(1))
+        go = asyncio.ensure_future(self.go.wait())
+        await asyncio.wait({gone, go}, return_when=asyncio.FIRST_COMPLETED)
+        if gone.done():
+            self.hung_up.set()
+        gone.cancel()
+        go.cancel()

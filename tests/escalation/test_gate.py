@@ -1,0 +1,344 @@
+"""The gate with a real log and a real socket: what is sent, recorded, and said of the end."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wicket.escalation.gate import Closed, Denial, Gate, Unprepared
+from wicket.escalation.providers.provider import Provider
+from wicket.escalation.task import Malformed, read
+from wicket.escalation.transport import Network
+
+from .gate_world import KEY, TASK, World, approved
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = World(tmp_path)
+    await made.start()
+    yield made
+    await made.stop()
+    assert made.unrecorded == [], "bytes came without a durable intent"
+    assert len(made.server.received) == 0 or made.records("intent")
+
+
+async def test_what_was_shown_is_what_is_recorded_and_sent(world: World) -> None:
+    prepared = await world.gate.prepare(read(TASK))
+    shown = base64.b64decode(prepared["request_base64"])
+    assert world.server.connections == 0
+    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
+    events: list[tuple[str, Any]] = []
+    await exchange.start(lambda name, members: events.append((name, members)))
+    ((head, body),) = world.server.requests
+    assert shown.partition(b"\n\n")[2] == body
+    assert KEY.encode() not in shown
+    lines = head.lower().split(b"\r\n")
+    assert lines[0] == b"post /v1/chat/completions http/1.1"
+    assert {line.split(b":")[0] for line in lines[1:]} == {
+        *(b"host", b"accept", b"authorization", b"content-type", b"user-agent"),
+        b"content-length",
+    }
+    assert f"authorization: bearer {KEY}".encode() in lines
+    assert [name for name, _ in events] == ["record", "text", "text", "usage", "record", "done"]
+    assert "".join(m["text"] for name, m in events if name == "text") == "Hello world"
+    (intent,), (outcome,) = world.records("intent"), world.records("outcome")
+    assert intent["data"]["bytes"] == len(body) == outcome["data"]["sent"]
+    assert [m["seq"] for name, m in events if name == "record"] == [intent["seq"], outcome["seq"]]
+    found = {name: outcome["data"][name] for name in ("status", "finish", "model", "request_id")}
+    assert found == {"status": "ok", "finish": "stop", "model": "m-2026", "request_id": "req-1"}
+    assert (outcome["data"]["tokens_in"], outcome["data"]["tokens_out"]) == (11, 7)
+    log = b"".join(file.read_bytes() for file in world.directory.iterdir())
+    for word in (KEY, "x = 1", "src/a.py", "What is this?", "Hello"):
+        assert word.encode() not in log, f"{word} is in the log in clear"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "http", "error", "text"),
+    [
+        ("in pieces", "ok", 200, None, "Hello world"),
+        ("chunked", "ok", 200, None, "Hello world"),
+        ("overload", "http_error", 529, "status 529", ""),
+        ("unauthorized", "http_error", 401, "status 401", ""),
+        ("not json", "http_error", 500, "status 500", ""),
+        ("redirect", "refused", None, "redirects (status 302)", ""),
+        ("redirect 307", "refused", None, "redirects (status 307)", ""),
+        ("broken event", "failed", 200, "is not JSON", "Hel"),
+        ("odd event", "failed", 200, "unknown form", ""),
+        ("error event", "failed", 200, "the provider broke off", "Hel"),
+        ("long names", "ok", 200, None, "Hel"),
+        ("odd usage", "failed", 200, "unknown form", ""),
+        ("cut", "failed", 200, "broke off before its end", "Hel"),
+        ("wrong length", "failed", 200, "the connection failed", "Hel"),
+        ("wrong type", "failed", 200, "text/event-stream", ""),
+        ("hangs up", "failed", None, "the connection failed", ""),
+        ("no http", "failed", None, "the connection failed", ""),
+        ("endless", "refused", 200, "longer than", None),
+    ],
+)
+async def test_every_end_is_recorded(
+    world: World, answer: str, status: str, http: int | None, error: str | None, text: str | None
+) -> None:
+    """One connection, one request, one intent, one outcome, and the same said to the caller."""
+    world.server.answer = answer
+    events = await world.send()
+    (outcome,) = world.records("outcome")
+    assert (outcome["data"]["status"], outcome["data"]["http_status"]) == (status, http)
+    assert error is None or error in outcome["data"]["error"]
+    assert world.server.connections == 1, "no redirect is followed, nothing is retried"
+    assert events[-1][0] == "done"
+    assert events[-1][1]["status"] == status
+    said = [m["reason"] for name, m in events if name == "error"]
+    assert len(said) == (error is not None)
+    assert all(reason.startswith(outcome["data"]["error"]) for reason in said)
+    if text is not None:
+        assert "".join(m["text"] for name, m in events if name == "text") == text
+    assert outcome["ref"] == world.records("intent")[0]["seq"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [("overload", "try later"), ("unauthorized", "bad key"), ("error event", "gone")],
+)
+async def test_a_providers_own_words_are_told_and_not_recorded_in_clear(
+    world: World, answer: str, words: str
+) -> None:
+    """They may quote what was sent."""
+    world.server.answer = answer
+    events = await world.send()
+    (error,) = (members for name, members in events if name == "error")
+    assert error["reason"].endswith(f": {words}")
+    log = b"".join(file.read_bytes() for file in world.directory.iterdir())
+    assert words.encode() not in log
+
+
+async def test_a_log_that_fails_before_closes_the_gate(world: World) -> None:
+    """Nothing was sent, and nothing can be any more."""
+    prepared = await world.gate.prepare(read(TASK))
+    world.disk.broken = True
+    with pytest.raises(Closed) as raised:
+        await world.gate.begin(prepared["digest"], approved(prepared))
+    assert raised.value.fix
+    assert "\n" not in str(raised.value)
+    world.disk.broken = False
+    with pytest.raises(Closed):
+        await world.gate.prepare(read(TASK))
+    assert world.gate.status()["open"] is False
+    assert world.gate.status()["closed"]["reason"]
+    assert bytes(world.server.received) == b""
+
+
+async def test_a_log_that_fails_after_lets_nothing_be_done(world: World) -> None:
+    """The outcome cannot be written: an error, and no `done`."""
+    world.server.answer = "stalls"
+    prepared = await world.gate.prepare(read(TASK))
+    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
+    events: list[tuple[str, Any]] = []
+    work = exchange.start(lambda name, members: events.append((name, members)))
+    await world.server.arrived.wait()
+    world.disk.broken = True
+    world.server.go.set()
+    await work
+    assert events[-1][0] == "error"
+    assert "done" not in [name for name, _ in events]
+    with pytest.raises(Closed):
+        await world.gate.prepare(read(TASK))
+
+
+@pytest.mark.parametrize("answer", ["silent", "stalls"])
+async def test_cancelling_ends_the_connection_and_is_recorded(world: World, answer: str) -> None:
+    world.server.answer = answer
+    prepared = await world.gate.prepare(read(TASK))
+    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
+    events: list[tuple[str, Any]] = []
+    work = exchange.start(lambda name, members: events.append((name, members)))
+    await world.server.arrived.wait()
+    while answer == "stalls" and "text" not in [name for name, _ in events]:
+        await asyncio.sleep(0.01)
+    assert world.gate.status()["exchanges"] == [exchange.name]
+    assert world.gate.cancel(exchange.name)
+    await work
+    await asyncio.wait_for(world.server.hung_up.wait(), 10)
+    (outcome,) = world.records("outcome")
+    assert outcome["data"]["status"] == "cancelled"
+    assert outcome["data"]["sent"] == world.records("intent")[0]["data"]["bytes"]
+    assert events[-1] == ("done", {"status": "cancelled", "finish": None})
+    assert world.gate.status()["exchanges"] == []
+    assert not world.gate.cancel(exchange.name)
+
+
+async def test_cancelled_before_it_began_nothing_leaves(world: World) -> None:
+    prepared = await world.gate.prepare(read(TASK))
+    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
+    exchange.cancel()
+    await exchange.start(lambda _name, _members: None)
+    (outcome,) = world.records("outcome")
+    assert (outcome["data"]["status"], outcome["data"]["sent"]) == ("cancelled", 0)
+    assert world.server.connections == 0
+
+
+async def test_a_gate_that_closes_ends_what_runs(world: World) -> None:
+    world.server.answer = "silent"
+    prepared = await world.gate.prepare(read(TASK))
+    running = await world.gate.begin(prepared["digest"], approved(prepared))
+    running.start(lambda _name, _members: None)
+    await world.server.arrived.wait()
+    prepared = await world.gate.prepare(read(TASK))
+    await world.gate.begin(prepared["digest"], approved(prepared))
+    await world.gate.close()
+    assert [row["data"]["status"] for row in world.records("outcome")] == ["cancelled"] * 2
+    assert world.records()[-1]["type"] == "close"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"digest": "0" * 64},
+        {"provider": "other"},
+        {"model": "larger"},
+        {"endpoint": "http://127.0.0.1:1/v1/chat/completions"},
+        {"mode": "nobody"},
+        {"mode": None},
+    ],
+)
+async def test_an_approval_of_something_else_is_none(world: World, changes: Any) -> None:
+    prepared = await world.gate.prepare(read(TASK))
+    with pytest.raises(Denial, match="approval"):
+        await world.gate.begin(prepared["digest"], approved(prepared, **changes))
+    for nothing in (None, [], "yes"):
+        with pytest.raises(Denial):
+            await world.gate.begin(prepared["digest"], nothing)
+    assert world.server.connections == 0
+    assert world.records("intent") == []
+
+
+async def test_a_digest_is_good_once(world: World) -> None:
+    prepared = await world.gate.prepare(read(TASK))
+    approval = approved(prepared)
+    exchange = await world.gate.begin(prepared["digest"], approval)
+    await exchange.start(lambda _name, _members: None)
+    for digest in (prepared["digest"], "0" * 64, ""):
+        with pytest.raises(Unprepared):
+            await world.gate.begin(digest, approval)
+    assert world.server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"documents": [{"path": "a/.env", "text": "A=1"}]}, "secret files"),
+        ({"known_secrets": ["x = 1\ny"]}, "known secrets"),
+        ({"instruction": "use hunter22", "known_secrets": ["hunter22"]}, "known secrets"),
+        ({"prefer": "nobody"}, "providers"),
+    ],
+)
+async def test_what_may_not_leave_is_denied_and_recorded(
+    world: World, changes: Any, rule: str
+) -> None:
+    with pytest.raises(Denial) as raised:
+        await world.gate.prepare(read(TASK | changes))
+    assert raised.value.rule == rule
+    if rule != "providers":
+        (denied,) = world.records("denied")
+        assert denied["data"]["decision"]["rule"] == rule
+    assert world.server.connections == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {},
+        TASK | {"kind": "complete"},
+        TASK | {"kind": 3},
+        TASK | {"instruction": None},
+        TASK | {"documents": {}},
+        TASK | {"documents": [3]},
+        TASK | {"documents": [{"path": "a"}]},
+        TASK | {"documents": [{"path": "\ud800", "text": ""}]},
+        TASK | {"instruction": "\udfff"},
+        TASK | {"documents": [{"path": "a", "text": "", "range": [2, 1]}]},
+        TASK | {"documents": [{"path": "a", "text": "", "range": "all"}]},
+        TASK | {"documents": [{"path": "a", "text": ""}] * 201},
+        TASK | {"tools": [{"name": "read"}]},
+    ],
+)
+def test_a_body_that_is_no_task(body: object) -> None:
+    with pytest.raises(Malformed) as raised:
+        read(body)
+    assert "\n" not in str(raised.value)
+
+
+async def test_without_a_provider_the_gate_is_closed(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.start(providers={})
+    with pytest.raises(Closed, match="no provider"):
+        await world.gate.prepare(read(TASK))
+    await world.stop()
+
+
+async def test_a_gate_without_a_log_says_why(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    gate = Gate(world.house(), None, Closed("the log is elsewhere", "look there"))
+    with pytest.raises(Closed, match="elsewhere"):
+        await gate.prepare(read(TASK))
+    assert gate.status()["closed"] == {"reason": "the log is elsewhere", "fix": "look there"}
+    await gate.close()
+
+
+@pytest.mark.parametrize(
+    ("base_url", "tier", "numbers", "why"),
+    [
+        ("http://10.0.0.1:8000/v1", "on-prem", ["10.0.0.1"], "without TLS"),
+        ("http://example.com/v1", "on-prem", ["127.0.0.1"], "without TLS"),
+        ("http://127.0.0.1:{port}/v1", "frontier", ["127.0.0.1"], "without TLS"),
+        ("https://api.example:{port}/v1", "frontier", ["127.0.0.1"], "no address"),
+        ("https://api.example:{port}/v1", "frontier", ["10.0.0.1", "fd00::1"], "no address"),
+        ("https://api.example:{port}/v1", "frontier", ["::ffff:127.0.0.1"], "no address"),
+        ("https://api.example:{port}/v1", "frontier", ["169.254.169.254"], "no address"),
+        ("https://api.example:{port}/v1", "on-prem", ["169.254.169.254"], "no address"),
+        ("https://api.example:{port}/v1", "on-prem", [], "no address"),
+    ],
+)
+async def test_addresses_that_are_not_gone_to(
+    tmp_path: Path, base_url: str, tier: Any, numbers: list[str], why: str
+) -> None:
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return numbers
+
+    world = World(tmp_path)
+    await world.start(network=Network(resolve))
+    url = base_url.format(port=world.server.port)
+    row = Provider("home", "compatible", url, "m", tier)
+    world.gate.house = replace(world.gate.house, providers={"home": row})
+    await world.send()
+    (outcome,) = world.records("outcome")
+    assert outcome["data"]["status"] == "refused"
+    assert why in outcome["data"]["error"]
+    assert outcome["data"]["sent"] == 0
+    assert world.server.connections == 0
+    await world.stop()
+
+
+async def test_a_denial_that_cannot_be_recorded_closes(world: World) -> None:
+    world.disk.broken = True
+    with pytest.raises(Closed):
+        await world.gate.prepare(read(TASK | {"documents": [{"path": ".env", "text": "A"}]}))
+
+
+async def test_many_exchanges_at_once(world: World) -> None:
+    """Each with its own intent and outcome, none mixed up."""
+    events = await asyncio.gather(
+        *(world.send(read(TASK | {"instruction": f"number {n}"})) for n in range(12))
+    )
+    assert all(said[-1][1]["status"] == "ok" for said in events)
+    intents, outcomes = world.records("intent"), world.records("outcome")
+    assert {row["ref"] for row in outcomes} == {row["seq"] for row in intents}
+    assert len(intents) == len(outcomes) == world.server.connections == 12
+    bodies = [json.loads(body)["messages"][1]["content"] for _, body in world.server.requests]
+    assert len({body.rpartition("number ")[2] for body in bodies}) == 12
