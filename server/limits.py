@@ -61,7 +61,7 @@ def lsp(paths: Paths, sockets: Path, folders: Sequence[Path], models: Sequence[P
     It asks whether the editor's process still lives, which counts as a signal.
     """
     own = (paths.config, paths.managed, *paths.models, *models)
-    writes = (paths.cache, paths.logs, sockets)
+    writes = (paths.cache, paths.logs, paths.stats, sockets)
     return Limits("lsp", (*own, *folders), writes, signals=True)
 
 

@@ -44,7 +44,7 @@ def _limit(startup: Startup, first: bytes) -> None:
     paths, own = startup.paths, startup.effective.settings.engine.models.values()
     # A rule can only speak of what exists: what may come later is made now.  What cannot
     # be made, or is open to others, is said by whoever needs it.
-    for place in (paths.config, paths.pulled_models, paths.logs, paths.cache):
+    for place in (paths.config, paths.pulled_models, paths.logs, paths.stats, paths.cache):
         with contextlib.suppress(UnsafePath):
             private_directory(place)
     try:

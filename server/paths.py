@@ -76,6 +76,11 @@ class Paths:
         return self.managed / "wicket.toml"
 
     @property
+    def stats(self) -> Path:
+        """Numbers about suggestions, apart from what the language server may not write."""
+        return self.state / "stats"
+
+    @property
     def logs(self) -> Path:
         """Our own logs, one file per process; never the audit log."""
         return self.state / "log"

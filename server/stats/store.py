@@ -98,7 +98,7 @@ class Numbers:
 
 def place(paths: Paths, folders: Sequence[Path]) -> Path | None:
     """The file, or None where one of the open `folders` could have put it there."""
-    path = paths.state / FILE
+    path = paths.stats / FILE
     try:
         # The home directory, opened as a folder, is the user's own.
         own = (paths.home, *paths.home.parents)

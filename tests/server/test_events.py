@@ -37,7 +37,7 @@ def test_what_was_done_is_what_is_told() -> None:
         assert said["by"]["model"]["wicket-base"]["shown"] == said["shown"]
 
         state = Path(place.environment["XDG_STATE_HOME"]) / "wicket"
-        with closing(sqlite3.connect(state / "stats.db")) as database:
+        with closing(sqlite3.connect(state / "stats/stats.db")) as database:
             kept = "\n".join(database.iterdump()) + Log(place).file.read_text()
         for word in ("retur", "double", "file://", ".py\n"):
             assert word not in kept
