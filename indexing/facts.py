@@ -1,4 +1,4 @@
-"""What one file says: its definitions, imports, type hints and the names it refers to.
+"""What one file says: its definitions, its imports and the names it refers to.
 
 The rows are named tuples, not dataclasses: an index makes millions of them, and a tuple is
 made five times faster and goes into a database as it is.
@@ -23,10 +23,11 @@ class Definition(NamedTuple):
     `kind` is a class, function, method, field, variable, interface, type, enum, struct,
     trait, macro, module or heading.  `parent` is the index of the definition around it in
     `Facts.definitions`, -1 at the top; parents stand before their children.  `signature`
-    is its text up to the body, on one line.  `type` is what a call or the value is said to
-    be, as written, "" where nothing is said.  `bases` are the names a class derives from,
-    as written, joined by ", ".  `start` and `end` are bytes, decorators included; `line`
-    is the line of its name and `last` its last one, counted from 0.
+    is its text up to the body, on one line.  `type` is what the value, or that of a call, is
+    said to be, as written: "Store", or "Store()" for what calling that gives; "" where
+    nothing is said.  `bases` are the names a class derives from, as written, joined by
+    ", ".  `start` and `end` are bytes, decorators included; `line` is the line of its name
+    and `last` its last one, counted from 0.  What is assigned to `self.name` is a field.
     """
 
     name: str
@@ -59,21 +60,6 @@ class Import(NamedTuple):
     exported: bool
 
 
-class Hint(NamedTuple):
-    """What is said about the type of a name: by an annotation or by what is assigned.
-
-    `scope` is the index of the definition in which it holds, -1 for the whole file.
-    `target` is a name or `self.name`.  `type` is an annotation or the callee of the
-    assigned call, as written; `called` tells the two apart.
-    """
-
-    scope: int
-    target: str
-    type: str
-    called: bool
-    line: int
-
-
 class Reference(NamedTuple):
     """How often the code names `name`, definitions and imports included.
 
@@ -93,14 +79,13 @@ class Facts(NamedTuple):
     understood: float
     definitions: tuple[Definition, ...] = ()
     imports: tuple[Import, ...] = ()
-    hints: tuple[Hint, ...] = ()
     references: tuple[Reference, ...] = ()
 
 
 # The packed form: unsigned 32-bit numbers, the first of which counts the others, then strings
 # in UTF-8 that are separated by NUL bytes; both column by column.  Reading it executes nothing
 # and allocates little more than its own size, whoever wrote it.
-_ROWS: tuple[Any, ...] = (Definition, Import, Hint, Reference)
+_ROWS: tuple[Any, ...] = (Definition, Import, Reference)
 _COLUMNS = [[kind is str for kind in row.__annotations__.values()] for row in _ROWS]
 _NUMBER = "I" if array("I").itemsize == 4 else "L"
 
@@ -136,7 +121,7 @@ def unpack(packed: bytes) -> Facts:
     tables: list[Any] = []
     for row, texts, size in zip(_ROWS, _COLUMNS, sizes, strict=True):
         columns = [_take(strings if text else numbers, size) for text in texts]
-        tables.append(tuple(map(row._make, zip(*columns, strict=True))))
+        tables.append(tuple[Any, ...](map(row._make, zip(*columns, strict=True))))
     if next(numbers, None) is not None or next(strings, None) is not None:
         raise ValueError("packed facts have more values than rows")
     return Facts(language, lines, understood / 1_000_000, *tables)

@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wicket.indexing.facts import Definition, Facts, Hint, Import, Reference, pack, unpack
+from wicket.indexing.facts import Definition, Facts, Import, Reference, pack, unpack
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 NUMBER = st.integers(-1, 2**32 - 2)
@@ -24,7 +24,6 @@ FACTS = st.builds(
     st.integers(0, 1_000_000).map(lambda share: share / 1_000_000),
     rows(Definition),
     rows(Import),
-    rows(Hint),
     rows(Reference),
 )
 
