@@ -111,6 +111,18 @@ VERBS = (
         reaches=True,
     ),
     Verb(
+        "index",
+        "build or refresh the index of a folder (editors do so by themselves)",
+        "index_verb:run",
+        (
+            argument("folder", nargs="?", metavar="DIR", help="default: the current one"),
+            JSON,
+            argument("--started", metavar="ORDER", help=argparse.SUPPRESS),
+            argument("--worker", type=float, metavar="SECONDS", help=argparse.SUPPRESS),
+            argument("--idle", type=float, metavar="SECONDS", help=argparse.SUPPRESS),
+        ),
+    ),
+    Verb(
         "model",
         "list, choose, check and import models",
         "model_verb:run",

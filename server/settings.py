@@ -60,6 +60,15 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexSettings:
+    enabled: bool
+    exclude: tuple[str, ...]
+    max_files: int
+    max_file_kb: int
+    watch: Literal["auto", "poll", "off"]
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: Literal["error", "warning", "info", "debug"]
 
@@ -71,6 +80,7 @@ class Settings:
     trusted: bool
     completion: CompletionSettings
     engine: EngineSettings
+    index: IndexSettings
     log: LogSettings
 
 
@@ -215,6 +225,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         trusted=values["trusted"],
         completion=CompletionSettings(**fields("completion")),
         engine=EngineSettings(**fields("engine")),
+        index=IndexSettings(**fields("index")),
         log=LogSettings(**fields("log")),
     )
 

@@ -107,6 +107,13 @@ CONTRACT = {
     "engine.threads": Row("S", "auto", 4, 1, (0, *NO_NUMBER)),
     "engine.gpu_layers": Row("S", "auto", 0, 99, NO_NUMBER),
     "engine.idle_minutes": Row("S", 15, 1, 60, (0, *NO_NUMBER)),
+    "index.enabled": Row("CT", True, True, False, NO_TRUTH, False),
+    "index.exclude": Row(
+        "CT", (), ["vendor/"], ["old/**"], ("a", ["!a/"], [1]), ("vendor/", "old/**")
+    ),
+    "index.max_files": Row("CT", 100_000, 500, 50, (0, *NO_NUMBER[:-1], 10**30), 50),
+    "index.max_file_kb": Row("CT", 1024, 100, 64, (0, *NO_NUMBER[:-1], 10**30), 64),
+    "index.watch": Row("C", "auto", "poll", "off", NO_WORD),
     "log.level": Row("C", "info", "debug", "error", NO_WORD),
     "trusted": Row("C", True, True, False, NO_TRUTH),
 }
