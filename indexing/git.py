@@ -80,7 +80,7 @@ def list_files(folder: Path, most: int, only: Sequence[str] = ()) -> Listing:
             continue  # Never checked out; git would look at the repository around it.
         tracked: list[bytes] = []
         try:
-            for row in _rows(place, ("-s",), wanted, deadline, most):
+            for row in _rows(place, ("-s",), wanted, deadline, most + 1):
                 mode, _tab, path = row.partition(b"\t")
                 if mode.startswith(_SUBMODULE):
                     seen += 1
@@ -89,7 +89,7 @@ def list_files(folder: Path, most: int, only: Sequence[str] = ()) -> Listing:
                         folders.append((inside, depth + 1, ()))
                 elif not mode.startswith(_LINK):
                     tracked.append(path)
-            others = _rows(place, ("-o", "--exclude-standard"), wanted, deadline, most)
+            others = _rows(place, ("-o", "--exclude-standard"), wanted, deadline, most + 1)
             tracked += (path for path in others if not path.endswith(b"/"))
         except NoGit:
             if not below:

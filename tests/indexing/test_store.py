@@ -200,10 +200,14 @@ def test_harm_that_is_met_later_is_said_and_can_be_removed(world: World) -> None
     with open(world.path, "r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * 16384)
-    with pytest.raises(StoreBroken, match="broken"):
+
+    def write() -> None:
         for number in range(200):
             put(world.store, f"{number}b.py", facts(f"name{number}"))
             world.store.commit()
+
+    with pytest.raises(StoreBroken, match="broken"):
+        write()
     remove(world.path)
     assert Store(world.path, RULES).catalogue() == {}
 
