@@ -247,6 +247,9 @@ class Failures:
             self._file.write(json.dumps(row).encode() + b"\n")
             self._file.flush()
 
+    def close(self) -> None:
+        self._file.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

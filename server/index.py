@@ -18,7 +18,14 @@ from ..indexing.reconcile import by_nearness
 from ..indexing.store import Store, StoreBroken, StoreFailed, remove
 from . import exclusions, mounts, processes, settings
 from .app import Startup
-from .paths import Paths, UnsafePath, private_directory, private_file, socket_directory
+from .paths import (
+    Paths,
+    UnsafePath,
+    private_directory,
+    private_file,
+    refuse_inside,
+    socket_directory,
+)
 
 # Of a machine's cores one is left to the editor.
 MOST_WORKERS = 4
@@ -70,6 +77,9 @@ def directory(paths: Paths, folder: Path) -> Path:
 def order(startup: Startup, folder: Path) -> Order:
     """What the index process of a folder is told.  Raises UnsafePath."""
     root = Path(os.path.realpath(folder))
+    home = Path(os.path.realpath(startup.paths.home))
+    if not home.is_relative_to(root):
+        refuse_inside(startup.paths.cache, [root])
     told = settings.for_folder(startup.effective, folder).settings
     exclude = tuple(dict.fromkeys((*told.index.exclude, *told.completion.exclude)))
     place = directory(startup.paths, root)
@@ -180,6 +190,7 @@ class Index:
             if self._store is not None:
                 self._store.close()
         self._store = None
+        self._failures.close()
         self._lock.close()
 
     def _opened(self) -> Store:
@@ -214,5 +225,7 @@ def relative(root: Path, paths: Iterable[Path]) -> list[str]:
     found: list[str] = []
     for path in paths:
         with contextlib.suppress(ValueError):
-            found.append(str(path.relative_to(root)))
+            # The editor may have come by a link, which the index never does.
+            real = Path(os.path.realpath(path.parent), path.name)
+            found.append(str(real.relative_to(root)))
     return found

@@ -18,8 +18,8 @@ def is_remote(path: Path, table: Path = Path("/proc/self/mounts")) -> bool:
         return False
     real = os.path.realpath(path)
     around = [
-        (len(place), kind)
-        for _device, place, kind, *_rest in rows
-        if real == place or real.startswith(f"{place.rstrip('/')}/")
+        (len(row[1]), row[2])
+        for row in rows
+        if len(row) > 2 and f"{real}/".startswith(f"{row[1].rstrip('/')}/")
     ]
     return bool(around) and max(around)[1] in REMOTE
