@@ -21,7 +21,7 @@ class Definition(NamedTuple):
     """Something with a name that other code can refer to; also a scope, where it has a body.
 
     `kind` is a class, function, method, field, variable, interface, type, enum, struct,
-    trait, macro, module or heading.  `parent` is the index of the definition around it in
+    trait, macro, namespace or heading.  `parent` is the index of the definition around it in
     `Facts.definitions`, -1 at the top; parents stand before their children.  `signature`
     is its text up to the body, on one line.  `type` is what the value, or that of a call, is
     said to be, as written: "Store", or "Store()" for what calling that gives; "" where
@@ -132,3 +132,17 @@ def _take(values: Iterator[T], count: int) -> list[T]:
     if len(taken) != count:
         raise ValueError("packed facts have fewer values than rows")
     return taken
+
+
+def names(packed: bytes) -> tuple[list[bytes], list[bytes]]:
+    """The names that packed facts define, with repeats, and those that they refer to.
+
+    Reads no more of them than that: it is done for every file of the repository.
+    """
+    size = array(_NUMBER).itemsize
+    values = array(_NUMBER)
+    values.frombytes(packed[: size * (3 + len(_ROWS))])
+    count, _lines, _understood, *sizes = values
+    strings = packed[size * (count + 1) :].split(b"\0")
+    defined, referred = sizes[0] - 1, sizes[-1] - 1
+    return strings[1 : 1 + defined], strings[len(strings) - referred :]
