@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -58,16 +59,21 @@ def run(order: Order, idle: float | None) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await serve(keeper, listening, IDLE_SECONDS if idle is None else idle, stop)
+        seconds = IDLE_SECONDS if idle is None else idle
+        await serve(keeper, listening, seconds, stop, partial(order.socket.unlink, missing_ok=True))
 
-    try:
-        asyncio.run(until_idle())
-    finally:
-        order.socket.unlink(missing_ok=True)
+    asyncio.run(until_idle())
     return 0
 
 
-async def serve(keeper: "Keeper", listening: Any, idle_seconds: float, stop: asyncio.Event) -> None:
+async def serve(
+    keeper: "Keeper",
+    listening: socket.socket,
+    idle_seconds: float,
+    stop: asyncio.Event,
+    leave: Callable[[], None],
+) -> None:
+    """`leave` is called before connections end, so that leaving is not taken for a crash."""
     loop = asyncio.get_running_loop()
     idle = loop.call_later(idle_seconds, stop.set)
 
@@ -92,6 +98,7 @@ async def serve(keeper: "Keeper", listening: Any, idle_seconds: float, stop: asy
     server = await asyncio.start_unix_server(connected, sock=listening, limit=LINE_LIMIT)
     keeping = asyncio.ensure_future(keeper.keep())
     await stop.wait()
+    leave()
     server.close()
     keeper.stop()
     await keeping

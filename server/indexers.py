@@ -41,9 +41,18 @@ class Indexers:
     def __init__(self, server: WicketServer, session: Session) -> None:
         self._server, self._session = server, session
         self._folders: dict[Order, tuple[asyncio.Task[None], _Connection]] = {}
-        for method in (types.TEXT_DOCUMENT_DID_OPEN, types.TEXT_DOCUMENT_DID_CLOSE):
-            server.feature(method)(self._opened)
-        server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(self._changed)
+
+        @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+        def opened(_params: types.DidOpenTextDocumentParams) -> None:
+            self._tell_open()
+
+        @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+        def closed(_params: types.DidCloseTextDocumentParams) -> None:
+            self._tell_open()
+
+        @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+        def changed(params: types.DidChangeWatchedFilesParams) -> None:
+            self._changed(params)
 
     def start(self) -> None:
         """Begin, once the editor is ready to be asked."""
@@ -84,9 +93,6 @@ class Indexers:
         except UnsafePath as error:
             logger.warning("index: %s", error)
             return None
-
-    def _opened(self, _params: object) -> None:
-        self._tell_open()
 
     def _tell_open(self) -> None:
         # The last one opened is looked at now.
