@@ -13,9 +13,9 @@ from tree_sitter import Parser, Query
 from .languages import LANGUAGES
 
 # What a pattern may find; its other captures are parts of that.
-FINDS = frozenset(
-    "class|function|method|field|variable|interface|type|enum|struct|trait|macro|namespace"
-    "|heading|import|whole".split("|")
+_FINDS = re.compile(
+    r"@(class|function|method|field|variable|interface|type|enum|struct|trait|macro|namespace"
+    r"|heading|import|whole)\b"
 )
 
 
@@ -50,6 +50,6 @@ def _finds(query: Query, text: bytes) -> tuple[str, ...]:
     found: list[str] = []
     for number in range(query.pattern_count):
         pattern = text[query.start_byte_for_pattern(number) : query.end_byte_for_pattern(number)]
-        (kind,) = FINDS.intersection(re.findall(r"@(\w+)", pattern.decode()))
+        (kind,) = set(_FINDS.findall(pattern.decode()))
         found.append(kind)
     return tuple(found)
