@@ -10,7 +10,6 @@ from collections.abc import Callable
 from . import ecmascript, python
 from .paths import Paths
 
-
 Resolver = Callable[[str, str, Paths], list[str]]
 
 RESOLVERS: dict[str, Resolver] = {
