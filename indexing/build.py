@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from . import files
-from .facts import EXTRACTOR, Facts, unpack
+from .facts import EXTRACTOR, unpack
 from .files import Skipped
 from .pool import Job, Parsed, Pool
 from .reconcile import by_nearness, reconcile
+from .resolvers import resolve
 from .store import Store
 
 # A commit after so many files, or so many seconds.
@@ -66,11 +67,9 @@ class Progress:
 
 @dataclass(slots=True)
 class Interest:
-    """What the user works on now.  `files` may change while a run goes on; what they
-    import is found by `imports`, given the file's path and facts."""
+    """What the user works on now; it may change while a run goes on."""
 
     files: Sequence[str] = ()
-    imports: Callable[[str, Facts], Iterable[str]] = lambda _path, _facts: ()
 
 
 def list_files(workspace: Workspace, only: Sequence[str] = ()) -> Listed:
@@ -107,15 +106,13 @@ def refresh(
     store.commit()
     # From here on nothing is found that is not there any more.
     queue = _Queue(workspace, store, failures, plan.changed)
-    urgent = set(interest.files)
+    urgent, places = set(interest.files), _Places(listed.paths)
     committed, uncommitted = time.monotonic(), 0
     try:
         for parsed in pool.parse(queue.take):
             _keep(store, failures, parsed)
             if parsed.packed is not None and parsed.job.path in urgent:
-                with contextlib.suppress(ValueError):
-                    imported = interest.imports(parsed.job.path, unpack(parsed.packed))
-                    queue.prefer(imported)
+                queue.prefer(_imported(parsed.job.path, parsed.packed, places))
             uncommitted += 1
             if uncommitted >= BATCH or time.monotonic() - committed > BATCH_SECONDS:
                 # What the user has open is among the first to be found.
@@ -146,6 +143,33 @@ def _keep(store: Store, failures: "Failures", parsed: Parsed) -> None:
     if blob is None:
         blob = store.put(job.digest, job.language, len(job.source), parsed.packed)
     store.point(job.path, job.stamp, blob)
+
+
+def _imported(path: str, packed: bytes, places: "_Places") -> list[str]:
+    """Files of the workspace that a file imports."""
+    with contextlib.suppress(ValueError):
+        facts = unpack(packed)
+        modules = dict.fromkeys(one.module for one in facts.imports)
+        return [f for m in modules for f in resolve(facts.language, m, path, places)]
+    return []
+
+
+class _Places:
+    """The listed files, as resolvers look for them."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = frozenset(paths)
+        self._named: dict[str, list[str]] | None = None
+
+    def exists(self, path: str) -> bool:
+        return path in self._paths
+
+    def named(self, base: str) -> Sequence[str]:
+        if self._named is None:
+            self._named = {}
+            for path in self._paths:
+                self._named.setdefault(path.rpartition("/")[2], []).append(path)
+        return self._named.get(base, ())
 
 
 @dataclass(slots=True)

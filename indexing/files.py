@@ -142,7 +142,7 @@ def read(root: Path, path: str, most: int) -> tuple[bytes, int]:
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(root / path, flags)
+        descriptor = os.open(f"{root}/{path}", flags)
     except FileNotFoundError:
         raise Skipped("vanished") from None
     except (OSError, ValueError):

@@ -6,6 +6,7 @@ again in a new process, and whatever waited behind it goes to another.
 """
 
 import contextlib
+import fcntl
 import os
 import selectors
 import signal
@@ -24,7 +25,9 @@ SECONDS = 2.0
 STUCK_SECONDS = 30.0
 # Sources in a process at a time.
 AHEAD = 2
-_PIECE = 1 << 18
+# Read at a time: as much as most answers take.
+_PIECE = 1 << 16
+_PIPE = 1 << 20
 # Facts take less than a small multiple of their source.
 LARGEST_ANSWER = 64 << 20
 
@@ -108,7 +111,7 @@ class Pool:
         return free
 
     def _wait(self, busy: Sequence["_Worker"]) -> Iterator[Parsed]:
-        with selectors.DefaultSelector() as selector:
+        with selectors.PollSelector() as selector:
             for worker in busy:
                 selector.register(worker.answers, selectors.EVENT_READ, worker)
                 if worker.unsent:
@@ -170,8 +173,11 @@ class _Worker:
         assert process.stdin
         assert process.stdout
         requests, answers = process.stdin.fileno(), process.stdout.fileno()
-        os.set_blocking(requests, False)
-        os.set_blocking(answers, False)
+        for pipe in (requests, answers):
+            os.set_blocking(pipe, False)
+            if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux: most sources pass in one go.
+                with contextlib.suppress(OSError):
+                    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
         return cls(process, requests, answers)
 
     @property

@@ -118,7 +118,6 @@ VERBS = (
             argument("folder", nargs="?", metavar="DIR", help="default: the current one"),
             JSON,
             argument("--started", metavar="ORDER", help=argparse.SUPPRESS),
-            argument("--worker", type=float, metavar="SECONDS", help=argparse.SUPPRESS),
             argument("--idle", type=float, metavar="SECONDS", help=argparse.SUPPRESS),
         ),
     ),

@@ -16,7 +16,7 @@ from ..indexing.languages import language_of
 from ..indexing.pool import Pool, PoolFailed
 from ..indexing.reconcile import by_nearness
 from ..indexing.store import Store, StoreBroken, StoreFailed, remove
-from . import exclusions, mounts, processes, settings
+from . import exclusions, mounts, parsing, processes, settings
 from .app import Startup
 from .paths import (
     Paths,
@@ -116,7 +116,7 @@ class Index:
             told.max_file_kb << 10,
         )
         self.interest = Interest()
-        self.pool = Pool(processes.command("index", "--worker"), workers())
+        self.pool = Pool(parsing.COMMAND, workers())
         try:
             private_directory(told.directory)
             self._lock = _locked(told.directory / "lock")

@@ -15,8 +15,6 @@ from .paths import UnsafePath
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.worker:
-        return work(arguments.worker)
     if arguments.started:
         return index_process.run(Order.read(arguments.started), arguments.idle)
     folder = Path(arguments.folder or ".").absolute()
@@ -69,7 +67,7 @@ def ask(told: Order) -> Report:
 
 def build(told: Order) -> Report:
     """Bring the index up to date, with a progress bar where somebody watches."""
-    from rich.console import Console  # noqa: PLC0415  Workers start without it.
+    from rich.console import Console  # noqa: PLC0415  An editor's process has no use for it.
     from rich.progress import Progress  # noqa: PLC0415
 
     os.umask(0o077)
@@ -85,14 +83,3 @@ def build(told: Order) -> Report:
             return report
     finally:
         index.close()
-
-
-def work(seconds: float) -> int:
-    """A process of the parse pool: it reads sources from standard input, nothing else."""
-    from ..indexing.worker import give_up_rights, serve  # noqa: PLC0415  Loads tree-sitter.
-
-    incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # Whatever native code prints is no answer.
-    give_up_rights()
-    serve(incoming, outgoing, seconds)
-    return 0
