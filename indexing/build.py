@@ -95,13 +95,13 @@ def refresh(
     Raises Cancelled, StoreFailed and PoolFailed; a crash anywhere leaves what was committed,
     and the next run goes on from there.
     """
-    known = store.catalogue()
+    known = store.catalogue(only)
     present = dict(files.stamps(workspace.root, filter(workspace.language, listed.paths)))
     over = len(present) - workspace.most_files
     if over > 0:
         nearest = by_nearness(present, interest.files)[: workspace.most_files]
         present = {path: present[path] for path in nearest}
-    plan = reconcile(known, present, interest.files, only)
+    plan = reconcile(known, present, interest.files)
     store.drop(plan.gone)
     store.commit()
     # From here on nothing is found that is not there any more.

@@ -10,7 +10,7 @@ import re
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pathspec
 
@@ -57,9 +57,25 @@ def list_files(root: Path, most: int, only: Sequence[str] = ()) -> Listing:
     With `only`, those of these paths that belong to it.
     """
     try:
-        return git.list_files(root, most, only)
+        try:
+            if _in_submodules(root, only):
+                raise NoGit("git says nothing of what lies in a submodule")
+            return git.list_files(root, most, only)
+        except NoGit:
+            if not only:
+                raise
+            # Or behind a link: then everything is listed, and looked through here.
+            whole = git.list_files(root, most)
+            within = tuple(f"{path}/" for path in only)
+            paths = [path for path in whole.paths if path in only or path.startswith(within)]
+            return Listing(paths, whole.whole)
     except NoGit:
         return walk(root, most, only)
+
+
+def _in_submodules(root: Path, paths: Iterable[str]) -> bool:
+    around = {str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"."}
+    return any(os.path.lexists(root / parent / ".git") for parent in around)
 
 
 def walk(root: Path, most: int, only: Sequence[str] = ()) -> Listing:

@@ -1,6 +1,6 @@
 """What has to be done so that the index says what the disk says; pure."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from .store import Entry
@@ -14,23 +14,18 @@ class Plan(NamedTuple):
 
 
 def reconcile(
-    known: Mapping[str, Entry],
-    present: Mapping[str, int],
-    near: Sequence[str] = (),
-    only: Collection[str] | None = None,
+    known: Mapping[str, Entry], present: Mapping[str, int], near: Sequence[str] = ()
 ) -> Plan:
     """Compare what is `known` with the stamps of what is `present`.
 
-    Files near to those in `near` come first.  With `only`, nothing is said of what is
-    neither one of these paths nor lies in one.
+    Files near to those in `near` come first.
     """
     changed = [
         path
         for path, stamp in present.items()
         if (entry := known.get(path)) is None or entry.stamp != stamp
     ]
-    looked_at = known if only is None else _among(known, only)
-    return Plan(by_nearness(changed, near), [path for path in looked_at if path not in present])
+    return Plan(by_nearness(changed, near), [path for path in known if path not in present])
 
 
 def by_nearness(paths: Iterable[str], near: Sequence[str]) -> list[str]:
@@ -63,9 +58,3 @@ def _steps(one: Sequence[str], other: Sequence[str]) -> int:
             break
         common += 1
     return len(one) + len(other) - 2 * common
-
-
-def _among(known: Iterable[str], only: Collection[str]) -> Iterable[str]:
-    directories = tuple(f"{path}/" for path in only)
-    exactly = frozenset(only)
-    return (path for path in known if path in exactly or path.startswith(directories))

@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import schema
 from .facts import names
@@ -80,11 +80,18 @@ class Store:
             # In an index that is empty so far, a name not remembered is a new one.
             self._all_remembered = self._next_name == 1
 
-    def catalogue(self) -> dict[str, Entry]:
-        """Every path, relative to the workspace, and what is known of it."""
+    def catalogue(self, only: Iterable[str] | None = None) -> dict[str, Entry]:
+        """What is known of every path, or of `only` these and what lies in them."""
+        select = "SELECT path, blob, stamp, why FROM file"
+        found: list[tuple[bytes, *tuple[Any, ...]]] = []
         with _failures():
-            rows = self._database.execute("SELECT path, blob, stamp, why FROM file")
-            return {os.fsdecode(path): Entry(*rest) for path, *rest in rows}
+            if only is None:
+                found += self._database.execute(select)
+            for path in map(os.fsencode, only or ()):
+                below = path + b"/", path + b"0"  # The byte after the slash.
+                found += self._database.execute(f"{select} WHERE path = ?", (path,))
+                found += self._database.execute(f"{select} WHERE path >= ? AND path < ?", below)
+        return {os.fsdecode(path): Entry(*rest) for path, *rest in found}
 
     def holds(self, digest: bytes, language: str) -> int | None:
         """The number of a content that was parsed before."""

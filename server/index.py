@@ -124,24 +124,25 @@ class Index:
         except (OSError, UnsafePath) as error:
             raise IndexFailed(f"{told.directory} cannot be written: {error}") from None
         self._store: Store | None = None
-        # Of the latest complete look at the disk.
-        self.listed = Listed((), 0, True)
+        # Of the latest complete look at the disk, and all that came since.
+        self._whole = Listed((), 0, True)
+        self._paths: dict[str, None] = {}
+        self._covered = 0
 
     def refresh(
         self,
         only: Sequence[str] | None = None,
         progress: Callable[[Progress], None] = lambda _progress: None,
         cancelled: Callable[[], bool] = lambda: False,
-    ) -> Report:
+    ) -> Report | None:
         """Make the index true, for all of the folder or for `only` these paths.
 
-        Raises IndexFailed and build.Cancelled.
+        A report is made of the whole folder only.  Raises IndexFailed and build.Cancelled.
         """
         clock = Clock(self.pool)
-        listed = build.list_files(self.workspace, only or ())
-        self._remember(listed, only)
+        listed = self._list(only)
 
-        def run() -> Report:
+        def run() -> Report | None:
             store = self._opened()
             build.refresh(
                 self.workspace,
@@ -154,7 +155,7 @@ class Index:
                 progress=progress,
                 cancelled=cancelled,
             )
-            return clock.report(store, self.listed)
+            return clock.report(store, self._whole) if only is None else None
 
         try:
             try:
@@ -168,10 +169,15 @@ class Index:
             self._store = None
             raise IndexFailed(str(error)) from None
 
+    def grown(self) -> bool:
+        """Whether there are more files than when `directories` was asked for the last time."""
+        return len(self._paths) > self._covered
+
     def directories(self) -> set[str]:
         """Those in which files of the folder lie, and those around them."""
         found: set[str] = set()
-        for path in self.listed.paths:
+        self._covered = len(self._paths)
+        for path in self._paths:
             place = path.rpartition("/")[0]
             while place and place not in found:
                 found.add(place)
@@ -180,7 +186,7 @@ class Index:
 
     def write_text(self) -> None:
         """Write what the model-free tier searches; a full disk leaves the old one."""
-        nearest = by_nearness(self.listed.paths, self.interest.files)
+        nearest = by_nearness(self._paths, self.interest.files)
         with contextlib.suppress(OSError):
             text.write(self.order.directory / "text", self.order.root, nearest)
 
@@ -201,12 +207,16 @@ class Index:
             self._store = Store(place / "db", self.order.rules, shared_memory=shared_memory)
         return self._store
 
-    def _remember(self, listed: Listed, only: Sequence[str] | None) -> None:
+    def _list(self, only: Sequence[str] | None) -> Listed:
+        """The files to look at.  What belonged to the folder is taken to go on doing so."""
         if only is None:
-            self.listed = listed
-        elif new := set(listed.paths) - set(self.listed.paths):
-            paths = (*self.listed.paths, *sorted(new))
-            self.listed = Listed(paths, self.listed.excluded, self.listed.whole)
+            self._whole = build.list_files(self.workspace)
+            self._paths = dict.fromkeys(self._whole.paths)
+            return self._whole
+        unknown = [path for path in only if path not in self._paths]
+        new = build.list_files(self.workspace, unknown).paths if unknown else ()
+        self._paths |= dict.fromkeys(new)
+        return Listed((*(path for path in only if path in self._paths), *new), 0, True)
 
 
 def _locked(path: Path) -> BinaryIO:

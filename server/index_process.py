@@ -13,6 +13,7 @@ far a run is.  All connections gone and some time past, the process leaves.
 import asyncio
 import contextlib
 import json
+import math
 import os
 import signal
 import socket
@@ -24,12 +25,12 @@ from typing import Any
 
 from ..completion.wire import LINE_LIMIT
 from ..indexing import watch
-from ..indexing.build import Cancelled, Progress
+from ..indexing.build import Cancelled, Progress, Report
 from . import processes
 from .index import Busy, Index, IndexFailed, Order
 
 # A hint waits for others until none has come for so long, and never longer than that.
-QUIET_SECONDS, PATIENCE_SECONDS = 0.15, 1.0
+QUIET_SECONDS, PATIENCE_SECONDS = 0.08, 1.0
 # More of them are one look at everything: a switch of branches, a build, a storm.
 MANY_HINTS = 200
 # Everything is looked at again after this time, hints or not; and where nothing gives
@@ -121,10 +122,15 @@ class Keeper:
         self._woken = asyncio.Event()
         self._cancelled = threading.Event()
         self._stopped = False
+        self._stopping = asyncio.Event()
         self._told: dict[str, Any] = {"state": "waiting"}
         self._watch: watch.Watch | None = None
         self._looks = 0
+        # What the latest look at everything found and how long it took.
+        self._report: Report | None = None
         self._looked_seconds = 0.0
+        # When everything is looked at again, and when the text is to be written.
+        self._again = self._text_due = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def join(self, writer: asyncio.StreamWriter) -> None:
@@ -161,7 +167,7 @@ class Keeper:
     def hint(self, path: str | None) -> None:
         """A path may have changed; None: any may have."""
         self._anything = self._anything or path is None or len(self._hints) >= MANY_HINTS
-        if path is not None and not self._anything:
+        if path and path.isprintable() and not {"", ".", ".."} & set(path.split("/")):
             self._hints.add(path)
         self._woken.set()
 
@@ -169,6 +175,7 @@ class Keeper:
         self._stopped = True
         self._cancelled.set()
         self._woken.set()
+        self._stopping.set()
 
     async def keep(self) -> None:
         """Keep the index true until `stop`; what fails is told and tried again."""
@@ -181,13 +188,13 @@ class Keeper:
                 await self._look()
             except Busy as busy:
                 self._say({"state": "waiting", "reason": str(busy)})
-                await self._wait(RETRY_SECONDS)
+                await self._pause()
             except IndexFailed as failed:
                 self._say({"state": "off", "reason": str(failed)})
                 self._anything = True
-                await self._wait(RETRY_SECONDS)
+                await self._pause()
             else:
-                await self._wait(self._patience())
+                await self._rest()
                 await self._gather()
         if self._watch:
             await asyncio.to_thread(self._watch.close)
@@ -200,7 +207,7 @@ class Keeper:
         everything, self._anything = self._anything, False
         only = None if everything else sorted(self._hints)
         self._hints.clear()
-        if only == []:
+        if not everything and not only:
             return
         began = self._now()
         self._looks += 1
@@ -213,11 +220,17 @@ class Keeper:
             # Whoever cancelled wants quiet; single files go on being looked at.
             self._say({"state": "off", "reason": "cancelled"})
             return
+        if report:
+            self._report, self._looked_seconds = report, self._now() - began
+        assert self._report
+        self._say({"state": "ready", "look": self._looks, "report": asdict(self._report)})
+        if everything or self._index.grown():
+            await asyncio.to_thread(self._cover)
         if everything:
-            self._looked_seconds = self._now() - began
-        self._say({"state": "ready", "look": self._looks, "report": asdict(report)})
-        await asyncio.to_thread(self._index.write_text)
-        await asyncio.to_thread(self._cover)
+            self._again = self._now() + self._patience()
+        if not self._text_due or self._text_due == math.inf:
+            # The first at once.
+            self._text_due = self._now() + (TEXT_SECONDS if self._text_due else 0)
 
     def _cover(self) -> None:
         """Watch the directories that there are now.  In a thread."""
@@ -247,16 +260,23 @@ class Keeper:
             return AGAIN_SECONDS
         return max(POLL_SECONDS, POLL_TIMES * self._looked_seconds)
 
-    async def _wait(self, seconds: float) -> None:
-        """Until something is to be done; after `seconds` everything is."""
-        if not self._hints and not self._anything and not self._stopped:
+    async def _pause(self) -> None:
+        """Before another try; a hint does not make it any likelier to succeed."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)
+
+    async def _rest(self) -> None:
+        """Until something is to be looked at; the text is written meanwhile."""
+        while not (self._hints or self._anything or self._stopped):
             self._woken.clear()
+            due = min(self._again, self._text_due) - self._now()
             try:
-                await asyncio.wait_for(self._woken.wait(), seconds)
+                await asyncio.wait_for(self._woken.wait(), max(due, 0))
             except TimeoutError:
-                self._anything = True
-        elif self._anything and not self._stopped and self._index is None:
-            await asyncio.sleep(min(seconds, RETRY_SECONDS))
+                self._anything = self._now() >= self._again
+            if self._now() >= self._text_due and self._index:
+                self._text_due = math.inf
+                await asyncio.to_thread(self._index.write_text)
 
     async def _gather(self) -> None:
         """Wait for the hints that come together with the first."""

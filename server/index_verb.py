@@ -80,6 +80,7 @@ def build(told: Order) -> Report:
                 progress=lambda made: bar.update(task, completed=made.done, total=made.total)
             )
             index.write_text()
+            assert report
             return report
     finally:
         index.close()

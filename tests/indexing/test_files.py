@@ -83,6 +83,7 @@ def test_links_are_never_followed(root: Path, in_git: bool) -> None:
     (root / "directory").symlink_to(outside)
     (root / "a/loop").symlink_to(root)
     assert listed(root) == {"a/b.py"}
+    assert listed(root, "directory/secret.py", "a/loop/a/b.py", "a/b.py") == {"a/b.py"}
 
 
 def test_a_link_that_took_a_directorys_place_is_not_followed(root: Path) -> None:
@@ -142,6 +143,8 @@ def test_submodules_are_a_part_of_it(root: Path) -> None:
     run_git(root, "submodule", "add", "-q", str(other), "vendor/other")
     make(root, "vendor/other/new.py")
     assert listed(root) >= {"a.py", "vendor/other/lib/x.py", "vendor/other/new.py"}
+    assert listed(root, "a.py", "vendor/other/new.py") == {"a.py", "vendor/other/new.py"}
+    assert listed(root, "vendor/other/lib") == {"vendor/other/lib/x.py"}
     run_git(root, "commit", "-q", "-a", "-m", "two")
     run_git(root, "submodule", "deinit", "-q", "-f", "--all")
     assert listed(root) == {".gitmodules", "a.py"}

@@ -108,6 +108,14 @@ def test_paths_and_names_need_not_be_text(world: World) -> None:
     assert world.reader.definers("\udcffname") == (path,)
 
 
+def test_the_catalogue_of_some_paths(world: World) -> None:
+    for path in ("a.py", "b/c.py", "b/d/e.py", "b.py", "b0.py"):
+        put(world.store, path, facts())
+    assert set(world.store.catalogue(["b", "a.py", "none"])) == {"a.py", "b/c.py", "b/d/e.py"}
+    assert set(world.store.catalogue([])) == set()
+    assert len(world.store.catalogue()) == 5
+
+
 def test_a_name_no_person_wrote_is_not_kept(world: World) -> None:
     put(world.store, "a.py", facts("x" * 201, "y" * 200))
     world.store.commit()

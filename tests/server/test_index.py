@@ -180,7 +180,8 @@ async def test_saved_files_are_found(world: World, editors: Callable[[], Any]) -
     await eventually(lambda: reader.definers("later") == ("moved/e/g.py",))
     (world.root / "a.py").unlink()
     await eventually(lambda: reader.definers("uno") == ())
-    assert b"later" in (world.order.directory / "text").read_bytes()
+    text = world.order.directory / "text"
+    await eventually(lambda: b"later" in text.read_bytes())
 
 
 async def test_a_switch_of_branches_is_seen(world: World, editors: Callable[[], Any]) -> None:
