@@ -135,7 +135,8 @@ def _keep(store: Store, failures: "Failures", parsed: Parsed) -> None:
     job = parsed.job
     if parsed.packed is None:
         assert parsed.why
-        failures.add(job.digest, job.language, parsed.why)
+        if parsed.why != "failed":
+            failures.add(job.digest, job.language, parsed.why)
         store.point(job.path, job.stamp, None, parsed.why)
         return
     # The same content may have come under two paths.

@@ -50,7 +50,7 @@ class Parsed:
 
     job: Job
     packed: bytes | None
-    why: Literal["slow", "crashed"] | None = None
+    why: Literal["slow", "crashed", "failed"] | None = None
 
 
 class PoolFailed(Exception):
@@ -228,7 +228,8 @@ class _Worker:
                 return None  # A grammar wrote where it should not have.
             if len(self.unread) < end:
                 break
-            found.append(Parsed(self.jobs.popleft(), bytes(self.unread[ANSWER.size : end])))
+            packed = bytes(self.unread[ANSWER.size : end]) or None
+            found.append(Parsed(self.jobs.popleft(), packed, None if packed else "failed"))
             del self.unread[:end]
         return found
 

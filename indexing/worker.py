@@ -1,8 +1,9 @@
 """A process that parses: sources come in, packed facts go out, and it can do nothing else.
 
 A request is two lengths, a language and a source; an answer is a length, the processor time
-spent so far and the packed facts.  A grammar is native code that reads what a stranger
-wrote, so the process gives up what it does not need before the first byte comes.
+spent so far and the packed facts, or nothing where there are none to be had.  A grammar is
+native code that reads what a stranger wrote, so the process gives up what it does not need
+before the first byte comes.
 """
 
 import gc
@@ -37,7 +38,10 @@ def serve(incoming: BinaryIO, outgoing: BinaryIO, seconds: float) -> None:
         language = incoming.read(name).decode()
         source = incoming.read(size)
         signal.setitimer(signal.ITIMER_PROF, seconds)
-        packed = pack(parse(language, source))
+        try:
+            packed = pack(parse(language, source))
+        except Exception:  # No grammar, no memory, or a mistake of ours: the next may do.
+            packed = b""
         signal.setitimer(signal.ITIMER_PROF, 0)
         outgoing.write(ANSWER.pack(len(packed), time.process_time()) + packed)
         outgoing.flush()

@@ -34,6 +34,8 @@ def harmful(language, source):
         os.abort()
     if b"memory" in source:
         bytearray(1 << 31)
+    if b"raise" in source:
+        raise ImportError("no such grammar")
     if b"write" in source:
         with open(sys.argv[1], "w") as file:
             file.write("x")
@@ -244,6 +246,17 @@ def test_no_more_files_than_allowed_the_nearest_first(world: World) -> None:
 HARM = {"hang": "slow", "crash always": "crashed"}
 
 
+def test_a_source_that_fails_costs_no_process(world: World) -> None:
+    make(world.root, "bad.py", content="'raise'\n")
+    world.say("good.py", "good")
+    world.refresh()
+    assert world.skipped() == {"failed": 1}
+    world.check(good="good.py")
+    (worker,) = world.pool._workers
+    assert worker.process.poll() is None
+    assert (world.cache / "skip").read_bytes() == b""
+
+
 @pytest.mark.parametrize("harm", HARM)
 def test_what_harms_a_grammar_is_left_out_and_remembered(world: World, harm: str) -> None:
     make(world.root, "bad.py", content=f"'{harm}'\n")
@@ -281,7 +294,7 @@ def test_a_process_that_parses_can_do_nothing_else(tmp_path: Path, harm: str) ->
     jobs = [Job("a.py", 0, b"", "python", harm.encode())]
     (parsed,) = confined.parse(lambda: jobs.pop() if jobs else None)
     confined.close()
-    assert (parsed.packed, parsed.why) == (None, "crashed")
+    assert (parsed.packed, parsed.why) == (None, "failed")
     assert not marker.exists() or not marker.read_text()
 
 
