@@ -57,6 +57,8 @@ def without(source: bytes, rows: Iterable[int], filler: bytes) -> bytes:
         if text := line.strip():
             start = line.find(text)
             lines[row] = line[:start] + filler + b" " * (len(text) - 1) + line[start + len(text) :]
+        elif line.endswith(b" "):
+            lines[row] = line[:-1] + filler
     return b"\n".join(lines)
 
 

@@ -32,4 +32,4 @@ def retrieve(
     """
     around = spot(path, language, text, offset)
     names = Names(index, {**(live or {}), path: around.facts})
-    return pack(candidates(names, around).values(), names, budget)
+    return pack(candidates(names, around), names, budget)

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from math import log1p
 from typing import NamedTuple
 
+from ..facts import Facts
 from ..parse import CLASSES
 from .cursor import Spot
+from .likeness import likeness
 from .receivers import holder
 from .symbols import Names, Symbol
 
@@ -18,24 +20,37 @@ from .symbols import Names, Symbol
 DEFINERS = 3
 # Files of a directory whose imports are looked at, and names that are looked up.
 SIBLINGS, LOOKED_UP = 40, 60
+# Definitions of files around that are compared with what is typed.
+SURROUNDINGS = 1500
+# How far likeness to the lines around raises a value: as a share of it, and by itself.
+ALIKE = (0.5, 10.0)
 # Lines around the cursor that the model sees anyway.
 VISIBLE = 60
 
 
 class Candidate(NamedTuple):
+    """`unbound`: the document has no import of it yet."""
+
     symbol: Symbol
     value: float
     why: str
+    unbound: bool = False
 
 
-def candidates(names: Names, spot: Spot) -> dict[Symbol, Candidate]:
-    """The best reason for each definition."""
+def candidates(names: Names, spot: Spot) -> list[Candidate]:
+    """Each definition with the best reason for it."""
     best: dict[Symbol, Candidate] = {}
     for retriever in RETRIEVERS:
         for one in retriever(names, spot):
             if one.symbol not in best or one.value > best[one.symbol].value:
                 best[one.symbol] = one
-    return best
+    kept = [one for one in best.values() if one.symbol.number >= 0]
+    texts = [names.definition(one.symbol).signature for one in kept]
+    alike = likeness(texts, {name: 30 / (30 + far) for name, far in spot.near.items()})
+    return [
+        one._replace(value=one.value * (1 + ALIKE[0] * like) + ALIKE[1] * like)
+        for one, like in zip(kept, alike, strict=True)
+    ]
 
 
 def of_receiver(names: Names, spot: Spot) -> Iterator[Candidate]:
@@ -143,49 +158,65 @@ def of_names(names: Names, spot: Spot) -> Iterator[Candidate]:
             for number, one in enumerate(facts.definitions if facts else ()):
                 if one.name == name:
                     value = 5 * _nearness(spot, name) / len(files)
-                    yield Candidate(Symbol(path, number), value, "of a name that is used near")
+                    why = "of a name that is used near"
+                    yield Candidate(Symbol(path, number), value, why, unbound=True)
                     break
 
 
 def of_siblings(names: Names, spot: Spot) -> Iterator[Candidate]:
     """What other files of the directory import, and this one does not yet."""
-    directory = spot.path.rpartition("/")[0]
     own = {one.module for one in spot.facts.imports}
     bound = {one.alias for one in spot.facts.imports}
     counts: Counter[Symbol] = Counter()
-    likeness: Counter[Symbol] = Counter()
-    siblings = [path for path in names.index.inside(directory) if path != spot.path][:SIBLINGS]
-    for path in siblings:
-        facts = names.facts(path)
-        if not facts or facts.language != spot.facts.language:
-            continue
-        shared = len(own & {one.module for one in facts.imports})
+    shared: Counter[Symbol] = Counter()
+    for path, facts in _siblings(names, spot):
+        common = len(own & {one.module for one in facts.imports})
         for one in facts.imports:
             if one.alias in bound or one.name in ("", "*"):
                 continue
             symbol = names.target(path, one)
             if symbol and symbol.number >= 0 and symbol.path != spot.path:
                 counts[symbol] += 1
-                likeness[symbol] += shared
+                shared[symbol] += common
     for symbol, count in counts.items():
-        alike = likeness[symbol] / count / (len(own) or 1)
+        alike = shared[symbol] / count / (len(own) or 1)
         value = 2 * log1p(count) * (1 + alike)
-        yield Candidate(symbol, value, f"imported by {count} other files of the directory")
+        why = f"imported by {count} other files of the directory"
+        yield Candidate(symbol, value, why, unbound=True)
 
 
-def of_neighbours(names: Names, spot: Spot) -> Iterator[Candidate]:
-    """Other definitions of the modules that the document takes something from."""
-    seen: set[str] = set()
+def of_surroundings(names: Names, spot: Spot) -> Iterator[Candidate]:
+    """Definitions that are not imported yet, of files that are or could be."""
+    bound = {one.alias for one in spot.facts.imports}
+    reasons: dict[str, str] = {}
     for one in spot.facts.imports:
         for path in names.modules(one.module, spot.path)[:1]:
-            if path in seen or path == spot.path:
-                continue
-            seen.add(path)
-            facts = names.facts(path)
-            for name, number in names.tops(path).items():
-                if facts and facts.definitions[number].exported:
-                    value = 0.5 + _popular(names, name, spot)
-                    yield Candidate(Symbol(path, number), value, "beside what is imported")
+            reasons.setdefault(path, "beside what is imported")
+    siblings = _siblings(names, spot)
+    for path, _facts in siblings:
+        reasons.setdefault(path, "defined in the same directory")
+    for sibling, facts in siblings:
+        for one in facts.imports:
+            for path in names.modules(one.module, sibling)[:1]:
+                reasons.setdefault(path, "beside what the directory imports")
+    left = SURROUNDINGS
+    for path, why in reasons.items():
+        facts = names.facts(path)
+        for name, number in names.tops(path).items() if facts and path != spot.path else ():
+            if left and facts and facts.definitions[number].exported and name not in bound:
+                left -= 1
+                value = 0.5 + _popular(names, name, spot)
+                yield Candidate(Symbol(path, number), value, why, unbound=True)
+
+
+def _siblings(names: Names, spot: Spot) -> list[tuple[str, Facts]]:
+    """Files of the same directory and language."""
+    found: list[tuple[str, Facts]] = []
+    for path in names.index.inside(spot.path.rpartition("/")[0])[:SIBLINGS]:
+        facts = names.facts(path)
+        if facts and path != spot.path and facts.language == spot.facts.language:
+            found.append((path, facts))
+    return found
 
 
 RETRIEVERS = (
@@ -196,7 +227,7 @@ RETRIEVERS = (
     of_types,
     of_names,
     of_siblings,
-    of_neighbours,
+    of_surroundings,
 )
 
 
@@ -208,4 +239,4 @@ def _nearness(spot: Spot, name: str) -> float:
 
 def _popular(names: Names, name: str, spot: Spot) -> float:
     """0 for a name of this file alone, 1.5 for one that twenty others use."""
-    return log1p(names.popularity(name, spot.path)) / 2
+    return log1p(names.popularity(name, spot.path)) / 4

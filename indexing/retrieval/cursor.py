@@ -10,6 +10,8 @@ from ..parse import parse
 
 # Lines whose names count as near, before and behind the cursor.
 BEFORE, BEHIND = 60, 20
+# Lines before a cursor at the top level that say what its names are.
+TOP = 200
 # Characters before the cursor in which an open call begins.
 CALL = 1000
 
@@ -24,9 +26,10 @@ class Spot:
 
     `facts` are those of the document with the cursor's line taken out.  `receiver` is what
     stands before the dot that is being completed, `callee` what is called by the innermost
-    open bracket.  `near` are names with their distance from the cursor in lines, and
+    open bracket.  `near` are names with their distance from the cursor in lines, imports
+    aside, and
     `scope` is the definition around it, the innermost one, -1 at the top.  `text` is the
-    text from the start of the outermost definition around up to the cursor.
+    text up to the cursor, from the start of the outermost definition around.
     """
 
     path: str
@@ -50,9 +53,12 @@ def spot(path: str, language: str, text: str, offset: int) -> Spot:
     before = text[text.rfind("\n", 0, offset) + 1 : offset]
     facts = facts_around(language, text, row)
     around = [number for number, one in enumerate(facts.definitions) if one.line <= row <= one.last]
-    first = facts.definitions[around[0]].line if around else row
+    first = facts.definitions[around[0]].line if around else max(0, row - TOP)
+    bound = {one.line for one in facts.imports}
     near: dict[str, int] = {}
     for number in range(max(0, row - BEFORE), min(len(lines), row + BEHIND + 1)):
+        if number in bound:
+            continue
         line = before if number == row else lines[number]
         # What comes later says less about what is typed now.
         distance = row - number if number <= row else 2 * (number - row)

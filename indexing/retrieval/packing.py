@@ -14,6 +14,10 @@ CHARACTERS_PER_TOKEN = 3.5
 FILE_TOKENS, ITEM_TOKENS = 8, 2
 # The largest part of the budget for one file.
 SHARE = 0.4
+# Of a budget beyond so many tokens, this part is kept for what is not imported yet.
+BOUND_TOKENS, UNBOUND = 400, 0.5
+# Tokens by which an item seems longer, so that a short one is not best for that alone.
+LONG = 120
 
 
 class Item(NamedTuple):
@@ -29,19 +33,24 @@ class Item(NamedTuple):
 
 
 def pack(found: Iterable[Candidate], names: Names, budget: int) -> list[Item]:
-    """The best items by value per token, sorted by path and line."""
-    items = [(one, _item(names, one)) for one in found if one.symbol.number >= 0]
-    items.sort(key=lambda pair: (-pair[0].value / (pair[1].tokens + 12), pair[1]))
+    """The best items by value, long ones later, sorted by path and line."""
+    ranked = [(one, _item(names, one)) for one in found]
+    ranked.sort(key=lambda pair: (-pair[0].value / (pair[1].tokens + LONG), pair[1]))
     chosen: dict[Symbol, Item] = {}
     spent: dict[str, int] = {}
-    left = budget
-    for candidate, item in items:
-        cost = item.tokens + (0 if item.path in spent else FILE_TOKENS)
-        if cost > left or spent.get(item.path, 0) + cost > max(SHARE * budget, 60):
-            continue
-        chosen[candidate.symbol] = item
-        spent[item.path] = spent.get(item.path, 0) + cost
-        left -= cost
+    kept = round(max(0, budget - BOUND_TOKENS) * UNBOUND)
+    # What could be imported next first, as far as room is kept for it; then the best of all.
+    for unbound, left in ((True, kept), (False, budget)):
+        left -= sum(spent.values())
+        for candidate, item in ranked:
+            if unbound > candidate.unbound or candidate.symbol in chosen:
+                continue
+            cost = item.tokens + (0 if item.path in spent else FILE_TOKENS)
+            if cost > left or spent.get(item.path, 0) + cost > max(SHARE * budget, 60):
+                continue
+            chosen[candidate.symbol] = item
+            spent[item.path] = spent.get(item.path, 0) + cost
+            left -= cost
     return sorted(chosen.values(), key=lambda item: (item.path, item.lines))
 
 

@@ -70,11 +70,11 @@ def local_type(text: str, name: str) -> str:
     name = re.escape(name)
     found: list[tuple[int, str]] = []
     for pattern, form in (
-        (rf"\b{name}\??\s*:\s*([^=,)\n{{]+)", "{}"),
+        (rf"\b{name}\??[ \t]*:[ \t]*([^=,)\n{{]+)", "{}"),
         (rf"\b{name}\s*:?=\s*(?:await\s+|new\s+)*([\w.]+)\(", "{}()"),
         (rf"\bwith\s+(?:await\s+)?([\w.]+)\(.*\)\s+as\s+{name}\b", "{}()"),
         (rf"\bisinstance\({name},\s*([\w.]+)\)", "{}"),
-        (rf"\b{name}\s*=\s*([\w.]+)\s*$", "={}"),
+        (rf"\b{name}\s*=\s*([^\W\d][\w.]*)\s*$", "={}"),
     ):
         matches = list(re.finditer(pattern, text, re.MULTILINE))
         if matches:

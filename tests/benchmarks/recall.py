@@ -69,7 +69,7 @@ def main() -> None:
     for name, retriever in RETRIEVERS.items():
         if options.only and name not in options.only:
             continue
-        for mode in MODES:
+        for mode in options.mode or MODES:
             values: dict[int, list[bool]] = {budget: [] for budget in BUDGETS}
             groups: list[str] = []
             for repository, chosen in holes.values():
@@ -345,9 +345,9 @@ def _module(name: str, level: int, path: str, trees: dict[str, ast.Module]) -> s
 def _definition(file: str, name: str, trees: dict[str, ast.Module], hops: int = HOPS):
     """The path and line of what `name` is in `file`, through re-exports."""
     for node in trees[file].body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            if node.name == name:
-                return file, node.lineno
+        named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if named and node.name == name:
+            return file, node.lineno
     for alias, (_node, other, original) in _imports(trees[file], file, trees):
         if alias == name and hops:
             return _definition(other, original, trees, hops - 1)
@@ -365,6 +365,7 @@ def _options():
         help="context chosen at the line, or when the definition was entered",
     )
     parser.add_argument("--only", action="append", choices=tuple(RETRIEVERS))
+    parser.add_argument("--mode", action="append", choices=MODES)
     parser.add_argument("--missed", action="store_true", help="print what was not found")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
