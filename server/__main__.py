@@ -122,6 +122,16 @@ VERBS = (
         ),
     ),
     Verb(
+        "context",
+        "what would be put before the model at a place, and why",
+        "context_verb:run",
+        (
+            argument("place", metavar="PATH:LINE:COL", help="a cursor, counted from 1"),
+            argument("--budget", type=int, default=1024, metavar="N", help="tokens; 1024"),
+            JSON,
+        ),
+    ),
+    Verb(
         "model",
         "list, choose, check and import models",
         "model_verb:run",
