@@ -89,16 +89,20 @@ def refresh(
     only: Sequence[str] | None = None,
     progress: Callable[[Progress], None] = lambda _progress: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> None:
+) -> int:
     """Make the index say what the disk says of `listed`, or of `only` these paths.
+
+    Answers how many files are left out because there are too many of them.
 
     Raises Cancelled, StoreFailed and PoolFailed; a crash anywhere leaves what was committed,
     and the next run goes on from there.
     """
     known = store.catalogue(only)
-    present = dict(files.stamps(workspace.root, filter(workspace.language, listed.paths)))
-    over = len(present) - workspace.most_files
-    if over > 0:
+    # A list that is cut says nothing of what is not on it.
+    paths = dict.fromkeys((*listed.paths, *(() if listed.whole else known)))
+    present = dict(files.stamps(workspace.root, filter(workspace.language, paths)))
+    over = max(0, len(present) - workspace.most_files)
+    if over:
         nearest = by_nearness(present, interest.files)[: workspace.most_files]
         present = {path: present[path] for path in nearest}
     plan = reconcile(known, present, interest.files)
@@ -129,6 +133,7 @@ def refresh(
         store.commit()
     store.prune()
     progress(Progress(len(plan.changed), len(plan.changed)))
+    return over
 
 
 def _keep(store: Store, failures: "Failures", parsed: Parsed) -> None:
@@ -296,11 +301,10 @@ class Clock:
         self._pool = pool
         self._began = time.monotonic(), self._spent()
 
-    def report(self, store: Store, listed: Listed) -> Report:
+    def report(self, store: Store, listed: Listed, over: int) -> Report:
         measured = store.measures()
-        skipped = dict(measured.skipped)
-        if listed.excluded:
-            skipped["excluded"] = listed.excluded
+        more = {"excluded": listed.excluded, "too many": over}
+        skipped = measured.skipped | {why: count for why, count in more.items() if count}
         return Report(
             measured.files,
             measured.size,

@@ -144,7 +144,7 @@ class Index:
 
         def run() -> Report | None:
             store = self._opened()
-            build.refresh(
+            over = build.refresh(
                 self.workspace,
                 listed,
                 store,
@@ -155,7 +155,7 @@ class Index:
                 progress=progress,
                 cancelled=cancelled,
             )
-            return clock.report(store, self._whole) if only is None else None
+            return clock.report(store, self._whole, over) if only is None else None
 
         try:
             try:

@@ -36,7 +36,7 @@ MANY_HINTS = 200
 # Everything is looked at again after this time, hints or not; and where nothing gives
 # hints, after that time or, if it is longer, so many times what the look takes.
 AGAIN_SECONDS, POLL_SECONDS, POLL_TIMES = 600.0, 10.0, 20
-# While another process has the lock.
+# While another process has the lock; after a failure at first.
 RETRY_SECONDS = 5.0
 # Between two versions of the text that the model-free tier searches.
 TEXT_SECONDS = 5.0
@@ -125,6 +125,7 @@ class Keeper:
         self._stopping = asyncio.Event()
         self._told: dict[str, Any] = {"state": "waiting"}
         self._watch: watch.Watch | None = None
+        self._retry_seconds = RETRY_SECONDS
         self._looks = 0
         # What the latest look at everything found and how long it took.
         self._report: Report | None = None
@@ -188,12 +189,14 @@ class Keeper:
                 await self._look()
             except Busy as busy:
                 self._say({"state": "waiting", "reason": str(busy)})
-                await self._pause()
+                await self._pause(RETRY_SECONDS)
             except IndexFailed as failed:
-                self._say({"state": "off", "reason": str(failed)})
-                self._anything = True
-                await self._pause()
+                await self._fail(str(failed))
+            except Exception as error:
+                # A mistake of ours ends neither the process nor what else it does.
+                await self._fail(f"an error of {type(error).__name__}")
             else:
+                self._retry_seconds = RETRY_SECONDS
                 await self._rest()
                 await self._gather()
         if self._watch:
@@ -260,10 +263,17 @@ class Keeper:
             return AGAIN_SECONDS
         return max(POLL_SECONDS, POLL_TIMES * self._looked_seconds)
 
-    async def _pause(self) -> None:
+    async def _fail(self, reason: str) -> None:
+        """Tell it, and wait for longer each time before everything is looked at again."""
+        self._say({"state": "off", "reason": reason})
+        self._anything = True
+        await self._pause(self._retry_seconds)
+        self._retry_seconds = min(2 * self._retry_seconds, AGAIN_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
         """Before another try; a hint does not make it any likelier to succeed."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _rest(self) -> None:
         """Until something is to be looked at; the text is written meanwhile."""

@@ -243,6 +243,18 @@ def test_no_more_files_than_allowed_the_nearest_first(world: World) -> None:
     assert world.reader.definers("near") == ("near/a.py",)
 
 
+def test_a_list_that_is_cut_takes_nothing_away(world: World) -> None:
+    """A walk that took too long, say."""
+    for number in range(5):
+        world.say(f"{number}.py", f"name{number}")
+    world.refresh()
+    (world.root / "4.py").unlink()
+    workspace = Workspace(world.root, world.refuses, language_of, 100, 1 << 20)
+    listed = build.Listed(("0.py",), 0, whole=False)
+    build.refresh(workspace, listed, world.store, world.pool, Failures(world.skip), world.interest)
+    assert world.reader.files() == 4
+
+
 HARM = {"hang": "slow", "crash always": "crashed"}
 
 
