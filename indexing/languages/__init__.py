@@ -16,7 +16,7 @@ longer than anything else that is done with it, parsing aside.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePath
+from os.path import splitext
 
 
 def not_underscored(name: str, _signature: str, _member: bool) -> bool:
@@ -105,4 +105,4 @@ _BY_SUFFIX = {suffix: row.name for row in _ROWS for suffix in row.suffixes}
 
 def language_of(path: str) -> str | None:
     """The name of the row for a path, None where there is none."""
-    return _BY_SUFFIX.get(PurePath(path).suffix.lower())
+    return _BY_SUFFIX.get(splitext(path)[1].lower())
