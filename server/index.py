@@ -155,7 +155,12 @@ class Index:
                 progress=progress,
                 cancelled=cancelled,
             )
-            return clock.report(store, self._whole, over) if only is None else None
+            if only is not None:
+                return None
+            report = clock.report(store, self._whole, over)
+            # One is kept for the files that are saved from now on.
+            self.pool.close(keep=1)
+            return report
 
         try:
             try:

@@ -225,8 +225,9 @@ class Keeper:
             return
         if report:
             self._report, self._looked_seconds = report, self._now() - began
-        assert self._report
-        self._say({"state": "ready", "look": self._looks, "report": asdict(self._report)})
+        # After a first look that was cancelled, single files make no whole index.
+        if self._report:
+            self._say({"state": "ready", "look": self._looks, "report": asdict(self._report)})
         if everything or self._index.grown():
             await asyncio.to_thread(self._cover)
         if everything:

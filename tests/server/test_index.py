@@ -284,6 +284,12 @@ async def test_a_cancelled_run_ends_and_another_may_follow(
     assert (await editor.until("off"))["reason"] == "cancelled"
     found = world.reader().files()
     assert found < 3000
+    # A saved file is looked at all the same, and only that.
+    world.say("2999.py", "saved")
+    editor.say("watching")
+    editor.say("changed", "2999.py")
+    await eventually(lambda: world.reader().definers("saved") == ("2999.py",))
+    assert world.reader().files() < 3000
     editor.say("refresh")
     assert (await editor.until("ready"))["report"]["files"] == 3000
 
