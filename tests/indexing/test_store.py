@@ -262,3 +262,16 @@ def test_what_is_packed_badly_is_no_fact(world: World) -> None:
     store.point("a.py", 1, store.put(b"x", "python", 1, pack(facts("one"))[:-9]))
     store.commit()
     assert world.reader.facts("a.py") is None
+
+
+def test_a_network_file_system_has_no_shared_memory(tmp_path: Path) -> None:
+    """There the index is written with a rollback journal, and read all the same."""
+    store = Store(tmp_path / "db", RULES, shared_memory=False)
+    put(store, "a.py", facts("one"))
+    store.commit()
+    reader = Reader(tmp_path / "db")
+    assert reader.definers("one") == ("a.py",)
+    put(store, "b.py", facts("one"))
+    store.commit()
+    assert set(reader.definers("one")) == {"a.py", "b.py"}
+    assert [file.name for file in tmp_path.iterdir() if "wal" in file.name] == []
