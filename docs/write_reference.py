@@ -18,7 +18,7 @@ MAP = re.compile(r"(?<=<!-- map: `make docs` writes it -->\n).*?(?=<!-- end)", r
 ROOMS = (
     ("completion/", "**a suggestion at the cursor**"),
     ("server/", "**LSP, the command line, processes, settings**"),
-    ("indexing/", "**what the repository defines and where** (nothing stands here yet)"),
+    ("indexing/", "**what the repository defines and where**"),
     ("escalation/", "**the gate and its log** (nothing stands here yet)"),
     ("editors/", "front-ends for Neovim and VS Code"),
     ("tests/", "mirrors the folders; `tests/benchmarks` measures"),

@@ -135,6 +135,27 @@ VERBS = (
         reaches=True,
     ),
     Verb(
+        "index",
+        "build or refresh the index of a folder (editors do so by themselves)",
+        "index_verb:run",
+        (
+            argument("folder", nargs="?", metavar="DIR", help="default: the current one"),
+            JSON,
+            argument("--started", metavar="ORDER", help=argparse.SUPPRESS),
+            argument("--idle", type=float, metavar="SECONDS", help=argparse.SUPPRESS),
+        ),
+    ),
+    Verb(
+        "context",
+        "what would be put before the model at a place, and why",
+        "context_verb:run",
+        (
+            argument("place", metavar="PATH:LINE:COL", help="a cursor, counted from 1"),
+            argument("--budget", type=int, default=1024, metavar="N", help="tokens; 1024"),
+            JSON,
+        ),
+    ),
+    Verb(
         "model",
         "list, choose, check and import models",
         "model_verb:run",

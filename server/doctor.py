@@ -14,10 +14,10 @@ from .. import __version__
 from ..completion import gguf
 from ..completion.client import EngineGone
 from ..completion.cursor import Cursor
-from . import build, security
+from . import build, mounts, security
 from .app import Completions, Startup, chosen_model, fallback_models, start
 from .complete_verb import PATIENCE_MS
-from .paths import UnsafePath, socket_directory
+from .paths import UnsafePath, private_directory, socket_directory
 
 # Asked of the model to see it at work; any text does, a wrong one too.
 SAMPLE = Cursor("sample.py", "python", "def double(number):\n    return ", 31)
@@ -56,6 +56,7 @@ def examine(startup: Startup) -> Iterator[Finding]:
     yield model(startup)
     yield asyncio.run(engine(startup))
     yield accelerator()
+    yield index(startup)
 
 
 def limited(startup: Startup) -> Iterator[Finding]:
@@ -135,6 +136,18 @@ async def engine(startup: Startup) -> Finding:
     rates = [f", {name} {rate:.0f} tokens/s" for name, rate in state.rates.items() if rate]
     detail = f"pid {state.pid}, {state.memory >> 20} MB, one answer in {ms:.0f} ms"
     return Finding("engine", True, detail + "".join(rates))
+
+
+def index(startup: Startup) -> Finding:
+    place = startup.paths.cache / "index"
+    try:
+        private_directory(place)
+    except UnsafePath as error:
+        return Finding("index", False, str(error), "repair it, or set XDG_CACHE_HOME")
+    if mounts.is_remote(place):
+        detail = f"{place} is on a network file system, where an index is slower"
+        return Finding("index", True, detail, "set XDG_CACHE_HOME to a local directory")
+    return Finding("index", True, str(place))
 
 
 def accelerator() -> Finding:

@@ -1,6 +1,10 @@
-"""Files that get no ghost text: secrets always, and what the settings exclude."""
+"""The one path policy: secrets always, and what the settings exclude.
 
-from collections.abc import Sequence
+Such a file gets no ghost text and is in no index and no prompt.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import pathspec
 
@@ -36,11 +40,28 @@ _NEVER = pathspec.PathSpec.from_lines("gitignore", [p.lower() for p in NEVER])
 
 def excluded(path: str, globs: Sequence[str]) -> str | None:
     """The rule that keeps `path` (relative, forward slashes) from completion, or None."""
-    if _NEVER.match_file(path.lower()):
-        return "the list of secret files"
-    if globs and pathspec.PathSpec.from_lines("gitignore", globs).match_file(path):
-        return "completion.exclude"
-    return None
+    return policy(tuple(globs))(path)
+
+
+@lru_cache(maxsize=16)
+def policy(globs: tuple[str, ...]) -> Callable[[str], str | None]:
+    """`excluded` for many paths: the rules are compiled once, names are looked at once."""
+    chosen = pathspec.PathSpec.from_lines("gitignore", globs) if globs else None
+
+    def rule(path: str) -> str | None:
+        if any(map(_is_secret, path.lower().split("/"))):
+            return "the list of secret files"
+        if chosen is not None and chosen.match_file(path):
+            return "completion.exclude"
+        return None
+
+    return rule
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_secret(name: str) -> bool:
+    """Whether a file or directory of this name is on the list, whose patterns are names."""
+    return _NEVER.match_file(name)
 
 
 def reason(path: str, text: str, globs: Sequence[str]) -> str | None:

@@ -9,6 +9,7 @@ from .. import __version__
 from . import nearby, protocol
 from .documents import file_path
 from .explanations import EXPLAIN
+from .indexers import Indexers
 from .inline import ACCEPTED, inline_completion
 from .protocol import WicketServer
 from .session import Session
@@ -33,6 +34,7 @@ def register(server: WicketServer, session: Session) -> None:
     session.status.send = server.protocol.notify
     session.completions.texts = nearby.open_files(server.documents, session.wanted)
     session.observer.observe(server.documents)
+    indexers = Indexers(server, session)
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
@@ -40,15 +42,18 @@ def register(server: WicketServer, session: Session) -> None:
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
+        indexers.start()
         await session.watch_engine()
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     def configured(params: types.DidChangeConfigurationParams) -> None:
         session.configure(options(params.settings), folders(server))
+        indexers.follow()
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
     def folders_changed(_params: types.DidChangeWorkspaceFoldersParams) -> None:
         session.configure(None, folders(server))
+        indexers.follow()
 
     @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     async def complete(

@@ -162,7 +162,7 @@ def private_directory(path: Path) -> Path:
     return path
 
 
-def private_file(path: Path, mode: Literal["ab", "wb", "xb", "r+b"] = "ab") -> BinaryIO:
+def private_file(path: Path, mode: Literal["ab", "a+b", "wb", "xb", "r+b"] = "ab") -> BinaryIO:
     """Open a file of our own that only this user may read, created with mode 0600.
 
     A file of ours that was open to others is closed to them.

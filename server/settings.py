@@ -80,6 +80,15 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexSettings:
+    enabled: bool
+    exclude: tuple[str, ...]
+    max_files: int
+    max_file_kb: int
+    watch: Literal["auto", "poll", "off"]
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: Literal["error", "warning", "info", "debug"]
 
@@ -100,6 +109,7 @@ class Settings:
     providers: Mapping[str, ProviderSource]
     gate: GateSettings
     audit: AuditSettings
+    index: IndexSettings
     log: LogSettings
     stats: StatsSettings
 
@@ -249,6 +259,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         providers=values["providers"],
         gate=GateSettings(**fields("gate")),
         audit=AuditSettings(**fields("audit")),
+        index=IndexSettings(**fields("index")),
         log=LogSettings(**fields("log")),
         stats=StatsSettings(**fields("stats")),
     )

@@ -216,6 +216,10 @@ def both(first: bool, second: bool) -> bool:
     return first and second
 
 
+def least(first: int, second: int) -> int:
+    return min(first, second)
+
+
 def in_both(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
     """The languages of both lists; there may be none left."""
     if "*" in first:

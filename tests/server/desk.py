@@ -132,6 +132,13 @@ CONTRACT = {
     "gate.idle_minutes": Row("S", 10, 1, 60, (0, *NO_NUMBER)),
     "audit.level": Row("S", "full", "metadata", "request", NO_WORD),
     "audit.recipients": Row("S", (), [READER], [], ("x25519:", [1], ["x25519:a"], True)),
+    "index.enabled": Row("CT", True, True, False, NO_TRUTH, False),
+    "index.exclude": Row(
+        "CT", (), ["vendor/"], ["old/**"], ("a", ["!a/"], [1]), ("vendor/", "old/**")
+    ),
+    "index.max_files": Row("CT", 100_000, 500, 50, (0, *NO_NUMBER[:-1], 10**30), 50),
+    "index.max_file_kb": Row("CT", 1024, 100, 64, (0, *NO_NUMBER[:-1], 10**30), 64),
+    "index.watch": Row("C", "auto", "poll", "off", NO_WORD),
     "log.level": Row("C", "info", "debug", "error", NO_WORD),
     "stats.enabled": Row("CT", True, True, False, NO_TRUTH, False),
     "trusted": Row("C", True, True, False, NO_TRUTH),

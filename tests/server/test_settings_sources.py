@@ -38,7 +38,7 @@ def desk(tmp_path: Path) -> Desk:
         ("user", '"\\u202e\\u001b[31m" = 1', r"\u202e\x1b[31m is not a setting"),
         ("user", f"{'k' * 5000} = 1", f"{'k' * 200}... is not a setting"),
         ("repository", "[budget]\nday_usd = 1", None),
-        ("repository", "[index]\nexclude = ['x']", None),
+        ("repository", "[index]\nwatch = 'poll'", "index.watch"),
         (
             "repository",
             "[providers.x]\nbase_url = 'http://evil'",
@@ -69,7 +69,7 @@ def test_names_that_are_unknown_or_not_allowed_are_one_line(
 @pytest.mark.parametrize("channel", ["managed", "user"])
 def test_tables_of_other_features_are_known(desk: Desk, channel: str) -> None:
     """What they hold is looked at by their feature."""
-    tables = ("budget", "editor", "index", "models", "network")
+    tables = ("budget", "editor", "models", "network")
     desk.file(channel).write_text(
         "repository = [{path = '/x'}]\nroutes = {ask = ['frontier']}\n"
         + "".join(f"[{table}]\nanything = 1\n" for table in tables)

@@ -1,0 +1,108 @@
+"""The languages that are understood: one row here and one query file each.
+
+A query file says what stands where.  Each pattern has one capture for what it finds: a kind
+of definition (see `facts.Definition`), `@import` or `@whole`; the others give its parts:
+
+- a definition: `@name`; `@body`, before which its signature ends; `@bases`; `@typed`, where
+  no colon or arrow in the signature tells the type, and `@value`, which may tell it too;
+- `@import`: `@module`, `@name`, `@alias`; `@export` where it offers the name to others,
+  `@default` where one of both is what a module offers by default;
+- `@whole`: what belongs to the definition `@target` and stands around it.
+
+Strings and comments are told by a regular expression: to visit all nodes of a tree takes
+longer than anything else that is done with it, parsing aside.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from os.path import splitext
+
+
+def not_underscored(name: str, _signature: str, _member: bool) -> bool:
+    return not name.startswith("_") or name.endswith("__")
+
+
+# A string that its line does not close is left alone: it may be half typed.
+_REST = rb"[^%b\\\n]*(?:\\.[^%b\\\n]*)*%b"
+_STRINGS = b"|".join(q + _REST % (q, q, q) for q in (b'"', b"'"))
+_TRIPLED = b"|".join(
+    b"%b(?:%b(?s:.*?)%b|%b)" % (q, q * 2, q * 3, _REST % (q, q, q)) for q in (b'"', b"'")
+)
+_C_LIKE = re.compile(rb"//.*|/\*(?s:.*?)\*/|" + _STRINGS)
+
+
+def says_export(name: str, signature: str, member: bool) -> bool:
+    if member:
+        return not name.startswith(("_", "#"))
+    return signature.startswith(("export ", "exports.", "module.exports"))
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language: its files, its grammar, its query, and what the query cannot say.
+
+    `grammar` names a package on PyPI and the function of it that gives the grammar.
+    `queries` are files here, read one after the other.  `exported` decides by name,
+    signature and whether it is a member.  `prose` matches comments and strings; it starts
+    with one of few characters, as that is what makes it fast.  `comment` starts a line of
+    documentation above what it documents; where it is empty, documentation is a string
+    inside.  `filler` is a statement of one byte that does nothing; `braces` says whether
+    they hold blocks.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    grammar: tuple[str, str]
+    queries: tuple[str, ...]
+    exported: Callable[[str, str, bool], bool]
+    prose: re.Pattern[bytes]
+    comment: bytes = b"//"
+    filler: bytes = b";"
+    braces: bool = True
+
+
+_ROWS = (
+    Language(
+        "python",
+        (".py", ".pyi", ".pyw"),
+        ("tree_sitter_python", "language"),
+        ("python",),
+        exported=not_underscored,
+        prose=re.compile(b"#.*|" + _TRIPLED),
+        comment=b"",
+        filler=b"0",
+        braces=False,
+    ),
+    Language(
+        "javascript",
+        (".js", ".jsx", ".mjs", ".cjs"),
+        ("tree_sitter_javascript", "language"),
+        ("ecmascript", "javascript"),
+        exported=says_export,
+        prose=_C_LIKE,
+    ),
+    Language(
+        "typescript",
+        (".ts", ".mts", ".cts"),
+        ("tree_sitter_typescript", "language_typescript"),
+        ("ecmascript", "typescript"),
+        exported=says_export,
+        prose=_C_LIKE,
+    ),
+    Language(
+        "tsx",
+        (".tsx",),
+        ("tree_sitter_typescript", "language_tsx"),
+        ("ecmascript", "typescript"),
+        exported=says_export,
+        prose=_C_LIKE,
+    ),
+)
+LANGUAGES = {row.name: row for row in _ROWS}
+_BY_SUFFIX = {suffix: row.name for row in _ROWS for suffix in row.suffixes}
+
+
+def language_of(path: str) -> str | None:
+    """The name of the row for a path, None where there is none."""
+    return _BY_SUFFIX.get(splitext(path)[1].lower())

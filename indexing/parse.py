@@ -1,0 +1,223 @@
+"""From the bytes of one file to its facts."""
+
+import re
+from collections import Counter
+
+from tree_sitter import Node, QueryCursor
+
+from .facts import Definition, Facts, Import, Reference
+from .grammars import Grammar, grammar_of
+from .languages import LANGUAGES, Language
+from .mend import broken, mend
+
+# Bytes of a signature; longer ones are cut.  A prompt has room for a few dozen of this size.
+SIGNATURE = 300
+DOC = 120
+NEAR = 2000  # Bytes above a definition in which the comment on it begins.
+# Levels of a tree at which a definition is found.  A method in a class in a namespace is at
+# the seventh; below the ninth there are functions in branches of functions.
+DEEPEST = 9
+
+CLASSES = frozenset(("class", "interface", "struct", "trait", "enum", "type"))
+VALUES = frozenset(("field", "variable"))
+
+# All bytes that no name has, as spaces.  Beyond ASCII all are letters.
+_WORDS = bytes(b if b > 127 or chr(b).isalnum() or b in b"_$" else 32 for b in range(256))
+_INTERPOLATED = re.compile(rb"\{([A-Za-z_]\w*)")
+_QUOTED = re.compile(rb"""[rRuU]?("{3}|'{3}|"|')(?s:(.*?))\1""")
+_CALLED = re.compile(r"(?:new\s+|await\s+)*([A-Za-z_$][\w.$]*)\s*(?:<[\w\s,.]*>)?\(")
+_ANNOTATED = re.compile(rb"[?!]?[ \t]*:\s*([^=;{]+)")
+_RETURNS = re.compile(r"\)\s*(?:->|:)\s*(\S.*?)\s*(?::|=>)?$")
+_INHERITS = re.compile(r"\b(?:extends|implements)\b|[{:+]")
+_ARGUMENTS = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]|<[^<>]*(?:<[^<>]*>[^<>]*)*>")
+
+Parts = dict[str, list[Node]]
+
+
+def parse(language: str, source: bytes) -> Facts:
+    """What `source` says, as far as it is understood; it may be broken anywhere.
+
+    `language` is the name of a row of `languages.LANGUAGES`; another one gives no rows.
+    """
+    row = LANGUAGES.get(language)
+    if row is None:
+        return Facts(language, source.count(b"\n") + 1, 0.0)
+    grammar, lines = grammar_of(language), source.count(b"\n") + 1
+    references = _references(row, grammar.keywords, source)
+    root = grammar.parser.parse(source).root_node
+    if not root.has_error:
+        return Facts(language, lines, 1.0, *_rows(row, grammar, root, source), references)
+    understood = 1 - broken(root) / len(source)
+    mended, text = mend(grammar.parser, root, source, row)
+    definitions, imports = _rows(row, grammar, mended, text)
+    # What was mended may end behind the source.
+    inside = tuple(
+        one._replace(end=min(one.end, len(source)), last=min(one.last, lines - 1))
+        for one in definitions
+    )
+    return Facts(language, lines, understood, inside, imports, references)
+
+
+def _rows(
+    row: Language, grammar: Grammar, root: Node, source: bytes
+) -> tuple[tuple[Definition, ...], tuple[Import, ...]]:
+    cursor = QueryCursor(grammar.query)
+    cursor.set_max_start_depth(DEEPEST)
+    definitions: list[tuple[int, int, str, Node, Parts]] = []
+    imports: list[Import] = []
+    wholes: dict[int, int] = {}
+    for pattern, parts in cursor.matches(root):
+        kind = grammar.finds[pattern]
+        node = parts[kind][0]
+        if kind == "import":
+            imports.append(_import(node, parts))
+        elif kind == "whole":
+            target = parts["target"][0].start_byte
+            wholes[target] = min(node.start_byte, wholes.get(target, target))
+        else:
+            definitions.append((node.start_byte, -node.end_byte, kind, node, parts))
+    return _definitions(row, definitions, wholes, source), tuple(imports)
+
+
+def _references(row: Language, keywords: frozenset[bytes], source: bytes) -> tuple[Reference, ...]:
+    counts = Counter(row.prose.sub(b" ", source).translate(_WORDS).split())
+    # Strings may hold expressions: f"{name}".
+    for name in _INTERPOLATED.findall(source):
+        counts.setdefault(name, 1)
+    for keyword in keywords & counts.keys():
+        del counts[keyword]
+    kept = [name for name in counts if not b"0" <= name < b":"]
+    names = b"\0".join(kept).decode("utf-8", "replace").split("\0") if kept else []
+    return tuple(map(Reference, names, map(counts.__getitem__, kept)))
+
+
+def _import(node: Node, parts: Parts) -> Import:
+    module = _text(parts["module"][0]).strip("\"'`") if "module" in parts else ""
+    name = _text(parts["name"][0]) if "name" in parts else ""
+    alias = _text(parts["alias"][0]) if "alias" in parts else ""
+    if "default" in parts:
+        name, alias = name or "default", alias or "default"
+    elif name != "*":
+        alias = alias or name or module
+    return Import(module, name, alias, node.start_point[0], "export" in parts)
+
+
+def _definitions(
+    row: Language,
+    found: list[tuple[int, int, str, Node, Parts]],
+    wholes: dict[int, int],
+    source: bytes,
+) -> tuple[Definition, ...]:
+    # Of a value that is a function, the function comes first.
+    found.sort(key=lambda one: (*one[:2], one[2] in VALUES))
+    rows: list[Definition] = []
+    around: list[tuple[int, int]] = []  # End and index of the definitions that are open.
+    known: dict[tuple[int, str], int] = {}  # Values by parent and name.
+    for start, end, kind, node, parts in found:
+        end = -end
+        while around and around[-1][0] <= start:
+            around.pop()
+        parent = around[-1][1] if around else -1
+        named = parts["name"][0]
+        name = _text(named).strip("\"'`")
+        if kind in VALUES:
+            while parent >= 0 and rows[parent].kind not in CLASSES:
+                parent = rows[parent].parent
+            if parent < 0 and kind == "field":
+                continue  # Of a class that is not in this file.
+        elif kind == "function" and parent >= 0 and rows[parent].kind in CLASSES:
+            kind = "method"
+        whole = wholes.get(start, start)
+        body = parts["body"][0].start_byte if "body" in parts else end
+        signature = _signature(source, whole, start, body)
+        definition = Definition(
+            name,
+            kind,
+            parent,
+            signature,
+            _doc(row, source, whole, body),
+            _type(kind, signature, source[named.end_byte : end], parts),
+            _bases(_text(parts["bases"][0])) if "bases" in parts else "",
+            whole,
+            end,
+            named.start_point[0],
+            node.end_point[0],
+            row.exported(name, signature, parent >= 0),
+        )
+        if kind in VALUES:
+            earlier = known.setdefault((parent, name), len(rows))
+            if earlier < len(rows):
+                if definition.type and not rows[earlier].type and rows[earlier].kind in VALUES:
+                    rows[earlier] = definition
+                continue
+        else:
+            known[parent, name] = len(rows)
+            around.append((end, len(rows)))
+        rows.append(definition)
+    return tuple(rows)
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def _signature(source: bytes, whole: int, start: int, body: int) -> str:
+    """The text up to the body; decorators keep lines of their own."""
+    header = _line(source[start : min(body, start + SIGNATURE)])
+    if whole == start:
+        return header
+    before = _line(source[whole : min(start, whole + SIGNATURE)])
+    return f"{before}\n{header}" if before.startswith("@") else f"{before} {header}"
+
+
+def _line(text: bytes) -> str:
+    line = text.decode("utf-8", "replace")
+    if "\n" in line:
+        line = " ".join(line.split())
+        line = line.replace("( ", "(").replace(", )", ")").replace(" )", ")")
+    return line.strip().rstrip("{;").rstrip()
+
+
+def _doc(row: Language, source: bytes, start: int, body: int) -> str:
+    """The first line of what documents a definition."""
+    text = _above(source, start, row.comment) if row.comment else b""
+    if not row.comment and (quoted := _QUOTED.match(source, body, body + 4096)):
+        text = quoted[2]
+    return text.strip().split(b"\n", 1)[0][:DOC].decode("utf-8", "replace").strip()
+
+
+def _above(source: bytes, start: int, comment: bytes) -> bytes:
+    """The comment that ends on the line before."""
+    above = source[max(0, start - NEAR) : start].rstrip(b" \t")
+    if not above.endswith(b"\n"):
+        return b""
+    above = above[:-1].rstrip(b" \t\r")
+    if above.endswith(b"*/"):
+        return above[above.rfind(b"/*") : -2].lstrip(b"/*! \t\r\n")
+    said = b""
+    for line in reversed(above.split(b"\n")):
+        line = line.strip()
+        if not line.startswith(comment):
+            break
+        said = line.lstrip(b"/!#- ")
+    return said
+
+
+def _type(kind: str, signature: str, after: bytes, parts: Parts) -> str:
+    """What the value is, or what a call gives, as far as it is said."""
+    if "typed" in parts:
+        return _text(parts["typed"][0])
+    if kind in VALUES:
+        if said := _ANNOTATED.match(after):
+            return _line(said[1][:SIGNATURE])
+        called = _CALLED.match(_text(parts["value"][0])) if "value" in parts else None
+        return f"{called[1]}()" if called else ""
+    said = _RETURNS.search(signature) if kind in ("function", "method") else None
+    return said[1].strip() if said else ""
+
+
+def _bases(text: str) -> str:
+    """The names in "(A, B[T], metaclass=C)" or "extends A<T> implements B"."""
+    plain = _ARGUMENTS.sub("", text.strip("()"))
+    names = [part.split() for part in _INHERITS.sub(",", plain).split(",") if "=" not in part]
+    return ", ".join(words[-1] for words in names if words)

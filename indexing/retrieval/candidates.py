@@ -1,0 +1,242 @@
+"""Which definitions could help at a cursor, how much, and why: one function per reason.
+
+A value says how likely a definition is needed; the numbers were fitted on the repositories
+that `tests/benchmarks/recall.py` names for that.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from math import log1p
+from typing import NamedTuple
+
+from ..facts import Facts
+from ..parse import CLASSES
+from .cursor import Spot
+from .likeness import likeness
+from .receivers import holder
+from .symbols import Names, Symbol
+
+# Names that so many files define mean nothing without a type.
+DEFINERS = 3
+# Files of a directory whose imports are looked at, and names that are looked up.
+SIBLINGS, LOOKED_UP = 40, 60
+# Definitions of files around that are compared with what is typed.
+SURROUNDINGS = 1500
+# How far likeness to the lines around raises a value: as a share of it, and by itself.
+ALIKE = (0.5, 10.0)
+# Lines around the cursor that the model sees anyway.
+VISIBLE = 60
+
+
+class Candidate(NamedTuple):
+    """`unbound`: the document has no import of it yet."""
+
+    symbol: Symbol
+    value: float
+    why: str
+    unbound: bool = False
+
+
+def candidates(names: Names, spot: Spot) -> list[Candidate]:
+    """Each definition with the best reason for it."""
+    best: dict[Symbol, Candidate] = {}
+    for retriever in RETRIEVERS:
+        for one in retriever(names, spot):
+            if one.symbol not in best or one.value > best[one.symbol].value:
+                best[one.symbol] = one
+    kept = [one for one in best.values() if one.symbol.number >= 0]
+    texts = [names.definition(one.symbol).signature for one in kept]
+    alike = likeness(texts, {name: 30 / (30 + far) for name, far in spot.near.items()})
+    return [
+        one._replace(value=one.value * (1 + ALIKE[0] * like) + ALIKE[1] * like)
+        for one, like in zip(kept, alike, strict=True)
+    ]
+
+
+def of_receiver(names: Names, spot: Spot) -> Iterator[Candidate]:
+    """At `x.`, the members of x."""
+    found = holder(names, spot, spot.receiver) if spot.receiver else None
+    if found is None:
+        return
+    for name, symbol in names.members(found).items():
+        if name.startswith(spot.word) and not (name.startswith("__") and name.endswith("__")):
+            near = _nearness(spot, name)
+            hidden = name.startswith(("_", "#")) and spot.receiver not in ("self", "cls", "this")
+            value = 60 + 20 * near + _popular(names, name, spot) - 30 * hidden
+            yield Candidate(symbol, value, f"member of {spot.receiver}")
+
+
+def of_callee(names: Names, spot: Spot) -> Iterator[Candidate]:
+    """Inside of a call, what is called."""
+    if not spot.callee:
+        return
+    chain, _, name = spot.callee.rpartition(".")
+    if chain:
+        found = holder(names, spot, chain)
+        symbol = names.members(found).get(name) if found else None
+    else:
+        symbol = names.meaning(spot.path, name)
+    if symbol and symbol.number >= 0:
+        yield Candidate(symbol, 100, f"called here: {spot.callee}")
+
+
+def of_imports(names: Names, spot: Spot) -> Iterator[Candidate]:
+    """What the document imports: used near the cursor, used elsewhere, or not used yet."""
+    used = {one.name: one.times for one in spot.facts.references}
+    for one in spot.facts.imports:
+        symbol = names.target(spot.path, one)
+        if symbol is None or symbol.path == spot.path:
+            continue
+        name = one.alias.partition(".")[0]
+        near = _nearness(spot, name)
+        if symbol.number < 0:
+            yield from _of_module(names, spot, symbol, near)
+            continue
+        if near:
+            yield Candidate(symbol, 10 + 10 * near, "imported and used near the cursor")
+        elif used.get(name, 0) <= 1:
+            yield Candidate(symbol, 14, "imported and not used yet")
+        else:
+            yield Candidate(symbol, 8, "imported and used in this file")
+
+
+def _of_module(names: Names, spot: Spot, module: Symbol, near: float) -> Iterator[Candidate]:
+    """Members of an imported module: those the document names come first."""
+    used = {one.name for one in spot.facts.references}
+    facts = names.facts(module.path)
+    for name, symbol in names.members(module).items():
+        if facts and not facts.definitions[symbol.number].exported:
+            continue
+        if name in used:
+            value = 8 + 8 * max(near, _nearness(spot, name))
+            yield Candidate(symbol, value, "member of an imported module, used in this file")
+        else:
+            value = 2 + 2 * near + _popular(names, name, spot)
+            yield Candidate(symbol, value, "member of an imported module")
+
+
+def of_this_file(names: Names, spot: Spot) -> Iterator[Candidate]:
+    """Definitions of the document itself and members of the class around."""
+    owner = names.owner(Symbol(spot.path, spot.scope))
+    for name, symbol in names.members(owner).items() if owner else ():
+        if symbol.path != spot.path:
+            value = 4 + 8 * _nearness(spot, name)
+            yield Candidate(symbol, value, "inherited by the class around the cursor")
+    for name, number in names.tops(spot.path).items():
+        seen = abs(spot.facts.definitions[number].line - spot.row) <= VISIBLE
+        if (near := _nearness(spot, name)) and not seen:
+            yield Candidate(Symbol(spot.path, number), 4 + 6 * near, "of this file, used near")
+
+
+def of_types(names: Names, spot: Spot) -> Iterator[Candidate]:
+    """Public members of the classes that are named near the cursor."""
+    for name in sorted(spot.near, key=spot.near.__getitem__)[:LOOKED_UP]:
+        symbol = names.top(spot.path, name)
+        if symbol is None or symbol.number < 0 or symbol.path == spot.path:
+            continue
+        if names.definition(symbol).kind not in CLASSES:
+            continue
+        for member, at in names.members(symbol).items():
+            if member.startswith("_") or at.path == spot.path:
+                continue
+            value = 1 + 6 * _nearness(spot, member) + _popular(names, member, spot) / 2
+            yield Candidate(at, value, f"member of {name}, which is used near")
+
+
+def of_names(names: Names, spot: Spot) -> Iterator[Candidate]:
+    """Names used near the cursor that few files define, whatever they mean here."""
+    bound = {one.alias for one in spot.facts.imports} | names.tops(spot.path).keys()
+    near = sorted(spot.near.keys() - bound, key=lambda name: (spot.near[name], name))
+    for name in near[:LOOKED_UP]:
+        if len(name) < 4:
+            continue
+        files = [path for path in names.index.definers(name) if path != spot.path]
+        if not 0 < len(files) <= DEFINERS:
+            continue
+        for path in files:
+            facts = names.facts(path)
+            for number, one in enumerate(facts.definitions if facts else ()):
+                if one.name == name:
+                    value = 5 * _nearness(spot, name) / len(files)
+                    why = "of a name that is used near"
+                    yield Candidate(Symbol(path, number), value, why, unbound=True)
+                    break
+
+
+def of_siblings(names: Names, spot: Spot) -> Iterator[Candidate]:
+    """What other files of the directory import, and this one does not yet."""
+    own = {one.module for one in spot.facts.imports}
+    bound = {one.alias for one in spot.facts.imports}
+    counts: Counter[Symbol] = Counter()
+    shared: Counter[Symbol] = Counter()
+    for path, facts in _siblings(names, spot):
+        common = len(own & {one.module for one in facts.imports})
+        for one in facts.imports:
+            if one.alias in bound or one.name in ("", "*"):
+                continue
+            symbol = names.target(path, one)
+            if symbol and symbol.number >= 0 and symbol.path != spot.path:
+                counts[symbol] += 1
+                shared[symbol] += common
+    for symbol, count in counts.items():
+        alike = shared[symbol] / count / (len(own) or 1)
+        value = 2 * log1p(count) * (1 + alike)
+        why = f"imported by {count} other files of the directory"
+        yield Candidate(symbol, value, why, unbound=True)
+
+
+def of_surroundings(names: Names, spot: Spot) -> Iterator[Candidate]:
+    """Definitions that are not imported yet, of files that are or could be."""
+    bound = {one.alias for one in spot.facts.imports}
+    reasons: dict[str, str] = {}
+    for one in spot.facts.imports:
+        for path in names.modules(one.module, spot.path)[:1]:
+            reasons.setdefault(path, "beside what is imported")
+    siblings = _siblings(names, spot)
+    for path, _facts in siblings:
+        reasons.setdefault(path, "defined in the same directory")
+    for sibling, facts in siblings:
+        for one in facts.imports:
+            for path in names.modules(one.module, sibling)[:1]:
+                reasons.setdefault(path, "beside what the directory imports")
+    left = SURROUNDINGS
+    for path, why in reasons.items():
+        facts = names.facts(path)
+        for name, number in names.tops(path).items() if facts and path != spot.path else ():
+            if left and facts and facts.definitions[number].exported and name not in bound:
+                left -= 1
+                value = 0.5 + _popular(names, name, spot)
+                yield Candidate(Symbol(path, number), value, why, unbound=True)
+
+
+def _siblings(names: Names, spot: Spot) -> list[tuple[str, Facts]]:
+    """Files of the same directory and language."""
+    found: list[tuple[str, Facts]] = []
+    for path in names.index.inside(spot.path.rpartition("/")[0])[:SIBLINGS]:
+        facts = names.facts(path)
+        if facts and path != spot.path and facts.language == spot.facts.language:
+            found.append((path, facts))
+    return found
+
+
+RETRIEVERS = (
+    of_callee,
+    of_receiver,
+    of_imports,
+    of_this_file,
+    of_types,
+    of_names,
+    of_siblings,
+    of_surroundings,
+)
+
+
+def _nearness(spot: Spot, name: str) -> float:
+    """1 on the cursor's line, half of that eight lines away, 0 where the name is not near."""
+    distance = spot.near.get(name)
+    return 0.0 if distance is None else 8 / (8 + distance)
+
+
+def _popular(names: Names, name: str, spot: Spot) -> float:
+    """0 for a name of this file alone, 1.5 for one that twenty others use."""
+    return log1p(names.popularity(name, spot.path)) / 4

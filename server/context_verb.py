@@ -1,0 +1,84 @@
+"""`wicket context PATH:LINE:COL`: what would be put before the model, and why each item."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ..completion.cursor import Cursor
+from ..indexing.languages import language_of
+from ..indexing.reader import Reader
+from ..indexing.retrieval import Item, retrieve
+from .app import start
+from .complete_verb import BadPlace, cursor_at, repository, split
+from .exclusions import excluded
+from .index import order
+from .paths import UnsafePath
+
+
+class NoContext(Exception):
+    """There is none to be had, in one line that says what to do."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        path, line, column = split(arguments.place)
+        cursor = cursor_at(path, line, column)
+        if arguments.budget < 1:
+            raise BadPlace("--budget counts tokens from 1")
+    except BadPlace as error:
+        print(f"wicket context: {error}", file=sys.stderr)
+        return 2
+    try:
+        said = context(cursor, repository(path), arguments.budget)
+    except (NoContext, UnsafePath) as error:
+        print(f"wicket context: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(said, ensure_ascii=False) if arguments.json else shown(said))
+    return 0
+
+
+def context(cursor: Cursor, folder: Path, budget: int) -> dict[str, Any]:
+    """The items at a cursor as JSON has them.  Raises NoContext and UnsafePath."""
+    startup = start(folders=[folder])
+    if rule := excluded(cursor.path, startup.effective.settings.completion.exclude):
+        raise NoContext(f"{cursor.path} gets no context: {rule} excludes it")
+    language = language_of(cursor.path)
+    if language is None:
+        raise NoContext(f"{cursor.path} is in no language that the index understands")
+    reader = Reader(order(startup, folder).directory / "db")
+    try:
+        if not reader.refresh():
+            raise NoContext(f"{folder} has no index yet; `wicket index {folder}` makes one")
+        began = time.perf_counter()
+        items = retrieve(reader, cursor.path, language, cursor.text, cursor.offset, budget)
+        spent = time.perf_counter() - began
+    finally:
+        reader.close()
+    return {
+        "path": cursor.path,
+        "budget": budget,
+        "tokens": sum(item.tokens for item in items),
+        "ms": round(1000 * spent, 1),
+        "items": [_as_json(item) for item in items],
+    }
+
+
+def shown(said: dict[str, Any]) -> str:
+    """The items for people, those of a file together."""
+    lines = [f"{said['tokens']} of {said['budget']} tokens in {said['ms']} ms"]
+    path = None
+    for item in said["items"]:
+        if item["path"] != path:
+            path = item["path"]
+            lines += ["", path]
+        lines += [f"  {item['lines'][0]}: {row}" for row in item["text"].split("\n")[:1]]
+        lines += [f"      {row.strip()}" for row in item["text"].split("\n")[1:]]
+        lines.append(f"      -- {item['why']}")
+    return "\n".join(lines)
+
+
+def _as_json(item: Item) -> dict[str, Any]:
+    return item._asdict() | {"lines": list(item.lines), "value": round(item.value, 2)}

@@ -1,0 +1,236 @@
+"""What is put before the model: each reason finds its own, and the budget holds."""
+
+from textwrap import dedent
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wicket.indexing.retrieval import Item, retrieve
+from wicket.indexing.retrieval.freezing import Moment, reason_to_choose
+from wicket.indexing.retrieval.receivers import local_type
+
+from .repository import Repository
+
+SHOP = {
+    "shop/__init__.py": "from .store import Store, open_store\n",
+    "shop/rows.py": """\
+        class Row:
+            name: str
+            def price(self, currency: str) -> float: ...
+            def _hidden(self): ...
+        class Sale(Row):
+            def rebate(self, share: float) -> "Sale": ...
+        """,
+    "shop/store.py": """\
+        from .rows import Row, Sale
+        class Base:
+            def close(self) -> None: ...
+        class Store(Base):
+            def __init__(self, path: str, rows: list[Row]) -> None:
+                self.path = path
+                self.first: Row = rows[0]
+                self.cache = Cache(path)
+            def find(self, name: str) -> Row | None: ...
+            @property
+            def best(self) -> Sale: ...
+            async def sell(self, row: Row) -> Sale: ...
+        class Cache:
+            def drop(self, key: str) -> int: ...
+        def open_store(path: str) -> Store: ...
+        def _internal(path): ...
+        """,
+    "shop/money.py": "LIMIT = 3\ndef as_euros(cents: int) -> str: ...\ndef total(rows): ...\n",
+    "shop/report.py": "from .money import as_euros\nfrom .store import Store\nas_euros(3)\n",
+    "shop/bill.py": "from .money import as_euros\nfrom .store import Store\n",
+    "far/away/odd.py": "def calibrate_flux(level: int) -> None: ...\n",
+    "view/cart.ts": """\
+        export interface Line { label: string; total(): number }
+        export class Cart {
+          lines: Line[] = [];
+          constructor(private owner: Owner) {}
+          add(line: Line): Cart { return this; }
+        }
+        export class Owner { rename(to: string): void {} }
+        export default function render(cart: Cart): string { return ''; }
+        """,
+    "view/index.ts": "export { Cart as Basket } from './cart';\nexport * from './cart';\n",
+}
+REPOSITORY = Repository({path: dedent(text) for path, text in SHOP.items()})
+
+
+def found(path: str, marked: str, budget: int = 1024) -> dict[str, Item]:
+    """The items at `$0`, by the name of what they show."""
+    text = dedent(marked)
+    before, after = text.split("$0")
+    language = "python" if path.endswith(".py") else "typescript"
+    items = retrieve(REPOSITORY, path, language, before + after, len(before), budget)
+    return {f"{item.path.rpartition('/')[2]}:{item.name}": item for item in items}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "name", "why"),
+    [
+        ("shop/a.py", "from .store import Store\nx = $0", "store.py:Store", "not used yet"),
+        (
+            "shop/a.py",
+            "from shop import open_store\ns = open_store(1)\nt = $0",
+            "store.py:open_store",
+            "used near the cursor",
+        ),
+        (
+            "shop/a.py",
+            "from . import store\nx = store.$0",
+            "store.py:open_store",
+            "member of store",
+        ),
+        ("shop/a.py", "import shop.money\nx = shop.money.$0", "money.py:total", "member of"),
+        (
+            "shop/a.py",
+            "from shop import open_store\nopen_store($0)",
+            "store.py:open_store",
+            "called here",
+        ),
+        (
+            "shop/a.py",
+            "from .store import Store\ndef f(store: Store):\n    store.find($0)",
+            "store.py:Store.find",
+            "called here: store.find",
+        ),
+        ("shop/a.py", "from .store import Store\nx = 1\n$0", "money.py:as_euros", "2 other files"),
+        ("shop/a.py", "def f():\n    calibrate_flux(1)\n    $0", "odd.py:calibrate_flux", "name"),
+        ("shop/a.py", "from .money import LIMIT\n# rows\n$0", "money.py:total", "beside"),
+        (
+            "shop/a.py",
+            "from .store import Base\nclass A(Base):\n    def m(self):\n        $0",
+            "store.py:Base.close",
+            "inherited",
+        ),
+        ("view/a.ts", "import { Basket } from '.';\nconst b = $0", "cart.ts:Cart", "not used yet"),
+        (
+            "view/a.ts",
+            "import draw from './cart';\ndraw($0)",
+            "cart.ts:render",
+            "called here: draw",
+        ),
+    ],
+)
+def test_each_reason_finds_its_own(path: str, text: str, name: str, why: str) -> None:
+    items = found(path, text)
+    assert name in items
+    assert why in items[name].why
+
+
+RECEIVERS = {
+    "an annotated parameter": ("def f(store: Store, n=1):\n    store.$0", "Store.find"),
+    "of several kinds": ("def f(*, s: 'Store | None' = None):\n    s.$0", "Store.find"),
+    "a constructor": ("s = Store('a', [])\ns.$0", "Store.sell"),
+    "a function that says what it returns": ("s = open_store('a')\ns.$0", "Store.find"),
+    "an annotated variable": ("s: Store = unknown()\ns.$0", "Store.find"),
+    "a base class": ("s = Store('a', [])\ns.$0", "Base.close"),
+    "a field": ("s = Store('a', [])\ns.cache.$0", "Cache.drop"),
+    "an annotated field": ("s = Store('a', [])\ns.first.$0", "Row.price"),
+    "a property": ("s = open_store('a')\ns.best.$0", "Sale.rebate"),
+    "an awaited call": ("s = open_store('a')\nx = await s.sell(1)\nx.$0", "Sale.rebate"),
+    "a chain of calls": ("open_store('a').find('b').$0", "Row.price"),
+    "another name for it": ("s = open_store('a')\nt = s.best\nt.$0", "Sale.rebate"),
+    "a context manager": ("with open_store('a') as s:\n    s.$0", "Store.find"),
+    "a check": ("def f(s):\n    if isinstance(s, Store):\n        s.$0", "Store.find"),
+    "a half-typed name": ("s = open_store('a')\ns.fi$0", "Store.find"),
+    "a member of self": (
+        "class A:\n    def __init__(self, store: Store):\n        self.store = store\n"
+        "    def m(self):\n        self.store.$0",
+        "Store.find",
+    ),
+    "super": ("class A(Store):\n    def m(self):\n        super().$0", "Store.find"),
+}
+
+
+@pytest.mark.parametrize("case", RECEIVERS)
+def test_members_of_what_stands_before_the_dot(case: str) -> None:
+    text, name = RECEIVERS[case]
+    text = f"from .store import Store, open_store\n\n{text}\n\ndef after(): ...\n"
+    items = found("shop/a.py", text)
+    assert "member of" in {key.split(":")[1]: item for key, item in items.items()}[name].why
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("function f(cart: Cart) {\n  cart.$0\n}", "Cart.add"),
+        ("const c = new Cart(o);\nc.$0", "Cart.add"),
+        ("const c = new Cart(o);\nc.owner.$0", "Owner.rename"),
+        ("const c = new Cart(o).add(x);\nc.add(y).$0", "Cart.lines"),
+        ("class B extends Cart {\n  m() {\n    this.$0\n  }\n}", "Cart.add"),
+    ],
+)
+def test_members_in_typescript(text: str, name: str) -> None:
+    items = found("view/a.ts", f"import {{ Cart, Owner }} from './cart';\n{text}\n")
+    assert f"cart.ts:{name}" in items
+
+
+def test_a_private_member_comes_last() -> None:
+    items = found("shop/a.py", "from .rows import Row\nr = Row()\nr.$0")
+    values = {item.name: item.value for item in items.values()}
+    assert values["Row.price"] > values.get("Row._hidden", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 3", ""),
+        ("def f(x: A, y: B = C()):", "A"),
+        ("x = A()\nx = B()", "B()"),
+        ("x = A()\nx: B = c", "B"),
+        ("x = a.b", "=a.b"),
+        ("async with a.open(1) as x:", "a.open()"),
+        ("xx = A()", ""),
+    ],
+)
+def test_the_last_that_was_said_of_a_name_counts(text: str, said: str) -> None:
+    assert local_type(text, "x") == said
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1500), st.sampled_from(sorted(SHOP)), st.data())
+def test_the_budget_holds_anywhere(budget: int, path: str, data: st.DataObject) -> None:
+    """At any cursor: no error, no more than the budget, no file alone, the same order twice."""
+    text = dedent(SHOP[path])
+    offset = data.draw(st.integers(0, len(text)))
+    language = "python" if path.endswith(".py") else "typescript"
+    items = retrieve(REPOSITORY, path, language, text, offset, budget)
+    assert sum(item.tokens for item in items) <= budget
+    assert items == sorted(items, key=lambda item: (item.path, item.lines))
+    assert items == retrieve(REPOSITORY, path, language, text, offset, budget)
+    assert all(item.why for item in items)
+
+
+def test_what_is_typed_stands_for_the_file() -> None:
+    """A live document masks what the index has of it, renamed members included."""
+    text = SHOP["shop/store.py"].replace("def find", "def lookup")
+    text = dedent(text) + "\ns = Store('', [])\ns."
+    items = retrieve(REPOSITORY, "shop/store.py", "python", text, len(text), 1024)
+    names = {item.name for item in items}
+    assert "Store.lookup" in names
+    assert "Store.find" not in names
+
+
+A = Moment("a.py", "f")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "now", "idle_ms", "reason"),
+    [
+        (None, A, 0, "first request"),
+        (A, A, 0, None),
+        (A, A, 299, None),
+        (A, A, 300, "pause"),
+        (A, Moment("b.py", "f"), 0, "another file"),
+        (A, Moment("a.py", "g"), 0, "another definition"),
+        (A, Moment("a.py", "f", saves=1), 0, "saved"),
+        (A, Moment("a.py", "f", epoch=1), 0, None),
+    ],
+)
+def test_when_a_context_is_chosen_anew(
+    chosen: Moment | None, now: Moment, idle_ms: float, reason: str | None
+) -> None:
+    assert reason_to_choose(chosen, now, idle_ms) == reason

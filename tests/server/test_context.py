@@ -1,0 +1,69 @@
+"""`wicket context` as a person meets it: an index on disk, a place, items with reasons."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .test_commands import Home
+
+FILES = {
+    "shop/store.py": "class Store:\n    def find(self, name: str) -> int: ...\n",
+    "shop/secret.py": "from .store import Store\n\n\ndef hidden_away() -> None: ...\n",
+    "shop/.env.py": "def never_seen(): ...\n",
+    "shop/bill.py": "from .store import Store\n\n\ndef pay(store: Store):\n    store.\n",
+    "notes.txt": "Store\n",
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = Home(tmp_path)
+    for path, text in FILES.items():
+        file = tmp_path / "repository" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (tmp_path / "repository" / ".git").mkdir()
+    return made
+
+
+def test_each_item_says_why(home: Home) -> None:
+    assert home.wicket("index", "repository").returncode == 0
+    done = home.wicket("context", "repository/shop/bill.py:5:11", "--json", "--budget", "200")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["path"] == "shop/bill.py"
+    assert said["tokens"] == sum(item["tokens"] for item in said["items"]) <= 200
+    (find,) = [item for item in said["items"] if item["name"] == "Store.find"]
+    assert find["why"] == "member of store"
+    assert (find["path"], find["lines"]) == ("shop/store.py", [2, 2])
+    assert "never_seen" not in done.stdout
+    people = home.wicket("context", "repository/shop/bill.py:5:11").stdout
+    assert "def find(self, name: str) -> int:" in people
+    assert "-- member of store" in people
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "why"),
+    [
+        ("repository/shop/bill.py:5:11", 1, "has no index yet; `wicket index"),
+        ("repository/shop/.env.py:1:1", 1, "the list of secret files excludes it"),
+        ("repository/notes.txt:1:1", 1, "in no language that the index understands"),
+        ("repository/shop/bill.py:99:1", 2, "line 99 is not one of them"),
+        ("repository/none.py:1:1", 2, "cannot read"),
+        ("nowhere", 2, "is not PATH:LINE:COL"),
+    ],
+)
+def test_what_is_not_there_is_one_line(home: Home, place: str, code: int, why: str) -> None:
+    done = home.wicket("context", place)
+    assert done.returncode == code
+    assert why in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_the_settings_exclude_is_in_no_context(home: Home) -> None:
+    home.configure('[completion]\nexclude = ["secret.py"]\n')
+    assert home.wicket("index", "repository").returncode == 0
+    done = home.wicket("context", "repository/shop/bill.py:3:1", "--json")
+    assert "hidden_away" not in done.stdout
+    assert json.loads(done.stdout)["items"]
