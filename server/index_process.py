@@ -17,6 +17,7 @@ import math
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -26,7 +27,7 @@ from typing import Any
 from ..completion.wire import LINE_LIMIT
 from ..indexing import watch
 from ..indexing.build import Cancelled, Progress, Report
-from . import processes
+from . import limits, processes
 from .index import Busy, Index, IndexFailed, Order
 
 # A hint waits for others until none has come for so long, and never longer than that.
@@ -53,6 +54,8 @@ def run(order: Order, idle: float | None) -> int:
     os.nice(10)
     os.umask(0o077)
     listening = processes.bind(order.socket)
+    level = limits.apply(limits.index([order.root], [order.directory, order.socket.parent]))
+    print(f"wicket index: {level.shown}", file=sys.stderr)
     keeper = Keeper(order)
 
     async def until_idle() -> None:

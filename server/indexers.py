@@ -144,6 +144,7 @@ class _Connection:
             told.socket,
             processes.command("index", "--started", told.write()),
             session.completions.startup.paths.logs / "index.log",
+            spawn=session.completions.spawn,
         )
 
     async def keep(self) -> None:

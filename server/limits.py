@@ -65,9 +65,9 @@ def lsp(paths: Paths, sockets: Path, folders: Sequence[Path], models: Sequence[P
     return Limits("lsp", (*own, *folders), writes, signals=True)
 
 
-def index(folders: Sequence[Path], kept: Path) -> Limits:
+def index(folders: Sequence[Path], kept: Sequence[Path]) -> Limits:
     """The folders and, to write, where their index is kept; git among the programs."""
-    return Limits("index", tuple(folders), (kept,), connects=False, runs=True)
+    return Limits("index", tuple(folders), tuple(kept), connects=False, runs=True)
 
 
 def engine(paths: Paths, sockets: Path, reads: Sequence[Path], ports: Collection[int]) -> Limits:

@@ -41,7 +41,7 @@ def trials(paths: Paths) -> Iterator[Trial]:
     sockets = paths.state / "run"
     rows = (
         limits.lsp(paths, sockets, [], []),
-        limits.index([], paths.cache / "index"),
+        limits.index([], [paths.cache / "index"]),
         limits.engine(paths, sockets, (), ()),
         limits.gate(paths, sockets, paths.state / "audit", [443]),
     )

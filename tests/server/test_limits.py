@@ -55,7 +55,7 @@ class World:
         log.mkdir(exist_ok=True)
         return {
             "lsp": limits.lsp(self.paths, self.sockets, [self.folder], []),
-            "index": limits.index([self.folder], self.paths.cache),
+            "index": limits.index([self.folder], [self.paths.cache]),
             "engine": limits.engine(self.paths, self.sockets, [self.folder / "m.gguf"], ()),
             "engine of a server": limits.engine(self.paths, self.sockets, (), (8080,)),
             "gate": limits.gate(self.paths, self.sockets, log, [443]),
@@ -160,7 +160,7 @@ import sys, threading, time
 from pathlib import Path
 from wicket.server import limits
 threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
-level = limits.apply(limits.index([Path(sys.argv[1])], Path(sys.argv[1])))
+level = limits.apply(limits.index([Path(sys.argv[1])], [Path(sys.argv[1])]))
 print(level.landlock, level.seccomp, level.lacks[0])
 """
     done = subprocess.run(
