@@ -205,8 +205,7 @@ def of_surroundings(names: Names, spot: Spot) -> Iterator[Candidate]:
         for name, number in names.tops(path).items() if facts and path != spot.path else ():
             if left and facts and facts.definitions[number].exported and name not in bound:
                 left -= 1
-                value = 0.5 + _popular(names, name, spot)
-                yield Candidate(Symbol(path, number), value, why, unbound=True)
+                yield Candidate(Symbol(path, number), 1, why, unbound=True)
 
 
 def _siblings(names: Names, spot: Spot) -> list[tuple[str, Facts]]:

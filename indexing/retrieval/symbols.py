@@ -59,6 +59,7 @@ class Names:
         self._tops: dict[str, dict[str, int]] = {}
         self._members: dict[Symbol, dict[str, Symbol]] = {}
         self._popularity: dict[str, int] = {}
+        self._own: dict[str, set[str]] = {}  # Names in a file as the index has it.
 
     def facts(self, path: str) -> Facts | None:
         if path not in self._facts:
@@ -86,9 +87,10 @@ class Names:
         """In how many files other than `path` the name occurs."""
         if name not in self._popularity:
             self._popularity[name] = self.index.popularity(name)
-        stored = self.index.facts(path)
-        own = stored is not None and any(one.name == name for one in stored.references)
-        return max(0, self._popularity[name] - own)
+        if path not in self._own:
+            stored = self.index.facts(path)
+            self._own[path] = {one.name for one in stored.references} if stored else set()
+        return max(0, self._popularity[name] - (name in self._own[path]))
 
     def modules(self, module: str, importer: str) -> list[str]:
         """The files that `module` means in `importer`."""
