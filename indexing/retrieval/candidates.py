@@ -137,7 +137,10 @@ def of_types(names: Names, spot: Spot) -> Iterator[Candidate]:
         if names.definition(symbol).kind not in CLASSES:
             continue
         for member, at in names.members(symbol).items():
-            if member.startswith("_") or at.path == spot.path:
+            # Fields are shown with their class.
+            if member.startswith("_") or names.definition(at).kind == "field":
+                continue
+            if at.path == spot.path:
                 continue
             value = 1 + 6 * _nearness(spot, member) + _popular(names, member, spot) / 2
             yield Candidate(at, value, f"member of {name}, which is used near")
