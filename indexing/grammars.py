@@ -15,7 +15,7 @@ from .languages import LANGUAGES
 # What a pattern may find; its other captures are parts of that.
 _FINDS = re.compile(
     r"@(class|function|method|field|variable|interface|type|enum|struct|trait|macro|namespace"
-    r"|heading|import|whole)\b"
+    r"|heading|implementation|import|whole)\b"
 )
 
 

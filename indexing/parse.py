@@ -28,6 +28,8 @@ _QUOTED = re.compile(rb"""[rRuU]?("{3}|'{3}|"|')(?s:(.*?))\1""")
 _CALLED = re.compile(r"(?:new\s+|await\s+)*([A-Za-z_$][\w.$]*)\s*(?:<[\w\s,.]*>)?\(")
 _ANNOTATED = re.compile(rb"[?!]?[ \t]*:\s*([^=;{]+)")
 _RETURNS = re.compile(r"\)\s*(?:->|:)\s*(\S.*?)\s*(?::|=>)?$")
+_WORD = re.compile(r"[^\W\d][\w$]*")
+_DECLARED = re.compile(r"([~\w:]*(?:operator\W+)?)\s*(?:[(\[=]|$)")
 _INHERITS = re.compile(r"\b(?:extends|implements)\b|[{:+]")
 _ARGUMENTS = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]|<[^<>]*(?:<[^<>]*>[^<>]*)*>")
 
@@ -70,7 +72,7 @@ def _rows(
         kind = grammar.finds[pattern]
         node = parts[kind][0]
         if kind == "import":
-            imports.append(_import(node, parts))
+            imports.append(_import(row, node, parts))
         elif kind == "whole":
             target = parts["target"][0].start_byte
             wholes[target] = min(node.start_byte, wholes.get(target, target))
@@ -91,14 +93,18 @@ def _references(row: Language, keywords: frozenset[bytes], source: bytes) -> tup
     return tuple(map(Reference, names, map(counts.__getitem__, kept)))
 
 
-def _import(node: Node, parts: Parts) -> Import:
-    module = _text(parts["module"][0]).strip("\"'`") if "module" in parts else ""
+def _import(row: Language, node: Node, parts: Parts) -> Import:
+    module = _text(parts["module"][0]).strip("\"'`<>") if "module" in parts else ""
     name = _text(parts["name"][0]) if "name" in parts else ""
     alias = _text(parts["alias"][0]) if "alias" in parts else ""
     if "default" in parts:
         name, alias = name or "default", alias or "default"
-    elif name != "*":
-        alias = alias or name or module
+    elif "all" in parts:
+        name = "*"
+    elif name == "self":  # Rust's word for the module itself.
+        name = ""
+    if name != "*":
+        alias = alias or name or (module.split(row.separator)[-1] if row.separator else module)
     return Import(module, name, alias, node.start_point[0], "export" in parts)
 
 
@@ -118,8 +124,26 @@ def _definitions(
         while around and around[-1][0] <= start:
             around.pop()
         parent = around[-1][1] if around else -1
-        named = parts["name"][0]
+        outside = _ARGUMENTS.sub("", _text(parts["receiver"][0])) if "receiver" in parts else ""
+        if kind == "implementation":
+            owner = known.get((parent, _WORD.findall(outside)[-1]))
+            if owner is not None:
+                around.append((end, owner))
+                if "bases" in parts:
+                    bases = filter(None, (rows[owner].bases, _bases(parts)))
+                    rows[owner] = rows[owner]._replace(bases=", ".join(bases))
+            continue
+        named = parts["name" if "name" in parts else "declared"][0]
         name = _text(named).strip("\"'`")
+        if "declared" in parts:
+            if "(" in name and kind in VALUES:
+                kind = "function"
+            outside, _, name = _declared(name)
+        if outside and (words := _WORD.findall(outside)):
+            owner = known.get((parent, words[-1]))
+            parent, kind = (parent if owner is None else owner), "method"
+        if not name:
+            continue
         if kind in VALUES:
             while parent >= 0 and rows[parent].kind not in CLASSES:
                 parent = rows[parent].parent
@@ -137,7 +161,7 @@ def _definitions(
             signature,
             _doc(row, source, whole, body),
             _type(kind, signature, source[named.end_byte : end], parts),
-            _bases(_text(parts["bases"][0])) if "bases" in parts else "",
+            _bases(parts) if "bases" in parts else "",
             whole,
             end,
             named.start_point[0],
@@ -155,6 +179,12 @@ def _definitions(
             around.append((end, len(rows)))
         rows.append(definition)
     return tuple(rows)
+
+
+def _declared(text: str) -> tuple[str, str, str]:
+    """The class and the name in a declarator: "*Store::find(int n) const", "rows[3]"."""
+    found = _DECLARED.search(text)
+    return found[1].rpartition("::") if found else ("", "", "")
 
 
 def _text(node: Node) -> str:
@@ -216,8 +246,9 @@ def _type(kind: str, signature: str, after: bytes, parts: Parts) -> str:
     return said[1].strip() if said else ""
 
 
-def _bases(text: str) -> str:
+def _bases(parts: Parts) -> str:
     """The names in "(A, B[T], metaclass=C)" or "extends A<T> implements B"."""
-    plain = _ARGUMENTS.sub("", text.strip("()"))
-    names = [part.split() for part in _INHERITS.sub(",", plain).split(",") if "=" not in part]
+    text = ",".join(_text(node).strip("()") for node in parts["bases"])
+    plain = _INHERITS.sub(",", _ARGUMENTS.sub("", text))
+    names = [part.split() for part in plain.split(",") if "=" not in part]
     return ", ".join(words[-1] for words in names if words)

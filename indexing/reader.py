@@ -21,6 +21,12 @@ REMEMBERED_BYTES = 4 << 20
 # A name in so many files says nothing about any of them.
 COMMON = 200
 
+# Contents in which a name occurs: those that define it are not among those that use it.
+_USING = (
+    "SELECT blob FROM name JOIN defined ON defined.name = name.id WHERE text = ? UNION ALL"
+    " SELECT blob FROM name JOIN used ON used.name = name.id WHERE text = ?"
+)
+
 
 class Reader:
     """Looks into the index whose database is `path`, which need not exist yet.
@@ -107,17 +113,14 @@ class Reader:
 
     def users(self, name: str, most: int = COMMON) -> tuple[str, ...]:
         """Files in which `name` occurs as code: where it is used, imported or defined."""
-        query = (
-            "SELECT path FROM name JOIN used ON used.name = name.id"
-            " JOIN file ON file.blob = used.blob WHERE text = ? LIMIT ?"
-        )
-        return self._paths(query, _bytes(name), most)
+        query = f"SELECT path FROM ({_USING}) JOIN file USING (blob) LIMIT ?"  # noqa: S608 - ours
+        return self._paths(query, _bytes(name), _bytes(name), most)
 
     def popularity(self, name: str) -> int:
         """In how many contents `name` occurs; those beyond COMMON are not counted."""
         rows = self._rows(
-            "SELECT count(*) FROM (SELECT 1 FROM name JOIN used ON used.name = name.id"
-            " WHERE text = ? LIMIT ?)",
+            f"SELECT count(*) FROM (SELECT 1 FROM ({_USING}) LIMIT ?)",  # noqa: S608 - ours
+            _bytes(name),
             _bytes(name),
             COMMON,
         )

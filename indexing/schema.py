@@ -17,6 +17,7 @@ CACHE_KB = 8192
 # Paths and names are bytes: a file name or an identifier need not be UTF-8.  A file points
 # to what is in it, so that a branch switch or a rename moves rows and parses nothing.  Its
 # `stamp` tells whether it was touched since; `why` says why there is no blob.
+# What a blob defines counts as used there, without a second row.
 # The numbers of names and blobs are never used again: readers keep what they mean.
 TABLES = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

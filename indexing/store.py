@@ -110,8 +110,10 @@ class Store:
                 (digest, language, size, len(defined), zlib.compress(packed, SQUEEZE)),
             )
         assert made.lastrowid
-        for table, found in (("defined", defined), ("used", used)):
-            short = [name for name in set(found) if len(name) <= LONGEST_NAME]
+        here = set(defined)
+        # What is defined here counts as used here without being written twice.
+        for table, found in (("defined", here), ("used", set(used) - here)):
+            short = [name for name in found if len(name) <= LONGEST_NAME]
             self._postings.append((table, made.lastrowid, short))
         return made.lastrowid
 

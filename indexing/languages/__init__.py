@@ -5,8 +5,12 @@ of definition (see `facts.Definition`), `@import` or `@whole`; the others give i
 
 - a definition: `@name`; `@body`, before which its signature ends; `@bases`; `@typed`, where
   no colon or arrow in the signature tells the type, and `@value`, which may tell it too;
+- a definition whose name stands somewhere in a declarator, as in C: `@declared` instead of
+  `@name`; one that stands outside of its class: `@receiver`, which names that;
+- `@implementation`: members of the class that its `@receiver` names;
 - `@import`: `@module`, `@name`, `@alias`; `@export` where it offers the name to others,
-  `@default` where one of both is what a module offers by default;
+  `@default` where one of both is what a module offers by default, `@all` where it binds
+  all that is there;
 - `@whole`: what belongs to the definition `@target` and stands around it.
 
 Strings and comments are told by a regular expression: to visit all nodes of a tree takes
@@ -38,6 +42,22 @@ def says_export(name: str, signature: str, member: bool) -> bool:
     return signature.startswith(("export ", "exports.", "module.exports"))
 
 
+def capitalised(name: str, _signature: str, _member: bool) -> bool:
+    return name[:1].isupper()
+
+
+def says_pub(_name: str, signature: str, _member: bool) -> bool:
+    return signature.startswith("pub")
+
+
+def not_private(_name: str, signature: str, _member: bool) -> bool:
+    return not re.search(r"\bprivate\b", signature)
+
+
+def not_static(_name: str, signature: str, _member: bool) -> bool:
+    return not signature.startswith("static ")
+
+
 @dataclass(frozen=True, slots=True)
 class Language:
     """One language: its files, its grammar, its query, and what the query cannot say.
@@ -48,7 +68,8 @@ class Language:
     with one of few characters, as that is what makes it fast.  `comment` starts a line of
     documentation above what it documents; where it is empty, documentation is a string
     inside.  `filler` is a statement of one byte that does nothing; `braces` says whether
-    they hold blocks.
+    they hold blocks.  Code calls an imported module by what follows the last `separator`,
+    if it has one.
     """
 
     name: str
@@ -60,6 +81,7 @@ class Language:
     comment: bytes = b"//"
     filler: bytes = b";"
     braces: bool = True
+    separator: str = ""
 
 
 _ROWS = (
@@ -96,6 +118,50 @@ _ROWS = (
         ("tree_sitter_typescript", "language_tsx"),
         ("ecmascript", "typescript"),
         exported=says_export,
+        prose=_C_LIKE,
+    ),
+    Language(
+        "go",
+        (".go",),
+        ("tree_sitter_go", "language"),
+        ("go",),
+        exported=capitalised,
+        prose=_C_LIKE,
+        separator="/",
+    ),
+    Language(
+        "rust",
+        (".rs",),
+        ("tree_sitter_rust", "language"),
+        ("rust",),
+        exported=says_pub,
+        # A quote may begin a lifetime.
+        prose=re.compile(rb"//.*|/\*(?s:.*?)\*/|\"" + _REST % ((b'"',) * 3)),
+        separator="::",
+    ),
+    Language(
+        "java",
+        (".java",),
+        ("tree_sitter_java", "language"),
+        ("java",),
+        exported=not_private,
+        prose=_C_LIKE,
+        separator=".",
+    ),
+    Language(
+        "c",
+        (".c", ".h"),
+        ("tree_sitter_c", "language"),
+        ("c",),
+        exported=not_static,
+        prose=_C_LIKE,
+    ),
+    Language(
+        "cpp",
+        (".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx"),
+        ("tree_sitter_cpp", "language"),
+        ("c", "cpp"),
+        exported=not_static,
         prose=_C_LIKE,
     ),
 )

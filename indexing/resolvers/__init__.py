@@ -7,7 +7,7 @@ leads out of the repository.
 
 from collections.abc import Callable
 
-from . import ecmascript, python
+from . import ecmascript, go, include, java, python, rust
 from .paths import Paths
 
 Resolver = Callable[[str, str, Paths], list[str]]
@@ -17,6 +17,11 @@ RESOLVERS: dict[str, Resolver] = {
     "javascript": ecmascript.resolve,
     "typescript": ecmascript.resolve,
     "tsx": ecmascript.resolve,
+    "go": go.resolve,
+    "rust": rust.resolve,
+    "java": java.resolve,
+    "c": include.resolve,
+    "cpp": include.resolve,
 }
 
 

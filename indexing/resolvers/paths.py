@@ -13,6 +13,10 @@ class Paths(Protocol):
         """Every path whose last component is `base`."""
         ...
 
+    def inside(self, directory: str) -> Sequence[str]:
+        """Files that lie in a directory itself."""
+        ...
+
 
 def nearest_first(found: Iterable[str], importer: str) -> list[str]:
     """Sorted by shared directories, then by depth, then by name."""

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from ..facts import Facts
 from .candidates import candidates
 from .cursor import spot
-from .packing import Item, pack
+from .packing import Item, by_file, pack
 from .symbols import Index, Names
 
-__all__ = ["Index", "Item", "retrieve"]
+__all__ = ["Index", "Item", "by_file", "retrieve"]
 
 
 def retrieve(

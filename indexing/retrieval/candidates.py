@@ -137,7 +137,10 @@ def of_types(names: Names, spot: Spot) -> Iterator[Candidate]:
         if names.definition(symbol).kind not in CLASSES:
             continue
         for member, at in names.members(symbol).items():
-            if member.startswith("_") or at.path == spot.path:
+            # Fields are shown with their class.
+            if member.startswith("_") or names.definition(at).kind == "field":
+                continue
+            if at.path == spot.path:
                 continue
             value = 1 + 6 * _nearness(spot, member) + _popular(names, member, spot) / 2
             yield Candidate(at, value, f"member of {name}, which is used near")
@@ -205,8 +208,7 @@ def of_surroundings(names: Names, spot: Spot) -> Iterator[Candidate]:
         for name, number in names.tops(path).items() if facts and path != spot.path else ():
             if left and facts and facts.definitions[number].exported and name not in bound:
                 left -= 1
-                value = 0.5 + _popular(names, name, spot)
-                yield Candidate(Symbol(path, number), value, why, unbound=True)
+                yield Candidate(Symbol(path, number), 1, why, unbound=True)
 
 
 def _siblings(names: Names, spot: Spot) -> list[tuple[str, Facts]]:

@@ -1,6 +1,7 @@
 """Which candidates fit into a budget, and their text in an order that seldom changes."""
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import NamedTuple
 
 from ..facts import Definition
@@ -16,6 +17,9 @@ FILE_TOKENS, ITEM_TOKENS = 8, 2
 SHARE = 0.4
 # Of a budget beyond so many tokens, this part is kept for what is not imported yet.
 BOUND_TOKENS, UNBOUND = 400, 0.5
+# What makes a value of a class; without one its first fields are shown.
+CONSTRUCTORS = frozenset(("__init__", "constructor"))
+FIELDS = 4
 # Tokens by which an item seems longer, so that a short one is not best for that alone.
 LONG = 120
 
@@ -66,14 +70,36 @@ def _item(names: Names, candidate: Candidate) -> Item:
 
 
 def rendered(names: Names, symbol: Symbol, one: Definition) -> str:
-    """A signature; that of a class with its constructor's below."""
+    """A signature; that of a class with its constructor's below, or else with its fields."""
     if one.kind not in CLASSES:
         return one.signature
-    facts = names.facts(symbol.path)
-    for other in facts.definitions if facts else ():
-        if other.parent == symbol.number and other.name in ("__init__", "constructor"):
-            return f"{one.signature}\n    {other.signature}"
-    return one.signature
+    inside = [names.definition(member) for member in names.members(symbol).values()]
+    own = [member for member in inside if one.start <= member.start < one.end]
+    constructor = [member for member in own if member.name in CONSTRUCTORS]
+    shown = constructor or [member for member in own if member.kind == "field"][:FIELDS]
+    return "\n".join([one.signature, *(f"    {member.signature}" for member in shown)])
+
+
+def by_file(items: Iterable[Item]) -> list[tuple[str, str, tuple[int, int], str]]:
+    """Path, text, first and last line and reasons: one piece of text for each file.
+
+    Members stand below the name of what they belong to.
+    """
+    pieces: list[tuple[str, str, tuple[int, int], str]] = []
+    for path, group in groupby(items, key=lambda item: item.path):
+        rows: list[str] = []
+        members = list(group)
+        inside = ""
+        for item in members:
+            around = item.name.rpartition(".")[0]
+            if around and around != inside:
+                rows.append(f"{around}:")
+            inside = around or item.name
+            rows += (f"    {row}" if around else row for row in item.text.split("\n"))
+        lines = (members[0].lines[0], max(item.lines[1] for item in members))
+        why = "; ".join(dict.fromkeys(item.why for item in members))
+        pieces.append((path, "\n".join(rows), lines, why))
+    return pieces
 
 
 def _full_name(names: Names, symbol: Symbol) -> str:

@@ -10,6 +10,10 @@ from ..resolvers import resolve
 
 # Imports that lead on to imports: more of them are mostly circles.
 HOPS = 3
+# Files of one package that are looked at.
+FILES = 20
+# Languages in which the files of a directory share their names.
+PACKAGES = frozenset(("go", "java"))
 # Types that say how something is held; what is held matters.
 _HOLDER = re.compile(
     r"Optional|Union|Annotated|Final|ClassVar|[tT]ype|None|null|undefined|const|readonly|Promise"
@@ -27,9 +31,7 @@ class Index(Protocol):
 
     def named(self, base: str) -> Sequence[str]: ...
 
-    def inside(self, directory: str) -> Sequence[str]:
-        """Files that lie in a directory itself."""
-        ...
+    def inside(self, directory: str) -> Sequence[str]: ...
 
     def definers(self, name: str) -> Sequence[str]:
         """Files that define `name` somewhere."""
@@ -57,6 +59,7 @@ class Names:
         self._tops: dict[str, dict[str, int]] = {}
         self._members: dict[Symbol, dict[str, Symbol]] = {}
         self._popularity: dict[str, int] = {}
+        self._own: dict[str, set[str]] = {}  # Names in a file as the index has it.
 
     def facts(self, path: str) -> Facts | None:
         if path not in self._facts:
@@ -84,9 +87,10 @@ class Names:
         """In how many files other than `path` the name occurs."""
         if name not in self._popularity:
             self._popularity[name] = self.index.popularity(name)
-        stored = self.index.facts(path)
-        own = stored is not None and any(one.name == name for one in stored.references)
-        return max(0, self._popularity[name] - own)
+        if path not in self._own:
+            stored = self.index.facts(path)
+            self._own[path] = {one.name for one in stored.references} if stored else set()
+        return max(0, self._popularity[name] - (name in self._own[path]))
 
     def modules(self, module: str, importer: str) -> list[str]:
         """The files that `module` means in `importer`."""
@@ -114,6 +118,14 @@ class Names:
             for file in self.modules(one.module, path)[:1]:
                 if found := self.top(file, name, hops - 1):
                     return found
+        return self._of_package(facts.language, path, name)
+
+    def _of_package(self, language: str, path: str, name: str) -> Symbol | None:
+        """What another file of the same package calls so."""
+        directory = path.rpartition("/")[0]
+        for file in self.index.definers(name) if language in PACKAGES else ():
+            if file.rpartition("/")[0] == directory and name in self.tops(file):
+                return Symbol(file, self.tops(file)[name])
         return None
 
     def target(self, path: str, one: Import, hops: int = HOPS) -> Symbol | None:
@@ -121,6 +133,9 @@ class Names:
         if not one.module:
             return self.top(path, one.name, hops)  # `export { name as alias }`
         for file in self.modules(one.module, path)[:2]:
+            facts = self.facts(file)
+            if facts and facts.language == "java" and not one.name:
+                return self.top(file, one.alias, hops)  # A class is a file.
             if not one.name or one.name == "*":
                 return Symbol(file, -1)
             if one.name == "default":
@@ -197,6 +212,10 @@ class Names:
         for number, one in enumerate(facts.definitions if facts else ()):
             if one.parent == symbol.number:
                 found.setdefault(one.name, Symbol(symbol.path, number))
+        if symbol.number < 0 and facts and facts.language in PACKAGES:
+            for file in self.index.inside(symbol.path.rpartition("/")[0])[:FILES]:
+                for name, number in self.tops(file).items():
+                    found.setdefault(name, Symbol(file, number))
         if symbol.number >= 0 and hops:
             self._members[symbol] = found  # A class may derive from itself, by mistake.
             for base in filter(None, self.definition(symbol).bases.split(", ")):

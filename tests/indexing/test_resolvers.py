@@ -13,6 +13,9 @@ class Tree(frozenset[str]):
     def named(self, base: str) -> list[str]:
         return sorted(path for path in self if path.rpartition("/")[2] == base)
 
+    def inside(self, directory: str) -> list[str]:
+        return sorted(path for path in self if path.rpartition("/")[0] == directory)
+
 
 def tree(text: str) -> Tree:
     return Tree(text.split())
@@ -73,6 +76,47 @@ def test_python(module: str, importer: str, expected: str) -> None:
 )
 def test_ecmascript(module: str, importer: str, expected: str) -> None:
     assert resolve("typescript", module, importer, SCRIPT) == expected.split()
+
+
+OTHERS = tree(
+    """go.mod cmd/main.go pkg/store/store.go pkg/store/rows.go pkg/store/rows_test.go fmt.go
+    src/lib.rs src/store.rs src/store/row.rs src/view/mod.rs src/view/page.rs util/src/lib.rs
+    util/src/text.rs app/java/a/b/Cart.java app/java/a/b/Row.java lib/java/a/b/Cart.java
+    include/shop/store.h source/store.c source/local.h deep/source/local.h"""
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "module", "importer", "expected"),
+    [
+        ("go", "host/me/shop/pkg/store", "cmd/main.go", "pkg/store/rows.go pkg/store/store.go"),
+        ("go", "fmt", "cmd/main.go", ""),
+        ("go", "host/other/thing", "cmd/main.go", ""),
+        ("rust", "crate::store", "src/view/page.rs", "src/store.rs"),
+        ("rust", "crate::store::row", "src/lib.rs", "src/store/row.rs"),
+        ("rust", "self::row", "src/store.rs", "src/store/row.rs"),
+        ("rust", "super", "src/view/page.rs", "src/view/mod.rs"),
+        ("rust", "super::super::store", "src/view/page.rs", "src/store.rs"),
+        ("rust", "page", "src/view/mod.rs", "src/view/page.rs"),
+        ("rust", "crate", "src/store.rs", "src/lib.rs"),
+        ("rust", "util::text", "src/lib.rs", "util/src/text.rs"),
+        ("rust", "std::io", "src/lib.rs", ""),
+        (
+            "java",
+            "a.b.Cart",
+            "app/java/a/b/Row.java",
+            "app/java/a/b/Cart.java lib/java/a/b/Cart.java",
+        ),
+        ("java", "a.b.Row.LIMIT", "x/Y.java", "app/java/a/b/Row.java"),
+        ("java", "java.util.List", "x/Y.java", ""),
+        ("c", "local.h", "source/store.c", "source/local.h"),
+        ("c", "shop/store.h", "source/store.c", "include/shop/store.h"),
+        ("cpp", "../source/local.h", "deep/other/x.cpp", "deep/source/local.h"),
+        ("cpp", "vector", "deep/other/x.cpp", ""),
+    ],
+)
+def test_others(language: str, module: str, importer: str, expected: str) -> None:
+    assert resolve(language, module, importer, OTHERS) == expected.split()
 
 
 def test_a_language_without_a_resolver_resolves_nothing() -> None:

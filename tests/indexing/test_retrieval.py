@@ -5,7 +5,7 @@ from textwrap import dedent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wicket.indexing.retrieval import Item, retrieve
+from wicket.indexing.retrieval import Item, by_file, retrieve
 from wicket.indexing.retrieval.freezing import Moment, reason_to_choose
 from wicket.indexing.retrieval.receivers import local_type
 
@@ -212,6 +212,19 @@ def test_what_is_typed_stands_for_the_file() -> None:
     names = {item.name for item in items}
     assert "Store.lookup" in names
     assert "Store.find" not in names
+
+
+def test_items_of_a_file_become_one_text() -> None:
+    """A class with its constructor, or its fields; members below what they belong to."""
+    text = "from .store import Store\nfrom .rows import Sale\nfrom .money import total\nx = "
+    items = retrieve(REPOSITORY, "shop/a.py", "python", text, len(text), 400)
+    pieces = {path: (text, lines, why) for path, text, lines, why in by_file(items)}
+    text, lines, why = pieces["shop/store.py"]
+    assert "class Store(Base):\n    def __init__(self, path: str, rows: list[Row])" in text
+    assert lines[0] <= 4 < lines[1]
+    assert "imported and not used yet" in why
+    row = Item("a", "Row.price", "def price(self): ...", (2, 2), "member", 1.0, 9)
+    assert by_file([row]) == [("a", "Row:\n    def price(self): ...", (2, 2), "member")]
 
 
 A = Moment("a.py", "f")
