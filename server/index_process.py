@@ -29,6 +29,7 @@ from ..indexing import watch
 from ..indexing.build import Cancelled, Progress, Report
 from . import limits, processes
 from .index import Busy, Index, IndexFailed, Order
+from .paths import UnsafePath, private_directory
 
 # A hint waits for others until none has come for so long, and never longer than that.
 QUIET_SECONDS, PATIENCE_SECONDS = 0.08, 1.0
@@ -54,6 +55,9 @@ def run(order: Order, idle: float | None) -> int:
     os.nice(10)
     os.umask(0o077)
     listening = processes.bind(order.socket)
+    # A rule can only speak of what exists; what cannot be made is said when it is needed.
+    with contextlib.suppress(UnsafePath):
+        private_directory(order.directory)
     level = limits.apply(limits.index([order.root], [order.directory, order.socket.parent]))
     print(f"wicket index: {level.shown}", file=sys.stderr)
     keeper = Keeper(order)

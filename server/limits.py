@@ -152,7 +152,7 @@ def rules(limits: Limits) -> list[tuple[Path, int]]:
     """The row as Landlock's rights, with what every Python program needs."""
     system = landlock.RUN if limits.runs else landlock.READ
     found = [(Path(place), system) for place in SYSTEM]
-    found += [(place, landlock.READ) for place in _python()]
+    found += [(place, system) for place in _python()]
     found += [(Path("/dev") / name, landlock.DEVICES) for name in HARMLESS_DEVICES]
     if limits.resolves:
         found += [(Path(place), landlock.READ | landlock.RESOLVE_UNIX) for place in RESOLVER]
