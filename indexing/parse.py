@@ -2,6 +2,8 @@
 
 import re
 from collections import Counter
+from functools import partial
+from operator import itemgetter
 
 from tree_sitter import Node, QueryCursor
 
@@ -34,6 +36,9 @@ _INHERITS = re.compile(r"\b(?:extends|implements)\b|[{:+]")
 _ARGUMENTS = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]|<[^<>]*(?:<[^<>]*>[^<>]*)*>")
 
 Parts = dict[str, list[Node]]
+Found = tuple[int, int, bool, str, Node, Parts]
+# These make rows without a call of Python's per row.
+_reference = partial(tuple.__new__, Reference)
 
 
 def parse(language: str, source: bytes) -> Facts:
@@ -65,7 +70,7 @@ def _rows(
 ) -> tuple[tuple[Definition, ...], tuple[Import, ...]]:
     cursor = QueryCursor(grammar.query)
     cursor.set_max_start_depth(DEEPEST)
-    definitions: list[tuple[int, int, str, Node, Parts]] = []
+    definitions: list[Found] = []
     imports: list[Import] = []
     wholes: dict[int, int] = {}
     for pattern, parts in cursor.matches(root):
@@ -77,7 +82,8 @@ def _rows(
             target = parts["target"][0].start_byte
             wholes[target] = min(node.start_byte, wholes.get(target, target))
         else:
-            definitions.append((node.start_byte, -node.end_byte, kind, node, parts))
+            value = kind in VALUES  # Of a value that is a function, the function comes first.
+            definitions.append((node.start_byte, -node.end_byte, value, kind, node, parts))
     return _definitions(row, definitions, wholes, source), tuple(imports)
 
 
@@ -90,7 +96,7 @@ def _references(row: Language, keywords: frozenset[bytes], source: bytes) -> tup
         del counts[keyword]
     kept = [name for name in counts if not b"0" <= name < b":"]
     names = b"\0".join(kept).decode("utf-8", "replace").split("\0") if kept else []
-    return tuple(map(Reference, names, map(counts.__getitem__, kept)))
+    return tuple(map(_reference, zip(names, map(counts.__getitem__, kept), strict=True)))
 
 
 def _import(row: Language, node: Node, parts: Parts) -> Import:
@@ -110,16 +116,15 @@ def _import(row: Language, node: Node, parts: Parts) -> Import:
 
 def _definitions(
     row: Language,
-    found: list[tuple[int, int, str, Node, Parts]],
+    found: list[Found],
     wholes: dict[int, int],
     source: bytes,
 ) -> tuple[Definition, ...]:
-    # Of a value that is a function, the function comes first.
-    found.sort(key=lambda one: (*one[:2], one[2] in VALUES))
+    found.sort(key=itemgetter(0, 1, 2))
     rows: list[Definition] = []
     around: list[tuple[int, int]] = []  # End and index of the definitions that are open.
     known: dict[tuple[int, str], int] = {}  # Values by parent and name.
-    for start, end, kind, node, parts in found:
+    for start, end, value, kind, node, parts in found:
         end = -end
         while around and around[-1][0] <= start:
             around.pop()
@@ -159,8 +164,13 @@ def _definitions(
             kind,
             parent,
             signature,
-            _doc(row, source, whole, body),
-            _type(kind, signature, source[named.end_byte : end], parts),
+            _doc(row, source, whole, body) if row.comment or not value else "",
+            _type(
+                kind,
+                signature,
+                source[named.end_byte : min(end, named.end_byte + SIGNATURE)],
+                parts,
+            ),
             _bases(parts) if "bases" in parts else "",
             whole,
             end,
