@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from functools import partial
 from operator import itemgetter
 
 from tree_sitter import Node, QueryCursor
@@ -10,7 +9,7 @@ from tree_sitter import Node, QueryCursor
 from .facts import Definition, Facts, Import, Reference
 from .grammars import Grammar, grammar_of
 from .languages import LANGUAGES, Language
-from .mend import broken, mend
+from .mend import broken, mend, without
 
 # Bytes of a signature; longer ones are cut.  A prompt has room for a few dozen of this size.
 SIGNATURE = 300
@@ -37,25 +36,27 @@ _ARGUMENTS = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]|<[^<>]*(?:<[^<>]
 
 Parts = dict[str, list[Node]]
 Found = tuple[int, int, bool, str, Node, Parts]
-# These make rows without a call of Python's per row.
-_reference = partial(tuple.__new__, Reference)
 
 
-def parse(language: str, source: bytes) -> Facts:
+def parse(language: str, source: bytes, typed: int | None = None) -> Facts:
     """What `source` says, as far as it is understood; it may be broken anywhere.
 
     `language` is the name of a row of `languages.LANGUAGES`; another one gives no rows.
+    `typed` is the line that is being typed, where that is known: it is the first suspect.
     """
     row = LANGUAGES.get(language)
     if row is None:
         return Facts(language, source.count(b"\n") + 1, 0.0)
     grammar, lines = grammar_of(language), source.count(b"\n") + 1
+    if typed is not None and not source.split(b"\n")[typed].strip():
+        # A grammar ends a body at its last line that is not blank.
+        source = without(source, (typed,), row.filler)
     references = _references(row, grammar.keywords, source)
     root = grammar.parser.parse(source).root_node
     if not root.has_error:
         return Facts(language, lines, 1.0, *_rows(row, grammar, root, source), references)
     understood = 1 - broken(root) / len(source)
-    mended, text = mend(grammar.parser, root, source, row)
+    mended, text = mend(grammar.parser, root, source, row, typed)
     definitions, imports = _rows(row, grammar, mended, text)
     # What was mended may end behind the source.
     inside = tuple(
@@ -96,7 +97,7 @@ def _references(row: Language, keywords: frozenset[bytes], source: bytes) -> tup
         del counts[keyword]
     kept = [name for name in counts if not b"0" <= name < b":"]
     names = b"\0".join(kept).decode("utf-8", "replace").split("\0") if kept else []
-    return tuple(map(_reference, zip(names, map(counts.__getitem__, kept), strict=True)))
+    return tuple(map(Reference._make, zip(names, map(counts.__getitem__, kept), strict=True)))
 
 
 def _import(row: Language, node: Node, parts: Parts) -> Import:
