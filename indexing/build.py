@@ -166,6 +166,7 @@ class _Places:
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = frozenset(paths)
         self._named: dict[str, list[str]] | None = None
+        self._inside: dict[str, list[str]] | None = None
 
     def exists(self, path: str) -> bool:
         return path in self._paths
@@ -176,6 +177,13 @@ class _Places:
             for path in self._paths:
                 self._named.setdefault(path.rpartition("/")[2], []).append(path)
         return self._named.get(base, ())
+
+    def inside(self, directory: str) -> Sequence[str]:
+        if self._inside is None:
+            self._inside = {}
+            for path in sorted(self._paths):
+                self._inside.setdefault(path.rpartition("/")[0], []).append(path)
+        return self._inside.get(directory, ())
 
 
 @dataclass(slots=True)

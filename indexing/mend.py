@@ -16,8 +16,15 @@ ROUNDS = 4
 LARGEST = 1 << 18
 
 
-def mend(parser: Parser, root: Node, source: bytes, row: Language) -> tuple[Node, bytes]:
+def mend(
+    parser: Parser, root: Node, source: bytes, row: Language, typed: int | None
+) -> tuple[Node, bytes]:
     """The best tree that is found for about the same source, and that source."""
+    if typed is not None:
+        text = without(source, (typed,), row.filler)
+        other = parser.parse(text).root_node
+        if broken(other) < broken(root) or not other.has_error:
+            root, source = other, text
     lost = broken(root)
     for _ in range(ROUNDS if lost and len(source) <= LARGEST else 0):
         better = None

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
+from operator import itemgetter
 
 from tree_sitter import Node, QueryCursor
 
 from .facts import Definition, Facts, Import, Reference
 from .grammars import Grammar, grammar_of
 from .languages import LANGUAGES, Language
-from .mend import broken, mend
+from .mend import broken, mend, without
 
 # Bytes of a signature; longer ones are cut.  A prompt has room for a few dozen of this size.
 SIGNATURE = 300
@@ -34,23 +35,28 @@ _INHERITS = re.compile(r"\b(?:extends|implements)\b|[{:+]")
 _ARGUMENTS = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]|<[^<>]*(?:<[^<>]*>[^<>]*)*>")
 
 Parts = dict[str, list[Node]]
+Found = tuple[int, int, bool, str, Node, Parts]
 
 
-def parse(language: str, source: bytes) -> Facts:
+def parse(language: str, source: bytes, typed: int | None = None) -> Facts:
     """What `source` says, as far as it is understood; it may be broken anywhere.
 
     `language` is the name of a row of `languages.LANGUAGES`; another one gives no rows.
+    `typed` is the line that is being typed, where that is known: it is the first suspect.
     """
     row = LANGUAGES.get(language)
     if row is None:
         return Facts(language, source.count(b"\n") + 1, 0.0)
     grammar, lines = grammar_of(language), source.count(b"\n") + 1
+    if typed is not None and not source.split(b"\n")[typed].strip():
+        # A grammar ends a body at its last line that is not blank.
+        source = without(source, (typed,), row.filler)
     references = _references(row, grammar.keywords, source)
     root = grammar.parser.parse(source).root_node
     if not root.has_error:
         return Facts(language, lines, 1.0, *_rows(row, grammar, root, source), references)
     understood = 1 - broken(root) / len(source)
-    mended, text = mend(grammar.parser, root, source, row)
+    mended, text = mend(grammar.parser, root, source, row, typed)
     definitions, imports = _rows(row, grammar, mended, text)
     # What was mended may end behind the source.
     inside = tuple(
@@ -65,7 +71,7 @@ def _rows(
 ) -> tuple[tuple[Definition, ...], tuple[Import, ...]]:
     cursor = QueryCursor(grammar.query)
     cursor.set_max_start_depth(DEEPEST)
-    definitions: list[tuple[int, int, str, Node, Parts]] = []
+    definitions: list[Found] = []
     imports: list[Import] = []
     wholes: dict[int, int] = {}
     for pattern, parts in cursor.matches(root):
@@ -77,7 +83,8 @@ def _rows(
             target = parts["target"][0].start_byte
             wholes[target] = min(node.start_byte, wholes.get(target, target))
         else:
-            definitions.append((node.start_byte, -node.end_byte, kind, node, parts))
+            value = kind in VALUES  # Of a value that is a function, the function comes first.
+            definitions.append((node.start_byte, -node.end_byte, value, kind, node, parts))
     return _definitions(row, definitions, wholes, source), tuple(imports)
 
 
@@ -90,7 +97,7 @@ def _references(row: Language, keywords: frozenset[bytes], source: bytes) -> tup
         del counts[keyword]
     kept = [name for name in counts if not b"0" <= name < b":"]
     names = b"\0".join(kept).decode("utf-8", "replace").split("\0") if kept else []
-    return tuple(map(Reference, names, map(counts.__getitem__, kept)))
+    return tuple(map(Reference._make, zip(names, map(counts.__getitem__, kept), strict=True)))
 
 
 def _import(row: Language, node: Node, parts: Parts) -> Import:
@@ -110,16 +117,15 @@ def _import(row: Language, node: Node, parts: Parts) -> Import:
 
 def _definitions(
     row: Language,
-    found: list[tuple[int, int, str, Node, Parts]],
+    found: list[Found],
     wholes: dict[int, int],
     source: bytes,
 ) -> tuple[Definition, ...]:
-    # Of a value that is a function, the function comes first.
-    found.sort(key=lambda one: (*one[:2], one[2] in VALUES))
+    found.sort(key=itemgetter(0, 1, 2))
     rows: list[Definition] = []
     around: list[tuple[int, int]] = []  # End and index of the definitions that are open.
     known: dict[tuple[int, str], int] = {}  # Values by parent and name.
-    for start, end, kind, node, parts in found:
+    for start, end, value, kind, node, parts in found:
         end = -end
         while around and around[-1][0] <= start:
             around.pop()
@@ -159,8 +165,13 @@ def _definitions(
             kind,
             parent,
             signature,
-            _doc(row, source, whole, body),
-            _type(kind, signature, source[named.end_byte : end], parts),
+            _doc(row, source, whole, body) if row.comment or not value else "",
+            _type(
+                kind,
+                signature,
+                source[named.end_byte : min(end, named.end_byte + SIGNATURE)],
+                parts,
+            ),
             _bases(parts) if "bases" in parts else "",
             whole,
             end,

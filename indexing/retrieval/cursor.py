@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass
 
 from ..facts import Facts
-from ..languages import LANGUAGES
-from ..mend import without
 from ..parse import parse
 
 # Lines whose names count as near, before and behind the cursor.
@@ -24,12 +22,12 @@ _CALLEE = re.compile(r"([^\W\d][\w$.]*)\s*$")
 class Spot:
     """A cursor and what is around it.
 
-    `facts` are those of the document with the cursor's line taken out.  `receiver` is what
-    stands before the dot that is being completed, `callee` what is called by the innermost
-    open bracket.  `near` are names with their distance from the cursor in lines, imports
-    aside, and
-    `scope` is the definition around it, the innermost one, -1 at the top.  `text` is the
-    text up to the cursor, from the start of the outermost definition around.
+    `facts` are those of the document, without the cursor's line where that breaks it.
+    `receiver` is what stands before the dot that is being completed, `callee` what is
+    called by the innermost open bracket.  `near` are names with their distance from the
+    cursor in lines, imports aside.  `scope` is the definition around it, the innermost
+    one, -1 at the top.  `text` is the text up to the cursor, from the start of the
+    outermost definition around.
     """
 
     path: str
@@ -51,7 +49,7 @@ def spot(path: str, language: str, text: str, offset: int) -> Spot:
     lines = text.split("\n")
     row = text.count("\n", 0, offset)
     before = text[text.rfind("\n", 0, offset) + 1 : offset]
-    facts = facts_around(language, text, row)
+    facts = parse(language, text.encode("utf-8", "surrogatepass"), row)
     around = [number for number, one in enumerate(facts.definitions) if one.line <= row <= one.last]
     first = facts.definitions[around[0]].line if around else max(0, row - TOP)
     bound = {one.line for one in facts.imports}
@@ -80,14 +78,6 @@ def spot(path: str, language: str, text: str, offset: int) -> Spot:
         around[-1] if around else -1,
         "\n".join([*lines[min(first, row) : row], before]),
     )
-
-
-def facts_around(language: str, text: str, row: int) -> Facts:
-    """The facts of a document of which one line is being typed."""
-    source = text.encode("utf-8", "surrogatepass")
-    if language in LANGUAGES:
-        source = without(source, (row,), LANGUAGES[language].filler)
-    return parse(language, source)
 
 
 def _open_call(text: str) -> str:
