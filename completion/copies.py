@@ -76,4 +76,4 @@ def _places(before: bytes, texts: Sequence[Text]) -> Iterator[tuple[Text, Place]
             left -= 1
             end = at + len(key) - 1
             behind = at + len(key)
-            yield text, Place(common_end(before, text.data, behind), text.where, behind)
+            yield text, Place(common_end(before, text.data, behind), text.path(behind), behind)

@@ -6,6 +6,7 @@ in the file first and then in others, and what follows it there is the answer.  
 `rfind` will do, a mapped file too.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,10 +25,19 @@ class Buffer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """UTF-8 to look in; `where` is for a person: a path."""
+    """UTF-8 to look in; `where` is for a person: a path.
+
+    Of several files in one text, `parts` has where each begins, and its path.
+    """
 
     where: str
     data: Buffer
+    parts: tuple[tuple[int, str], ...] = ()
+
+    def path(self, at: int) -> str:
+        """Of the file that byte `at` is in."""
+        number = bisect_right(self.parts, at, key=lambda part: part[0])
+        return self.parts[number - 1][1] if number else self.where
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,7 @@ def earlier(before: bytes, texts: Iterable[Text], lines: int = 1) -> Earlier | N
     if best is None:
         return None
     length, text, at = best
-    return Earlier(following(text.data, at, lines), length, text.where, at)
+    return Earlier(following(text.data, at, lines), length, text.path(at), at)
 
 
 def in_file(before: str, after: str) -> tuple[Text, ...]:

@@ -6,11 +6,12 @@ from typing import Any, cast
 from lsprotocol import types
 
 from .. import __version__
-from . import nearby, protocol
+from . import protocol
 from .documents import file_path
 from .explanations import EXPLAIN
 from .indexers import Indexers
 from .inline import ACCEPTED, inline_completion
+from .nearby import Nearby
 from .protocol import WicketServer
 from .session import Session
 from .stdio import Heard
@@ -32,7 +33,8 @@ def serve(session: Session, client_process_id: int | None, heard: Heard) -> int:
 
 def register(server: WicketServer, session: Session) -> None:
     session.status.send = server.protocol.notify
-    session.completions.texts = nearby.open_files(server.documents, session.wanted)
+    nearby = Nearby(server.documents, session.wanted, lambda: session.completions.startup.paths)
+    session.completions.texts = nearby.texts
     session.observer.observe(server.documents)
     indexers = Indexers(server, session)
 

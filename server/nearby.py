@@ -1,39 +1,105 @@
-"""Texts that a suggestion may be copied from: the other files that the editor has open."""
+"""Texts that a suggestion may be copied from: other open files, then those of the index."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from ..completion.earlier import Text
-from . import exclusions
+from ..indexing import text as indexed
+from . import exclusions, index
 from .documents import Document, Documents, file_path
+from .paths import Paths
 from .settings import CompletionSettings
 
 # Characters; a larger file is not searched at every key.
 LARGEST = 1_000_000
+# Bytes of the index's text, those of the nearest files: what is searched in a millisecond.
+INDEXED = 1 << 20
 
 
-def open_files(
-    documents: Documents, wanted: Callable[[Path | None], CompletionSettings]
-) -> Callable[[str], Sequence[Text]]:
-    """What is open besides a path, the nearest directories first.
+class Nearby:
+    """What may be copied from for a file of one editor, the nearest first.
 
-    A file that gets no ghost text gives none either.
+    A file that gets no ghost text gives none either, and what is open counts as it is in
+    the editor, not as it is on the disk.
     """
 
-    def allowed(document: Document) -> bool:
-        path = documents.relative_path(document.uri)
-        globs = wanted(file_path(document.uri)).exclude
+    def __init__(
+        self,
+        documents: Documents,
+        wanted: Callable[[Path | None], CompletionSettings],
+        paths: Callable[[], Paths],
+    ) -> None:
+        self._documents = documents
+        self._wanted = wanted
+        self._paths = paths
+        self._indexed: dict[Path, IndexedText] = {}
+
+    def texts(self, path: str) -> list[Text]:
+        """Texts for the open file `path`, itself not among them."""
+        documents = self._documents
+        open_now = {documents.relative_path(d.uri): d for d in documents.open_now.values()}
+        if path in open_now and not self._wanted(file_path(open_now[path].uri)).context:
+            return []
+        found = [
+            Text(other, document.data)
+            for other, document in open_now.items()
+            if other != path and self._allowed(other, document)
+        ]
+        found.sort(key=lambda text: distance(path, text.where))
+        for folder in filter(None, map(file_path, documents.folders)):
+            if folder not in self._indexed:
+                place = index.directory(self._paths(), folder) / "text"
+                self._indexed[folder] = IndexedText(place)
+            if (text := self._indexed[folder].text(frozenset(open_now))) is not None:
+                found.append(text)
+        return found
+
+    def _allowed(self, path: str, document: Document) -> bool:
+        globs = self._wanted(file_path(document.uri)).exclude
         return len(document.text) <= LARGEST and not exclusions.reason(path, document.text, globs)
 
-    def texts(path: str) -> list[Text]:
-        found = [
-            Text(documents.relative_path(document.uri), document.data)
-            for document in documents.open_now.values()
-            if documents.relative_path(document.uri) != path and allowed(document)
-        ]
-        return sorted(found, key=lambda text: distance(path, text.where))
 
-    return texts
+class IndexedText:
+    """The text that the index process keeps of a folder, read anew when it has changed."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._read: tuple[int, int, int] | None = None
+        self._without: frozenset[str] = frozenset()
+        self._text: Text | None = None
+
+    def text(self, without: frozenset[str]) -> Text | None:
+        """The nearest files but those in `without`; None where there is no index."""
+        try:
+            found = self._file.stat()
+            stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+            if (stamp, without) != (self._read, self._without):
+                self._text = join(self._file.read_bytes(), without)
+                self._read, self._without = stamp, without
+        except OSError:
+            return None
+        return self._text
+
+
+def join(data: bytes, without: frozenset[str]) -> Text | None:
+    """The last files of the index's text, which are the nearest, as one text."""
+    kept: list[indexed.Section] = []
+    room = INDEXED
+    for section in reversed(list(indexed.sections(data))):
+        if section.path not in without:
+            room -= section.end - section.start
+            if room < 0:
+                break
+            kept.append(section)
+    parts: list[tuple[int, str]] = []
+    pieces: list[bytes] = []
+    at = 0
+    for section in reversed(kept):
+        parts.append((at, section.path))
+        # No match reaches over the end of a file: there is no NUL in a source.
+        pieces.append(data[section.start : section.end] + b"\n\0")
+        at += len(pieces[-1])
+    return Text("", b"".join(pieces), tuple(parts)) if parts else None
 
 
 def distance(path: str, other: str) -> tuple[int, int, str]:

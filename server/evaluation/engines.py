@@ -79,9 +79,10 @@ async def product_started(startup: Startup, variant: str = "") -> AsyncGenerator
 async def connections(startup: Startup) -> AsyncGenerator[Connect]:
     """How to connect to the engine of `startup`; started when needed, stopped at the end."""
     effective = startup.effective
-    # It is connected all the time: an engine whose evaluation was killed leaves soon.
-    soon = replace(effective.settings.engine, idle_minutes=1)
-    effective = replace(effective, settings=replace(effective.settings, engine=soon))
+    # It is connected all the time: an engine whose evaluation was killed leaves soon.  No
+    # other model speaks where this one cannot.
+    alone = replace(effective.settings.engine, idle_minutes=1, fallback=())
+    effective = replace(effective, settings=replace(effective.settings, engine=alone))
     completions = Completions(replace(startup, effective=effective))
 
     async def connect() -> Streams:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from wicket import __version__
-from wicket.completion.complete import complete
+from wicket.completion.complete import Terms, by_model
 from wicket.completion.cursor import Cursor
 from wicket.completion.engine import Answer, Halted
 from wicket.completion.local import LocalBackend
@@ -103,7 +103,7 @@ async def tokens_per_key(backend: Callable[[Path], LocalBackend], keys: int) -> 
             counts: list[int] = []
             for at in range(start, start + keys):
                 cursor = Cursor("client.py", "python", source[:at] + source[end:], at)
-                suggestion = await complete(cursor, client, deadline_ms=60_000)
+                suggestion = await by_model(cursor, client, Terms("manual", 60_000))
                 counts.append(suggestion.tokens["prefill"])
             await client.close()
     return sum(counts[1:]) / len(counts[1:])

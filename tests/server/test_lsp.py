@@ -43,6 +43,11 @@ def home() -> Iterator[str]:
             assert processes.stop(found)
 
 
+def engine_in(home: str) -> processes.Running:
+    (engine,) = (p for p in processes.running(Path(home) / "wicket") if p.process == "engine")
+    return engine
+
+
 class Editor:
     """What the tests say and hear."""
 
@@ -362,7 +367,7 @@ async def test_an_engine_that_is_killed_comes_back(editor: Editor, home: str) ->
     """No error reaches the editor; the status says what happened and then is ready."""
     editor.open()
     assert (await editor.ask_by_hand()).items
-    (engine,) = processes.running(Path(home) / "wicket")
+    engine = engine_in(home)
     before = len(editor.statuses)
     os.kill(engine.pid, 9)
     await editor.until("off", before)
@@ -370,7 +375,7 @@ async def test_an_engine_that_is_killed_comes_back(editor: Editor, home: str) ->
     assert (await editor.ask()) is not None
     await editor.until("ready", off)
     assert (await editor.ask_by_hand()).items
-    (again,) = processes.running(Path(home) / "wicket")
+    again = engine_in(home)
     assert again.pid != engine.pid
 
 
@@ -384,7 +389,7 @@ async def test_an_engine_killed_while_it_computes_leaves_no_request_open(
         editor.open(f"# {number}\n" + SOURCE * 60, uri)
     asked = [asyncio.ensure_future(editor.ask(types.Position(200, 0), uri)) for uri in uris]
     await asyncio.sleep(0.05)
-    (engine,) = processes.running(Path(home) / "wicket")
+    engine = engine_in(home)
     before = len(editor.statuses)
     os.kill(engine.pid, 9)
     answers = await asyncio.wait_for(asyncio.gather(*asked), 20)
@@ -403,7 +408,7 @@ async def test_two_editors_share_one_engine() -> None:
             editor.open()
         answers = await asyncio.gather(*(editor.ask() for editor in editors))
         assert all(answer.items for answer in answers)
-        (engine,) = processes.running(Path(folder) / "wicket")
+        engine = engine_in(folder)
         for client in clients:
             await client.shutdown_session()
             await client.stop()

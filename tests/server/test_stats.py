@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_used(
 
 def test_no_place_inside_an_open_folder(tmp_path: Path) -> None:
     paths = Paths.of({"HOME": str(tmp_path)})
-    assert store.place(paths, [tmp_path]) == paths.state / store.FILE, "one's own home"
+    assert store.place(paths, [tmp_path]) == paths.stats / store.FILE, "one's own home"
     assert store.place(paths, [tmp_path / "elsewhere"]) is not None
     assert store.place(paths, [tmp_path / ".local"]) is None
 
