@@ -9,11 +9,15 @@ const lsp = require("vscode-languageserver-protocol/node");
 
 const LOOK_MS = 400;
 const KEY_MS = 60;
+// Each ends in a line that was written before, so that model and copy are sure enough of it.
 const SOURCES = [
-  "import os\n\n\ndef double(number):\n    retur",
-  "import json\n\n\ndef load(path):\n    with open(path) as file:\n        retur",
-  "class Point:\n    def __init__(self, x, y):\n        self.x = x\n        self.",
-  "def total(items):\n    result = 0\n    for item in items:\n        result ",
+  "\ndef double(number):\n    return number * 2\n\n\ndef treble(number):\n    retur",
+  "\ndef load(path):\n    with open(path) as file:\n        return json.load(file)\n" +
+    "\n\ndef load_again(path):\n    with open(path) as file:\n        retur",
+  "\nclass Point:\n    def __init__(self, x, y):\n        self.x = x\n        self.y = y\n" +
+    "\n\nclass Vector:\n    def __init__(self, x, y):\n        self.x = x\n        self.",
+  "\ndef price(items):\n    result = 0\n    for item in items:\n        result += item.size\n" +
+    "\n\ndef weight(items):\n    result = 0\n    for item in items:\n        result ",
 ];
 
 // What is done to the text of a suggestion; each answers the events that are true of it.
