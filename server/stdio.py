@@ -199,9 +199,26 @@ async def outlive(pid: int | None, gone: Callable[[], None]) -> None:
     """
     if pid is None or not 0 < pid < 1 << 31 or pid == os.getpid() or not alive(pid):
         return
-    while alive(pid):  # noqa: ASYNC110 (no event announces it)
-        await asyncio.sleep(WATCH_SECONDS)
+    try:
+        process = os.pidfd_open(pid)
+    except (AttributeError, OSError):  # Only Linux can tell without being asked.
+        while alive(pid):  # noqa: ASYNC110
+            await asyncio.sleep(WATCH_SECONDS)
+    else:
+        await _readable(process)
     gone()
+
+
+async def _readable(process: int) -> None:
+    """Wait until the process behind a descriptor has ended; closes the descriptor."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(process, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(process)
+        os.close(process)
 
 
 def alive(pid: int) -> bool:
