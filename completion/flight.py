@@ -38,7 +38,7 @@ class Flight:
         return self._waiting > 0
 
     def began_at(self, cursor: Cursor) -> bool:
-        return self._spot.typed(cursor) == ""
+        return self._spot.typed(cursor) == self._spot.closed(cursor) == ""
 
     def carries(self, cursor: Cursor, mode: Mode) -> bool:
         """Whether the answer, which has to be on its way, may still be one for `cursor`."""

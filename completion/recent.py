@@ -12,6 +12,8 @@ SUGGESTIONS = 100
 # Characters around the cursor that have to be the same; before it, also their number.
 BEFORE = 4096
 AFTER = 512
+# What an editor puts behind the cursor by itself when the other half is typed.
+CLOSERS, MOST_CLOSERS = frozenset(")]}>\"'`"), 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,21 @@ class Spot:
 
     def typed(self, cursor: Cursor) -> str | None:
         """What was typed here since; None where the text went elsewhere."""
-        if cursor.offset < self.offset or self.after != _after(cursor):
+        if cursor.offset < self.offset or self.closed(cursor) is None:
             return None
         before = cursor.text[max(0, self.offset - len(self.before)) : self.offset]
         return cursor.text[self.offset : cursor.offset] if before == self.before else None
+
+    def closed(self, cursor: Cursor) -> str | None:
+        """The brackets and quotes that an editor has closed behind the cursor since; None
+        where something else stands there now."""
+        after = _after(cursor)
+        for count in range(MOST_CLOSERS + 1):
+            if not CLOSERS.issuperset(after[:count]):
+                return None
+            if after[count:] == self.after[: AFTER - count]:
+                return after[:count]
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +55,16 @@ class Given:
     spot: Spot
     suggestion: Suggestion
 
-    def rest(self, cursor: Cursor) -> str:
-        """What of the suggestion is left at `cursor`; empty where the text went elsewhere."""
-        typed = self.spot.typed(cursor)
-        if typed is None or not self.suggestion.text.startswith(typed):
-            return ""
-        return self.suggestion.text[len(typed) :]
+    def rest(self, cursor: Cursor) -> Suggestion | None:
+        """What of the suggestion is left at `cursor`; None where the text went elsewhere."""
+        typed, said = self.spot.typed(cursor), self.suggestion
+        if typed is None or not said.text.startswith(typed) or typed == said.text:
+            return None
+        rest, closed = said.text[len(typed) :], self.spot.closed(cursor) or ""
+        # What the editor closed is in the rest, too, and gives way to it.
+        if closed and (not typed or not set(closed) <= set(rest)):
+            return None
+        return replace(said, text=rest, replace=said.replace + len(closed))
 
 
 class Recent:
@@ -60,7 +77,7 @@ class Recent:
         """What is left of a suggestion that the text has been following since."""
         for given in reversed(self._of.get((cursor.path, model, mode), [])):
             if rest := given.rest(cursor):
-                return replace(given.suggestion, text=rest, source="cache", tokens=NONE, ms={})
+                return replace(rest, source="cache", tokens=NONE, ms={})
         return None
 
     def remember(self, cursor: Cursor, model: str, mode: Mode, suggestion: Suggestion) -> None:

@@ -46,7 +46,7 @@ async def settle() -> None:
         ("foo(", "x = foo(bar$0\n", True),
         ("foo(", "x = g$0\n", False),
         ("foo(", "y = f$0\n", False),
-        ("foo(", "x = f$0)\n", False),
+        ("foo(", "x = f$0;\n", False),
         ("foo(", "x =$0\n", False),
     ],
 )

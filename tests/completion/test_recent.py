@@ -37,6 +37,28 @@ def test_typing_through_a_suggestion(now: str, left: str | None) -> None:
         assert (found.source, sum(found.tokens.values())) == ("cache", 0)
 
 
+@pytest.mark.parametrize(
+    ("text", "now", "left", "replaced"),
+    [
+        ("call(a, b)", "x = call($0)\ny", "a, b)", 1),
+        ("call([a])", "x = call([$0])\ny", "a])", 2),
+        ("say('it')", "x = say('$0')\ny", "it')", 2),
+        # The suggestion does not close it, or it is not what an editor closes by itself.
+        ("call(a, b", "x = call($0)\ny", None, 0),
+        ("call(a)", "x = call($0;\ny", None, 0),
+        ("call(a)", "x = call($0)))\ny", None, 0),
+        ("call(a)", "x = $0)\ny", None, 0),
+    ],
+)
+def test_what_the_editor_closes_by_itself_gives_way(
+    text: str, now: str, left: str | None, replaced: int
+) -> None:
+    found = remembered("x = $0\ny", text).find(at(now), "m", "auto")
+    assert (found.text if found else None) == left
+    if found:
+        assert found.replace == replaced
+
+
 def test_the_newest_that_agrees_is_given() -> None:
     recent = remembered("x = $0", "self.a")
     recent.remember(at("x = self.$0"), "m", "auto", Suggestion("b"))
