@@ -68,6 +68,11 @@ class EngineClient:
         self._number = 0
         self.state: State | None = None
 
+    @property
+    def connected(self) -> bool:
+        """Whether `state` is that of an engine which still listens."""
+        return self._writer is not None
+
     async def open(self) -> State:
         """Connect and exchange hellos.  Raises EngineGone."""
         async with self._opening:

@@ -56,7 +56,8 @@ async def complete(
     before = cursor.prefix[-PREFIX_LIMIT:].encode("utf-8", "replace")
     found = copies(before, [*in_file(cursor.prefix, cursor.suffix), *terms.texts], lines)
     best = arbiter.choose(cursor, lines, found, None)
-    if engine is not None and (terms.by_hand or best.chance < chances.SURE):
+    sure = best.text and best.chance >= chances.SURE and not terms.by_hand
+    if engine is not None and not sure:
         state = await engine.open()
         if state.languages and cursor.language not in state.languages:
             why = None if best.text else f"{state.model} does not know {cursor.language}"

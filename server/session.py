@@ -116,7 +116,8 @@ class Session:
             )
         except EngineGone as error:
             return Suggestion("", filtered=str(error))
-        if (state := self.completions.engine.state) and state.state != "loading":
+        engine = self.completions.engine
+        if engine.connected and (state := engine.state) and state.state != "loading":
             self.status.show(of_engine(state, cursor.language))
         return suggestion
 
