@@ -136,11 +136,15 @@ async def measure(keys: int, seed: int) -> dict[str, Any]:
 
 
 def processes_of(folder: str) -> tuple[psutil.Process, psutil.Process]:
-    """The LSP process and its engine, by the runtime directory in their environment."""
+    """The LSP process and its engine, by the runtime directory in their environment.
+
+    The server's launcher has the same command line; it is the server's child.
+    """
     found: dict[str, psutil.Process] = {}
     for process in psutil.process_iter():
         try:
-            if process.environ().get("XDG_RUNTIME_DIR") == folder:
+            twin = process.ppid() != os.getpid() and "lsp" in process.cmdline()
+            if process.environ().get("XDG_RUNTIME_DIR") == folder and not twin:
                 found[next(v for v in ("lsp", "engine") if v in process.cmdline())] = process
         except (psutil.Error, StopIteration):
             continue
