@@ -10,8 +10,9 @@ from .copies import Copy
 from .cursor import Cursor, Suggestion
 from .trim import Draft
 
-# Copies that are trimmed and compared; others have next to no votes.
-CONSIDERED = 6
+# Copies that are trimmed and compared, and the chance that they must have at least; of
+# others nothing would ever be seen.
+CONSIDERED, LEAST = 6, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class Candidate:
     draft: Draft
     chance: float
     copy: Copy | None = None
+
+
+def sure(copies: Sequence[Copy]) -> bool:
+    """Whether one of them could be shown without asking a model."""
+    return any(chances.hoped(copy, None) >= chances.SURE for copy in _cut(copies, 1))
 
 
 def choose(
@@ -75,15 +81,23 @@ def _best(
     cursor: Cursor, lines: int, copies: Sequence[Copy], written: Written | None
 ) -> Candidate | None:
     """The likeliest text of `lines` lines, one that passes every rule if there is any."""
-    candidates = list(_candidates(cursor, lines, _cut(copies, lines), written))
+    least = LEAST if lines == 1 else chances.FURTHER
+    candidates = list(_candidates(cursor, lines, _cut(copies, lines), written, least))
     passing = [one for one in candidates if one.draft.text]
     return max(passing or candidates, key=attrgetter("chance"), default=None)
 
 
 def _candidates(
-    cursor: Cursor, lines: int, copies: Sequence[Copy], written: Written | None
+    cursor: Cursor,
+    lines: int,
+    copies: Sequence[Copy],
+    written: Written | None,
+    least: float,
 ) -> Iterator[Candidate]:
-    likely = sorted(copies, key=lambda copy: -chances.of_copy(copy, copy.text))[:CONSIDERED]
+    """Only what can have a chance of `least` is trimmed, which is most of the work."""
+    _, logprob = written.first(lines) if written else ("", None)
+    likely = [copy for copy in copies if chances.hoped(copy, logprob) >= least]
+    likely = sorted(likely, key=lambda copy: -chances.of_copy(copy, copy.text))[:CONSIDERED]
     drafts = [(copy, trim.trim(cursor, copy.text, lines)) for copy in likely]
     if written is None:
         for copy, draft in drafts:

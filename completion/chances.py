@@ -56,6 +56,12 @@ def of_copy_beside(copy: Copy, text: str, logprob: float | None) -> float:
     return _chance(COPY, (*copy_features(copy, text), *opinion(logprob)))
 
 
+def hoped(copy: Copy, logprob: float | None) -> float:
+    """No text that is left of `copy` can have a greater chance; `logprob` as above."""
+    alone = of_copy(copy, ".")
+    return alone if logprob is None else max(alone, of_copy_beside(copy, ".", logprob))
+
+
 def of_model(sha256: str, logprob: float, copy: Copy | None) -> float:
     """Of a model's text; `copy` says the same.
 

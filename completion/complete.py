@@ -55,11 +55,13 @@ async def complete(
     lines = trim.lines_wanted(cursor, terms.mode, terms.max_lines)
     before = cursor.prefix[-PREFIX_LIMIT:].encode("utf-8", "replace")
     found = copies(before, [*in_file(cursor.prefix, cursor.suffix), *terms.texts], lines)
-    best = arbiter.choose(cursor, lines, found, None)
-    sure = best.text and best.chance >= chances.SURE and not terms.by_hand
-    if engine is not None and not sure:
+    best = Suggestion("")
+    if engine is None or (arbiter.sure(found) and not terms.by_hand):
+        best = arbiter.choose(cursor, lines, found, None)
+    if engine is not None and not (best.text and best.chance >= chances.SURE):
         state = await engine.open()
         if state.languages and cursor.language not in state.languages:
+            best = arbiter.choose(cursor, lines, found, None)
             why = None if best.text else f"{state.model} does not know {cursor.language}"
             best = replace(best, model=state.model, filtered=why)
         else:
