@@ -23,7 +23,8 @@ from tests.editors.neovim import Neovim, home, neovim
 GAPS_SECONDS = (0.06, 0.14, 0.18, 0.18, 0.24)
 WARM_UP_SECONDS = 3.0
 
-# What is typed goes on where the text before it ends.
+# What is typed goes on where the text before it ends, as `export` does: what stands nowhere
+# else is seldom sure enough to be shown.
 BEFORE = '''\
 import json
 from pathlib import Path
@@ -46,6 +47,10 @@ class Settings:
 
     def set(self, name: str, value: str) -> None:
         self.values[name] = value
+
+    def export(self, path: Path) -> None:
+        text = json.dumps(self.values, indent=2)
+        path.write_text(text, encoding="utf-8")
 '''
 TYPED = """
     def save(self) -> None:
