@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 from .cursor import Cursor
@@ -61,6 +62,14 @@ class Place:
 
 
 def place_of(cursor: Cursor, lines: int = 1, done: str = "stop") -> Place:
+    place = _read_around(cursor)
+    # Where text follows on the line, a block would tear that line apart.
+    return replace(place, lines=1 if place.after.strip() else max(lines, 1), done=done)
+
+
+@lru_cache(maxsize=2)
+def _read_around(cursor: Cursor) -> Place:
+    """Several texts are tried at one cursor, one after the other."""
     syntax = syntax_of(cursor.language)
     prefix, unseen = _near(cursor.prefix)
     suffix = with_lf(cursor.suffix[:AFTER])
@@ -81,9 +90,8 @@ def place_of(cursor: Cursor, lines: int = 1, done: str = "stop") -> Place:
         head=None if code.inside else block_head(prefix, syntax, code),
         unit=_unit([*above[-NEAR:], *below[:NEAR]], before),
         words=prefix[: len(prefix) - len(last_word(before))] + "\n" + suffix,
-        # Where text follows on the line, a block would tear that line apart.
-        lines=1 if after.strip() else max(lines, 1),
-        done=done,
+        lines=1,
+        done="stop",
     )
 
 
