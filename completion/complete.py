@@ -76,6 +76,8 @@ async def complete(
                 ms=generated.done.ms,
                 context=terms.context,
             )
+    if best.model is None and engine is not None and engine.state is not None:
+        best = replace(best, model=engine.state.model)
     if best.text and best.chance < chances.SHOWN and not terms.by_hand:
         best = replace(best, text="", replace=0, source="none", filtered=UNSURE)
     total = round((time.monotonic() - began) * 1000, 2)

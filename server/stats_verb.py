@@ -29,7 +29,7 @@ class BadArguments(Exception):
 
 def run(arguments: argparse.Namespace) -> int:
     startup = app.start()
-    path = startup.paths.state / store.FILE
+    path = startup.paths.stats / store.FILE
     try:
         since = begin(arguments.since, time.time()) if arguments.since else 0
         found = figures.summary(store.read(path, since), since)

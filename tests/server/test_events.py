@@ -37,7 +37,7 @@ def test_what_was_done_is_what_is_told() -> None:
         by_model = {name: one["shown"] for name, one in said["by"]["model"].items()}
         assert sum(by_model.values()) == said["shown"]
         # A text that other files repeat is shown without asking the model.
-        assert set(by_model) == {"wicket-base", "unknown"}
+        assert set(by_model) == {"wicket-base"}
 
         state = Path(place.environment["XDG_STATE_HOME"]) / "wicket"
         with closing(sqlite3.connect(state / "stats/stats.db")) as database:

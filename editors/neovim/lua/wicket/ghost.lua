@@ -37,6 +37,22 @@ local function call(client, name, ...)
   return client[name](...)
 end
 
+--- Neovim tells a server of changes from `nvim_buf_attach`, which ends when text is changed
+--- while no server runs, and is not begun anew for the next server (seen in 0.10 to 0.12).
+local function tell(client, buffer)
+  local tick = api.nvim_buf_get_changedtick(buffer)
+  if vim.lsp.util.buf_versions[buffer] == tick then
+    return
+  end
+  vim.lsp.util.buf_versions[buffer] = tick
+  local eol = ({ dos = '\r\n', mac = '\r' })[vim.bo[buffer].fileformat] or '\n'
+  local text = table.concat(api.nvim_buf_get_lines(buffer, 0, -1, true), eol)
+  call(client, 'notify', 'textDocument/didChange', {
+    textDocument = { uri = vim.uri_from_bufnr(buffer), version = tick },
+    contentChanges = { { text = text .. (vim.bo[buffer].eol and eol or '') } },
+  })
+end
+
 ---@return wicket.View
 local function view()
   local cursor = api.nvim_win_get_cursor(0)
@@ -127,6 +143,7 @@ local function ask(kind)
   local client = clients[buffer]
   local asked = view()
   local mine = { client = client }
+  tell(client, buffer)
   local sent, id = call(client, 'request', METHOD, {
     textDocument = { uri = vim.uri_from_bufnr(buffer) },
     position = items.position(asked, client.offset_encoding),
