@@ -199,7 +199,7 @@ def test_ghost_text_is_shown_typed_into_and_accepted(editor: Editor, workspace: 
 def test_what_is_done_to_suggestions_is_inferred(editor: Editor, workspace: Path) -> None:
     """VS Code reports none of it but the accept command."""
     settings = Path(editor.environment["XDG_CONFIG_HOME"]) / "wicket"
-    settings.mkdir(mode=0o700)
+    settings.mkdir(mode=0o700, exist_ok=True)
     (settings / "wicket.toml").write_text('[log]\nlevel = "debug"\n')
     log = Path(editor.environment["XDG_STATE_HOME"]) / "wicket/log/lsp.log"
     # A bracket that the editor closes is another text, for which the model may say something

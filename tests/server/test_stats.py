@@ -404,7 +404,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("CONFIG", "STATE", "CACHE", "DATA"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
     monkeypatch.setenv("COLUMNS", "80")
-    return tmp_path / "STATE" / "wicket" / store.FILE
+    return tmp_path / "STATE" / "wicket" / "stats" / store.FILE
 
 
 def run(*arguments: str) -> int:
