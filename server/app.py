@@ -86,7 +86,7 @@ def chosen_model(startup: Startup) -> Model:
 def fallback_models(startup: Startup, first: Model) -> tuple[Model, ...]:
     """Who speaks after `first` in this order: more servers, then one model of this machine.
 
-    one that is not there is left out.
+    One that is not there is left out.
     """
     chain = [first]
     for name in startup.effective.settings.engine.fallback:

@@ -1,6 +1,6 @@
 """Texts that a suggestion may be copied from: other open files, then those of the index."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..completion.earlier import Text
@@ -40,11 +40,15 @@ class Nearby:
         open_now = {documents.relative_path(d.uri): d for d in documents.open_now.values()}
         if path in open_now and not self._wanted(file_path(open_now[path].uri)).context:
             return []
-        found = [
-            Text(other, document.data)
-            for other, document in open_now.items()
-            if other != path and self._allowed(other, document)
-        ]
+        # Files of one directory have the same settings, which take long to put together.
+        globs: dict[str, Sequence[str]] = {}
+        found: list[Text] = []
+        for other, document in open_now.items():
+            directory = document.uri.rpartition("/")[0]
+            if directory not in globs:
+                globs[directory] = self._wanted(file_path(document.uri)).exclude
+            if other != path and _allowed(other, document, globs[directory]):
+                found.append(Text(other, document.data))
         found.sort(key=lambda text: distance(path, text.where))
         for folder in filter(None, map(file_path, documents.folders)):
             if folder not in self._indexed:
@@ -54,9 +58,9 @@ class Nearby:
                 found.append(text)
         return found
 
-    def _allowed(self, path: str, document: Document) -> bool:
-        globs = self._wanted(file_path(document.uri)).exclude
-        return len(document.text) <= LARGEST and not exclusions.reason(path, document.text, globs)
+
+def _allowed(path: str, document: Document, globs: Sequence[str]) -> bool:
+    return len(document.text) <= LARGEST and not exclusions.reason(path, document.text, globs)
 
 
 class IndexedText:
