@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.editors.neovim import Home, Neovim, home, neovim
+from tests.editors.neovim import SAMPLE, Home, Neovim, home, neovim
 from tests.server.test_node_client import TOOLS, WICKET
 
 NODE_CLIENT = Path(__file__).parents[1] / "server/node_client/events.js"
@@ -37,26 +37,7 @@ KEPT_SECONDS = 32
 # A suggestion needs that many characters for everything that is done to it.
 ENOUGH = 6
 
-BEFORE = '''\
-import json
-from pathlib import Path
-
-
-class Settings:
-    """Values by their dotted names, kept in one JSON file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.values: dict[str, str] = {}
-
-    def load(self) -> None:
-        if self.path.exists():
-            text = self.path.read_text(encoding="utf-8")
-            self.values = json.loads(text)
-
-    def get(self, name: str, default: str = "") -> str:
-        return self.values.get(name, default)
-'''
+BEFORE = SAMPLE
 TYPED = (
     "\n    def save(self) -> None:\n        text = json.dumps(self.values)\n",
     "\n    def set(self, name: str, value: str) -> None:\n        self.values[name] = value\n",

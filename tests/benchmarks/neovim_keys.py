@@ -17,7 +17,7 @@ import frame
 from wicket.completion.metrics import quantile
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.editors.neovim import Neovim, home, neovim
+from tests.editors.neovim import SAMPLE, Neovim, home, neovim
 
 # Human gaps: mostly around 180 ms, bursts of 60 ms.
 GAPS_SECONDS = (0.06, 0.14, 0.18, 0.18, 0.24)
@@ -25,25 +25,9 @@ WARM_UP_SECONDS = 3.0
 
 # What is typed goes on where the text before it ends, as `export` does: what stands nowhere
 # else is seldom sure enough to be shown.
-BEFORE = '''\
-import json
-from pathlib import Path
-
-
-class Settings:
-    """Values by their dotted names, kept in one JSON file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.values: dict[str, str] = {}
-
-    def load(self) -> None:
-        if self.path.exists():
-            text = self.path.read_text(encoding="utf-8")
-            self.values = json.loads(text)
-
-    def get(self, name: str, default: str = "") -> str:
-        return self.values.get(name, default)
+BEFORE = (
+    SAMPLE
+    + """\
 
     def set(self, name: str, value: str) -> None:
         self.values[name] = value
@@ -51,7 +35,8 @@ class Settings:
     def export(self, path: Path) -> None:
         text = json.dumps(self.values, indent=2)
         path.write_text(text, encoding="utf-8")
-'''
+"""
+)
 TYPED = """
     def save(self) -> None:
         text = json.dumps(self.values, indent=2)

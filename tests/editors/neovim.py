@@ -29,6 +29,29 @@ vim.o.shortmess = vim.o.shortmess .. 'I'
 """
 
 
+# A file that people type into here, to be gone on with.
+SAMPLE = '''\
+import json
+from pathlib import Path
+
+
+class Settings:
+    """Values by their dotted names, kept in one JSON file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.values: dict[str, str] = {}
+
+    def load(self) -> None:
+        if self.path.exists():
+            text = self.path.read_text(encoding="utf-8")
+            self.values = json.loads(text)
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.values.get(name, default)
+'''
+
+
 def program(version: str) -> Path:
     """The Neovim that `.ci/neovim` installed; LookupError where it did not."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -11,32 +11,17 @@ from typing import Any
 import psutil
 import pytest
 
-from .neovim import PATIENCE_SECONDS, ROOT, VERSIONS, Home, Neovim, home, neovim, required
+from .neovim import PATIENCE_SECONDS, ROOT, SAMPLE, VERSIONS, Home, Neovim, home, neovim, required
 
-BEFORE = '''\
-import json
-from pathlib import Path
-
-
-class Settings:
-    """Values by their dotted names, kept in one JSON file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.values: dict[str, str] = {}
-
-    def load(self) -> None:
-        if self.path.exists():
-            text = self.path.read_text(encoding="utf-8")
-            self.values = json.loads(text)
-
-    def get(self, name: str, default: str = "") -> str:
-        return self.values.get(name, default)
+BEFORE = (
+    SAMPLE
+    + """\
 
     def export(self, path: Path) -> None:
         text = json.dumps(self.values, indent=2)
         path.write_text(text, encoding="utf-8")
-'''
+"""
+)
 TYPED = """
     def save(self) -> None:
         text = json.dumps(self.values, indent=2)
