@@ -167,7 +167,9 @@ def _make_directories(files: Files, layout: Layout) -> None:
             missing.append(path)
             path = os.path.dirname(path)
         for each in reversed(missing):
-            files.make_directory(each)
+            # Another writer that begins in this moment may be the first.
+            with suppress(FileExistsError):
+                files.make_directory(each)
             sync_directory(files, os.path.dirname(each))
 
 

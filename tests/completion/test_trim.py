@@ -658,7 +658,7 @@ CODE = st.lists(PIECES, max_size=25).map("".join)
 LANGUAGES = st.sampled_from([*SYNTAX, "plaintext", "markdown", ""])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(CODE, CODE, CODE, LANGUAGES, st.integers(-1, 5), st.sampled_from(["stop", "length", "x"]))
 def test_any_text_at_any_place_gives_a_sound_draft(
     prefix: str, suffix: str, raw: str, language: str, lines: int, done: str
@@ -668,14 +668,14 @@ def test_any_text_at_any_place_gives_a_sound_draft(
     sound(cursor, trim(cursor, raw, lines, done), max(lines, 1))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(), st.text(), st.text(), LANGUAGES)
 def test_any_unicode_gives_a_sound_draft(prefix: str, suffix: str, raw: str, language: str) -> None:
     cursor = Cursor("a", language, prefix + suffix, len(prefix))
     sound(cursor, trim(cursor, raw, 4), 4)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(CODE, CODE, CODE, LANGUAGES)
 def test_no_draft_closes_more_than_is_open(
     prefix: str, suffix: str, raw: str, language: str
@@ -687,7 +687,7 @@ def test_no_draft_closes_more_than_is_open(
     assert len(closers) <= len(place.code.due)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(CODE, CODE, LANGUAGES, st.sampled_from(["auto", "line", "block"]), st.integers(-1, 9))
 def test_lines_wanted_are_one_or_all(
     prefix: str, suffix: str, language: str, mode: Mode, most: int

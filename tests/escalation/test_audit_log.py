@@ -274,20 +274,25 @@ async def test_many_processes_with_random_kills(world: World, processes: int, re
         return subprocess.Popen([sys.executable, program, *place, str(records)])
 
     running = {note: start(note) for note in notes}
-    while running:
-        await asyncio.sleep(dice.random() / 4)
-        for note, process in list(running.items()):
-            if process.poll() is not None:
-                assert process.returncode in (0, -signal.SIGKILL)
-                del running[note]
-                if process.returncode:
-                    running[note] = start(note)
-        if running and kills < 10 * processes:
-            # The one that holds the log is the one worth killing; any may be it.
-            for process in dice.sample(list(running.values()), min(3, len(running))):
-                process.kill()
-                process.wait()
-                kills += 1
+    try:
+        while running:
+            await asyncio.sleep(dice.random() / 4)
+            for note, process in list(running.items()):
+                if process.poll() is not None:
+                    assert process.returncode in (0, -signal.SIGKILL)
+                    del running[note]
+                    if process.returncode:
+                        running[note] = start(note)
+            if running and kills < 10 * processes:
+                # The one that holds the log is the one worth killing; any may be it.
+                for process in dice.sample(list(running.values()), min(3, len(running))):
+                    process.kill()
+                    process.wait()
+                    kills += 1
+    finally:
+        for process in running.values():
+            process.kill()
+            process.wait()
     await (await opened(world)).close()
     chain = {one.tail.seq: one.tail.h for one, _line in world.leaves()}
     acked = [line.split() for note in notes for line in note.read_bytes().splitlines()]

@@ -78,7 +78,7 @@ edits = st.builds(edit, positions, positions, texts)
 
 
 @given(texts, st.lists(edits, max_size=8), st.sampled_from(ENCODINGS))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_edits_do_what_they_do_in_the_reference(
     text: str,
     changes: list[types.TextDocumentContentChangePartial],
@@ -103,7 +103,7 @@ def test_edits_do_what_they_do_in_the_reference(
 
 
 @given(texts, st.lists(edits, max_size=6), st.sampled_from(ENCODINGS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_several_changes_at_once_are_the_same_one_by_one(
     text: str,
     changes: list[types.TextDocumentContentChangePartial],
@@ -116,7 +116,7 @@ def test_several_changes_at_once_are_the_same_one_by_one(
 
 
 @given(texts, st.lists(edits, max_size=3), st.sampled_from(ENCODINGS), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_offsets_and_positions_undo_each_other(
     text: str,
     changes: list[types.TextDocumentContentChangePartial],

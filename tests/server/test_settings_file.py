@@ -23,7 +23,6 @@ def desk(tmp_path: Path) -> Desk:
 FILES = ("managed", "user", "repository")
 quick = settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -248,7 +248,6 @@ TABLES = st.builds(
 )
 quick = settings(
     max_examples=100,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
