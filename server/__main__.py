@@ -323,6 +323,27 @@ VERBS = (
         ),
     ),
     Verb(
+        "policy",
+        "check, explain, test and replay the rules about which file may go where",
+        "policy_verb:run",
+        (
+            argument(
+                "action",
+                choices=("check", "explain", "test", "replay"),
+                help="`test` and `check` exit 1 where something is wrong",
+            ),
+            argument(
+                "what", nargs="*", metavar="PATH", help="files to explain, or one of cases to test"
+            ),
+            argument("--policy", metavar="FILE", help="instead of the policies in force"),
+            argument("--kind", metavar="KIND", help="what for, such as ask (default) or review"),
+            argument("--provider", metavar="NAME", help="to whom (default: the first there is)"),
+            argument("--dir", metavar="DIR", help="a log, or a copy of one, for `replay`"),
+            argument("--reader", metavar="FILE", help="the private key that opens its payloads"),
+            JSON,
+        ),
+    ),
+    Verb(
         "config",
         "print every setting, its value and where it comes from",
         "config_verb:run",

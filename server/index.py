@@ -81,7 +81,7 @@ def order(startup: Startup, folder: Path) -> Order:
     if not home.is_relative_to(root):
         refuse_inside(startup.paths.cache, [root])
     told = settings.for_folder(startup.effective, folder).settings
-    exclude = tuple(dict.fromkeys((*told.index.exclude, *told.completion.exclude)))
+    exclude = (*told.completion.exclude, *told.index.exclude)
     place = directory(startup.paths, root)
     limits = json.dumps([exclude, told.index.max_files, told.index.max_file_kb])
     name = processes.socket_name("index", str(place), limits)
