@@ -1,7 +1,6 @@
 """`wicket audit show`, `tail`, `search`, `doctor`: what the log says, without changing it."""
 
 import argparse
-import asyncio
 import getpass
 import json
 import os
@@ -10,17 +9,15 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .. import __version__
 from ..escalation.audit import reading
 from ..escalation.audit.errors import AuditError, NoKey
 from ..escalation.audit.frame import ReaderKey
 from ..escalation.audit.leaf import Leaf
-from ..escalation.audit.log import AuditLog, Options
 from ..escalation.audit.note import unverified
 from ..escalation.audit.projection import COLUMNS, Projection
-from ..escalation.audit.records import Access, Open
+from ..escalation.audit.records import Access
 from ..escalation.audit.verification import is_live
-from . import audit_place
+from . import audit_noting, audit_place
 from .audit_place import Place
 from .paths import Paths, private_directory, private_file
 
@@ -82,21 +79,9 @@ def put_access_on_record(place: Place, seqs: tuple[int, ...]) -> None:
         return
     try:
         record = Access(getpass.getuser(), "wicket audit show --payload", seqs)
-        asyncio.run(note(place, record))
+        audit_noting.put(place, record)
     except AuditError as error:
         print(f"wicket audit: this access is not recorded: {error}", file=sys.stderr)
-
-
-async def note(place: Place, *records: object, ref: int | None = None) -> None:
-    """Append records to a log that nobody writes just now.  Raises AuditError."""
-    assert place.head is not None
-    opened = Open(__version__, process="audit")
-    log = await AuditLog.open(place.directory, place.head, opened, Options(level="metadata"))
-    try:
-        for record in records:
-            await log.note(record, ref=ref)  # type: ignore[arg-type]
-    finally:
-        await log.close("done")
 
 
 def numbers(texts: list[str]) -> list[int]:
