@@ -273,6 +273,7 @@ VERBS = (
                     "retain",
                     "anchor",
                     "accept-rollback",
+                    "report",
                     "doctor",
                 ),
                 help="verify exits 0 whole, 1 tampered with, 2 usage, 3 incomplete",
@@ -303,7 +304,15 @@ VERBS = (
                 "-n", "--lines", type=int, default=10, metavar="N", help="of `tail` (default: 10)"
             ),
             argument("-f", "--follow", action="store_true", help="wait for more, for `tail`"),
-            argument("--since", metavar="TIME", help="such as 2026-11-01, for `search`"),
+            argument(
+                "--since", metavar="TIME", help="such as 2026-11-01, for `search` and `report`"
+            ),
+            argument("--user", metavar="NAME", help="requests of one user, for `report`"),
+            argument(
+                "--repo",
+                metavar="PATH|URL",
+                help="requests from one folder or repository, for `report` (HTML on stdout)",
+            ),
             argument("--csv", action="store_true", help="export rows for a spreadsheet"),
             argument(
                 "--bundle",
