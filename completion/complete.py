@@ -23,7 +23,8 @@ class Terms:
     """How a suggestion is asked for.
 
     `hold_ms` is waited before text is generated; `context` goes before the prompt, and
-    `texts` are other places to copy from, the nearest first.
+    `texts` are other places to copy from, the nearest first.  So many `alternatives` at
+    most are looked for.
     """
 
     priority: Priority = "auto"
@@ -33,6 +34,7 @@ class Terms:
     max_lines: int = 8
     context: tuple[Snippet, ...] = ()
     texts: tuple[Text, ...] = ()
+    alternatives: int = 1
 
     @property
     def by_hand(self) -> bool:
@@ -57,16 +59,20 @@ async def complete(
     found = copies(before, [*in_file(cursor.prefix, cursor.suffix), *terms.texts], lines)
     best = Suggestion("")
     if engine is None or (arbiter.sure(found) and not terms.by_hand):
-        best = arbiter.choose(cursor, lines, found, None)
+        best = arbiter.choose(cursor, lines, found, None, by_hand=terms.by_hand)
+    written = list[Written]()
     if engine is not None and not (best.text and best.chance >= chances.SURE):
         state = await engine.open()
         if state.languages and cursor.language not in state.languages:
-            best = arbiter.choose(cursor, lines, found, None)
+            best = arbiter.choose(cursor, lines, found, None, by_hand=terms.by_hand)
             why = None if best.text else f"{state.model} does not know {cursor.language}"
             best = replace(best, model=state.model, filtered=why)
         else:
             generated = await ask(cursor, engine, terms, lines, hear)
-            best = arbiter.choose(cursor, lines, found, read(cursor, state, generated))
+            said = (read(cursor, state, one) for one in (generated, *generated.others))
+            written = [one for one in said if one]
+            first = next(iter(written), None)
+            best = arbiter.choose(cursor, lines, found, first, by_hand=terms.by_hand)
             why = None if best.text else generated.done.why or best.filtered
             best = replace(
                 best,
@@ -80,8 +86,16 @@ async def complete(
         best = replace(best, model=engine.state.model)
     if best.text and best.chance < chances.SHOWN and not terms.by_hand:
         best = replace(best, text="", replace=0, source="none", filtered=UNSURE)
+    if best.text and terms.alternatives > 1:
+        others = arbiter.others(cursor, lines, found, written, best, terms.alternatives - 1)
+        best = replace(best, others=tuple(_beside(best, other) for other in others))
     total = round((time.monotonic() - began) * 1000, 2)
     return replace(best, ms=best.ms | {"total": total})
+
+
+def _beside(best: Suggestion, other: Suggestion) -> Suggestion:
+    """One search found both."""
+    return replace(other, model=best.model, tokens=best.tokens, ms=best.ms, context=best.context)
 
 
 async def by_model(cursor: Cursor, engine: EngineClient, terms: Terms) -> Suggestion:
@@ -127,6 +141,7 @@ async def ask(
         deadline_ms=terms.deadline_ms,
         lines=lines,
         context=terms.context,
+        alternatives=terms.alternatives,
     )
     if terms.hold_ms:
         # The prompt is evaluated while a next key may still come.

@@ -21,7 +21,7 @@ from ..completion.gguf import BadModel
 from ..completion.models import Model
 from ..completion.models.catalogue import SHIPPED
 from ..completion.pace import Pace
-from ..completion.recent import Recent
+from ..completion.recent import Recent, before
 from ..completion.wire import Priority
 from . import exclusions, processes, settings
 from .engine import Order
@@ -33,6 +33,8 @@ from .settings_checks import is_path
 # for a machine so slow that the person has moved on.
 AUTOMATIC_MS = 1_500
 MANUAL_MS = 3_000
+# Texts to choose from for who asks by hand; further ones are hardly ever looked at.
+ALTERNATIVES = 3
 
 
 # Other texts that may be copied from for a path, the nearest first.
@@ -185,7 +187,8 @@ class Completions:
         if priority == "auto":
             self._pace.key(time.monotonic())
         # Before anything that waits: what was suggested and is being typed.
-        if known := self._recent.find(cursor, self.startup.model, wanted.lines):
+        known = self._recent.find(cursor, self.startup.model, wanted.lines)
+        if known and priority != "manual":
             return known
         if priority != "manual":
             for flight in self._flights:
@@ -197,8 +200,19 @@ class Completions:
         terms = self._terms(cursor, wanted, priority, deadline_ms, rejections)
         flight = Flight(cursor, wanted.lines, lambda hear: self._ask(cursor, terms, hear))
         self._take_off(flight)
-        suggestion = await flight.land(cursor, wanted.lines)
-        return suggestion or Suggestion("", filtered="superseded")
+        try:
+            suggestion = await flight.land(cursor, wanted.lines)
+        except EngineGone:
+            if not known:
+                raise
+            suggestion = None
+        if known and suggestion and suggestion.text:
+            return before(known, suggestion, ALTERNATIVES)
+        return known or suggestion or Suggestion("", filtered="superseded")
+
+    def prefer(self, text: str) -> None:
+        """Of suggestions that begin alike, this one was chosen."""
+        self._recent.prefer(text)
 
     def _take_off(self, flight: Flight) -> None:
         """Let go of what the newest request has no use for."""
@@ -227,6 +241,7 @@ class Completions:
             mode=wanted.lines,
             max_lines=wanted.max_lines,
             texts=tuple(self.texts(cursor.path)),
+            alternatives=ALTERNATIVES if priority == "manual" else 1,
         )
 
     async def _ask(self, cursor: Cursor, terms: Terms, hear: Hear) -> Suggestion:

@@ -84,7 +84,7 @@ def register(server: WicketServer, session: Session) -> None:
     @server.feature(TOOK)
     def took(params: Any) -> None:
         said = mapping(params)
-        session.observer.took(said.get("item"), said.get("acceptedLength"))
+        session.took(said.get("item"), said.get("acceptedLength"))
 
 
 def options(said: object) -> dict[str, Any]:
