@@ -21,7 +21,12 @@ FENCES = {
     "anthropic": ("escalation/",),
     "starlette": ("escalation/http.py", "server/unix_http.py"),
     "uvicorn": ("server/unix_http.py",),
-    "httpx2": ("escalation/", "completion/connection.py", "completion/remote.py"),
+    "httpx2": (
+        "escalation/",
+        "completion/connection.py",
+        "completion/remote.py",
+        "completion/models/fetching.py",
+    ),
 }
 
 
