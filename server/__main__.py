@@ -162,9 +162,9 @@ VERBS = (
         (
             argument(
                 "action",
-                choices=("list", "pull", "import", "use", "remove", "verify"),
+                choices=("list", "pull", "import", "use", "remove", "verify", "test"),
                 help="show all; fetch one from the hub; take a file of this machine; choose one; "
-                "delete one; hash again and compare",
+                "delete one; hash again and compare; have one fill known holes",
             ),
             argument(
                 "name",
@@ -187,6 +187,11 @@ VERBS = (
                 "--accept-change",
                 action="store_true",
                 help="for `pull`: the hub's file may be another one than the first time",
+            ),
+            argument(
+                "--no-test",
+                action="store_true",
+                help="for `pull` and `import`: do not try the model afterwards",
             ),
             argument(
                 "--link",

@@ -10,7 +10,8 @@ from rich.table import Table
 from ..completion import models
 from ..completion.models import Model
 from ..completion.models.catalogue import MODELS, SHIPPED, Row, row_for
-from . import terminal
+from ..completion.models.trial import Trial
+from . import model_trial, terminal
 from .app import Startup
 
 
@@ -39,12 +40,13 @@ def table(startup: Startup) -> list[dict[str, Any]]:
     servers = [
         Model(name, source.path or Path(), endpoint=source.endpoint) for name, source in own.items()
     ]
-    rows = [_row(model, chosen) for model in (*here, *servers)]
+    trials = model_trial.noted(startup.paths)
+    rows = [_row(model, chosen, trials.get(model.sha256)) for model in (*here, *servers)]
     known = {row["name"] for row in rows}
     return rows + [_known(row) for row in MODELS if row.name not in known]
 
 
-def _row(model: Model, chosen: str) -> dict[str, Any]:
+def _row(model: Model, chosen: str, found: Trial | None) -> dict[str, Any]:
     on_disk = not model.endpoint and model.path.is_file()
     row = row_for(model.name)
     return (_known(row) if row else {}) | {
@@ -58,6 +60,7 @@ def _row(model: Model, chosen: str) -> dict[str, Any]:
         "endpoint": model.endpoint or "",
         "sha256": model.sha256,
         "problem": model.problem,
+        "trial": found.to_json() if found else None,
     }
 
 
@@ -84,12 +87,22 @@ def _known(row: Row) -> dict[str, Any]:
         "endpoint": "",
         "sha256": row.sha256,
         "problem": "",
+        "trial": None,
     }
 
 
 def _shown(title: str, rows: Sequence[dict[str, Any]]) -> Table:
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in ("  name", "size", "memory", "languages", "licence", "openness", "for / where"):
+    for column in (
+        "  name",
+        "size",
+        "memory",
+        "languages",
+        "licence",
+        "openness",
+        "here",
+        "for / where",
+    ):
         shown.add_column(column, justify="right" if column in ("size", "memory") else "left")
     for row in rows:
         open_ = row.get("openness")
@@ -100,9 +113,19 @@ def _shown(title: str, rows: Sequence[dict[str, Any]]) -> Table:
             ", ".join(row["languages"]) or "any",
             row["licence"],
             "/".join(open_.values()) if open_ else "",
+            _here(row["trial"]),
             row["endpoint"] or row["path"] or row.get("hardware", ""),
         )
     return shown
+
+
+def _here(found: dict[str, Any] | None) -> str:
+    """What was measured on this machine."""
+    if not found:
+        return ""
+    rate = found["rates"].get("decode", 0)
+    failed = "; FAILED its test" if found["why"] else ""
+    return f"{found['first_ms']:.0f} ms a line, {rate:.0f} tokens/s{failed}"
 
 
 def _bytes(count: int) -> str:

@@ -1,19 +1,22 @@
-"""`wicket model`: list, pull, import, use, remove, verify."""
+"""`wicket model`: list, pull, import, use, remove, verify, test."""
 
 import argparse
 import json
+import math
 import os
 import sys
 from pathlib import Path
 
 from ..completion import models
+from ..completion.client import EngineGone
 from ..completion.engine import BackendError
 from ..completion.gguf import BadModel
 from ..completion.models import Model
-from . import app, model_pull, perimeter
+from ..completion.models.trial import Trial
+from . import app, model_pull, model_trial, perimeter, terminal
 from .app import Startup
 from .model_list import show
-from .paths import Paths
+from .paths import Paths, UnsafePath
 from .settings_file import Unwritten, set_user
 
 # What goes without a name.
@@ -48,6 +51,8 @@ def _do(action: str, startup: Startup, arguments: argparse.Namespace) -> int:
             return use(startup, arguments.name)
         case "verify":
             return verify(startup, arguments.name)
+        case "test":
+            return test(startup, arguments.name, arguments.json)
         case "remove":
             return remove(startup, arguments.name)
         case "pull":
@@ -65,14 +70,57 @@ def _do(action: str, startup: Startup, arguments: argparse.Namespace) -> int:
 
 
 def arrived(model: Model, how: str, startup: Startup, arguments: argparse.Namespace) -> int:
-    """Say what is there now."""
+    """Say what is there now, and whether it is of any use."""
+    found: Trial | None = None
+    if not arguments.no_test:
+        try:
+            found = _tried(startup, model, model_trial.PATIENCE_SECONDS)
+        except (EngineGone, UnsafePath) as error:
+            told = f"not tested: {error}; later `wicket model test {model.name}`"
+            print(f"wicket model: {told}", file=sys.stderr)
     if arguments.json:
         said = {"name": model.name, "path": str(model.path), "sha256": model.sha256}
-        print(json.dumps(said))
-        return 0
-    print(f"{model.name} {how}, sha256 {model.sha256}.")
-    print(f"`wicket model use {model.name}` chooses it.")
+        print(json.dumps(said | {"trial": found.to_json() if found else None}))
+    else:
+        print(f"{model.name} {how}, sha256 {model.sha256}.")
+        print("\n".join(model_trial.in_words(model.name, found) if found else []))
+    if found and found.why:
+        return _useless(model.name, found)
+    if not arguments.json:
+        print(f"`wicket model use {model.name}` chooses it.")
     return 0
+
+
+def test(startup: Startup, name: str, as_json: bool) -> int:
+    """Have a model fill holes whose content is known."""
+    model = app.chosen_model(startup.with_model(name))
+    if model.endpoint:
+        raise BadModel(f"{name} is a server; `wicket eval --model {name}` measures it")
+    try:
+        found = _tried(startup, model)
+    except (EngineGone, UnsafePath) as error:
+        raise BadModel(str(error)) from None
+    if as_json:
+        print(json.dumps({"name": name} | found.to_json()))
+    else:
+        print("\n".join(model_trial.in_words(name, found)))
+    return _useless(name, found) if found.why else 0
+
+
+def _tried(startup: Startup, model: Model, seconds: float = math.inf) -> Trial:
+    with terminal.progress() as bar:
+        task = bar.add_task("testing")
+
+        def show(language: str, done: int, total: int) -> None:
+            bar.update(task, description=f"testing {language}", completed=done, total=total)
+
+        return model_trial.tried(startup, model, show, seconds)
+
+
+def _useless(name: str, found: Trial) -> int:
+    do = f"`wicket model remove {name}` deletes it"
+    print(f"wicket model: {name} fails its test: {found.why}; {do}", file=sys.stderr)
+    return 1
 
 
 def use(startup: Startup, name: str) -> int:
@@ -81,6 +129,9 @@ def use(startup: Startup, name: str) -> int:
     model = app.chosen_model(startup)
     if model.licence.startswith("non-commercial"):
         print(f"Note the licence of {model.name}: {model.licence}")
+    found = model_trial.noted(startup.paths).get(model.sha256)
+    if found and found.why:
+        print(f"Note that {name} failed its test: {found.why}")
     if "completion.model" in startup.effective.locked:
         raise Unwritten("completion.model is locked by the administrator")
     set_user(startup.paths, "completion.model", name)

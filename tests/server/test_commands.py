@@ -121,7 +121,7 @@ def test_config_shows_values_and_sources(home: Home) -> None:
 def test_a_model_is_imported_used_and_verified(home: Home) -> None:
     copy = home.folder / "mine.gguf"
     shutil.copy(MODEL, copy)
-    assert home.wicket("model", "import", str(copy), "--name", "mine").returncode == 0
+    assert home.wicket("model", "import", str(copy), "--name", "mine", "--no-test").returncode == 0
     assert home.wicket("model", "use", "mine").returncode == 0
     assert "* mine" in home.wicket("model", "list").stdout
     place = home.file("a.py", SOURCE) + ":2:10"

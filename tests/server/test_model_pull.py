@@ -35,7 +35,7 @@ def names(home: Home) -> list[str]:
 
 
 def pull(home: Home, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return home.wicket("model", "pull", *arguments)
+    return home.wicket("model", "pull", *arguments, "--no-test")
 
 
 def refused(done: "subprocess.CompletedProcess[str]", *parts: str) -> None:
@@ -122,7 +122,7 @@ def test_what_is_no_model_is_not_kept(home: Home, hub: Hub) -> None:
 def test_ctrl_c_keeps_the_part_and_the_next_call_goes_on(home: Home, hub: Hub) -> None:
     """The line breaks and says so; the person gives up while it waits."""
     hub.cuts = [4_000_000, *[0] * 9]
-    command = [sys.executable, "-I", "-m", "wicket.server", "model", "pull", ROW]
+    command = [sys.executable, "-I", "-m", "wicket.server", "model", "pull", ROW, "--no-test"]
     with subprocess.Popen(
         command, env=home.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:
@@ -165,7 +165,7 @@ def test_a_proxy_of_the_settings_is_the_only_address(home: Home) -> None:
 def test_an_import_may_be_a_second_name(home: Home) -> None:
     copy = home.folder / "mine.gguf"
     copy.write_bytes(MODEL.read_bytes())
-    assert home.wicket("model", "import", str(copy), "--link").returncode == 0
+    assert home.wicket("model", "import", str(copy), "--link", "--no-test").returncode == 0
     stored = models(home) / "mine.gguf"
     assert stored.stat().st_ino == copy.stat().st_ino
     with copy.open("r+b") as file:
