@@ -157,18 +157,50 @@ VERBS = (
     ),
     Verb(
         "model",
-        "list, choose, check and import models",
+        "list, fetch, import, choose, check and remove models",
         "model_verb:run",
         (
             argument(
                 "action",
-                choices=("list", "use", "verify", "import"),
-                help="show all; choose one; hash again and compare; copy a file into place",
+                choices=("list", "pull", "import", "use", "remove", "verify", "test"),
+                help="show all; fetch one from the hub; take a file of this machine; choose one; "
+                "delete one; hash again and compare; have one fill known holes",
             ),
-            argument("name", nargs="?", metavar="NAME", help="a model; a .gguf file for `import`"),
-            argument("--name", dest="new_name", metavar="NAME", help="the name to import it under"),
+            argument(
+                "name",
+                nargs="?",
+                metavar="NAME",
+                help="a model; for `pull` also a URL, for `import` a .gguf file",
+            ),
+            argument(
+                "--name",
+                dest="new_name",
+                metavar="NAME",
+                help="for `pull` and `import`: call it so",
+            ),
+            argument(
+                "--accept-licence",
+                action="store_true",
+                help="consent to a licence that is not among models.licences",
+            ),
+            argument(
+                "--accept-change",
+                action="store_true",
+                help="for `pull`: the hub's file may be another one than the first time",
+            ),
+            argument(
+                "--no-test",
+                action="store_true",
+                help="for `pull` and `import`: do not try the model afterwards",
+            ),
+            argument(
+                "--link",
+                action="store_true",
+                help="for `import`: a hard link instead of a copy, where that is possible",
+            ),
             JSON,
         ),
+        reaches=True,
     ),
     Verb(
         "eval",

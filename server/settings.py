@@ -66,7 +66,15 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelsSettings:
+    endpoint: str
+    token_command: tuple[str, ...]
+    licences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkSettings:
+    proxy: str | None
     ca_file: Path | None
 
 
@@ -108,6 +116,7 @@ class Settings:
     trusted: bool
     completion: CompletionSettings
     engine: EngineSettings
+    models: ModelsSettings
     network: NetworkSettings
     providers: Mapping[str, ProviderSource]
     gate: GateSettings
@@ -268,6 +277,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         trusted=values["trusted"],
         completion=CompletionSettings(**fields("completion")),
         engine=EngineSettings(**fields("engine")),
+        models=ModelsSettings(**fields("models")),
         network=NetworkSettings(**fields("network")),
         providers=values["providers"],
         gate=GateSettings(**fields("gate")),

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..completion.models.licences import ALLOWED
 from .settings_checks import (
     Check,
+    argv,
     both,
     file,
     globs,
+    hub,
     in_both,
     in_either,
     languages,
@@ -23,7 +26,9 @@ from .settings_checks import (
     model_source,
     one_of,
     provider_source,
+    proxy,
     recipients,
+    texts,
     truth,
     whole,
 )
@@ -89,6 +94,14 @@ TABLE = (
         "layers of the model on the GPU, or as many as fit"),
     Key("engine.idle_minutes", whole(1, 10_080), 15, "S",
         "minutes without use after which the engine leaves"),
+    Key("models.endpoint", hub, "https://huggingface.co", "S",
+        "the hub that `wicket model pull` fetches from, or a mirror that speaks like it"),
+    Key("models.token_command", argv, (), "S",
+        "a command that prints the token to show that hub"),
+    Key("models.licences", texts, ALLOWED, "S",
+        "licences of models that need no consent of their own; locked: no others at all"),
+    Key("network.proxy", proxy, None, "S",
+        "the HTTP proxy for `wicket model pull`"),
     Key("network.ca_file", file, None, "S",
         "certificates to believe instead of the system's, a PEM file"),
     Key("providers", provider_source, {}, "S",
@@ -130,8 +143,6 @@ KEYS = {key.name: key for key in TABLE}
 UNREAD: dict[str, Letters] = {
     "budget": "ST",
     "editor": "C",
-    "models": "S",
-    "network": "S",
     "policy": "S",
     "redaction": "S",
     "repository": "S",

@@ -22,7 +22,12 @@ FENCES = {
     "re2": ("escalation/redaction/",),
     "starlette": ("escalation/http.py", "server/unix_http.py"),
     "uvicorn": ("server/unix_http.py",),
-    "httpx2": ("escalation/", "completion/connection.py", "completion/remote.py"),
+    "httpx2": (
+        "escalation/",
+        "completion/connection.py",
+        "completion/remote.py",
+        "completion/models/fetching.py",
+    ),
 }
 
 

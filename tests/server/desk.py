@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomlkit
+from wicket.completion.models.licences import ALLOWED
 from wicket.server.paths import Paths
 from wicket.server.settings import Effective, load
 from wicket.server.settings_checks import ModelSource, ProviderSource
@@ -124,6 +125,18 @@ CONTRACT = {
     "engine.threads": Row("S", "auto", 4, 1, (0, *NO_NUMBER)),
     "engine.gpu_layers": Row("S", "auto", 0, 99, NO_NUMBER),
     "engine.idle_minutes": Row("S", 15, 1, 60, (0, *NO_NUMBER)),
+    "models.endpoint": Row(
+        "S",
+        "https://huggingface.co",
+        "https://hub.example",
+        "http://127.0.0.1:8080",
+        (1, "hub.example", "http://hub.example", "ftp://x", ["https://x"], True),
+    ),
+    "models.token_command": Row("S", (), ["pass", "hub"], ["other"], (1, True, {"a": 1}, "'")),
+    "models.licences": Row("S", ALLOWED, ["MIT"], [], ("MIT", [1], [""], True)),
+    "network.proxy": Row(
+        "S", None, "http://proxy:3128", "https://proxy", ("proxy", 1, ["http://x"], True)
+    ),
     "network.ca_file": Row(
         "S", None, "/etc/ca.pem", "/ca.pem", (1, "ca.pem", ["/a"], "/a\n", True)
     ),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_commands import Home
+from .home import Home
 
 FILES = {
     "shop/store.py": "class Store:\n    def find(self, name: str) -> int: ...\n",
