@@ -23,7 +23,8 @@ class Terms:
     """How a suggestion is asked for.
 
     `hold_ms` is waited before text is generated; `context` goes before the prompt, and
-    `texts` are other places to copy from, the nearest first.
+    `texts` are other places to copy from, the nearest first.  What is less likely than
+    `least_chance` is shown only to who asks by hand.
     """
 
     priority: Priority = "auto"
@@ -33,6 +34,7 @@ class Terms:
     max_lines: int = 8
     context: tuple[Snippet, ...] = ()
     texts: tuple[Text, ...] = ()
+    least_chance: float = chances.SHOWN
 
     @property
     def by_hand(self) -> bool:
@@ -78,7 +80,7 @@ async def complete(
             )
     if best.model is None and engine is not None and engine.state is not None:
         best = replace(best, model=engine.state.model)
-    if best.text and best.chance < chances.SHOWN and not terms.by_hand:
+    if best.text and best.chance < terms.least_chance and not terms.by_hand:
         best = replace(best, text="", replace=0, source="none", filtered=UNSURE)
     total = round((time.monotonic() - began) * 1000, 2)
     return replace(best, ms=best.ms | {"total": total})

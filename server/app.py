@@ -227,6 +227,7 @@ class Completions:
             mode=wanted.lines,
             max_lines=wanted.max_lines,
             texts=tuple(self.texts(cursor.path)),
+            least_chance=wanted.least_chance / 100,
         )
 
     async def _ask(self, cursor: Cursor, terms: Terms, hear: Hear) -> Suggestion:
