@@ -128,6 +128,7 @@ async def measure(keys: int, seed: int) -> dict[str, Any]:
         walls: list[float] = []
         with_item: list[float] = []
         prefill: list[int] = []
+        decoded: list[int] = []
         for key in typed:
             await asyncio.sleep(gap(chance))
             editor.insert(types.Position(line, column), key)
@@ -137,7 +138,9 @@ async def measure(keys: int, seed: int) -> dict[str, Any]:
             walls.append((time.perf_counter() - sent) * 1000)
             if answer and answer.items:
                 with_item.append(walls[-1])
-            prefill.append(getattr((await editor.explain()).tokens, "prefill", 0))
+            tokens = (await editor.explain()).tokens
+            prefill.append(getattr(tokens, "prefill", 0))
+            decoded.append(getattr(tokens, "decoded", 0))
         lsp, engine = processes_of(folder)
         figures = {
             "cold_start_s": cold,
@@ -146,6 +149,9 @@ async def measure(keys: int, seed: int) -> dict[str, Any]:
             "with_item_p50_ms": quantile(with_item, 0.5),
             "with_item_p95_ms": quantile(with_item, 0.95),
             "share_with_item": len(with_item) / len(walls),
+            "share_without_engine": statistics.mean(
+                read + written == 0 for read, written in zip(prefill, decoded, strict=True)
+            ),
             "tokens_per_key_mean": statistics.mean(prefill[1:]),
             "tokens_per_key_p95": quantile(prefill[1:], 0.95),
             "lsp_private_mb": lsp.memory_full_info().uss / 1e6,

@@ -256,7 +256,7 @@ class LlamaVim:
             if self.retry:
                 self.retry.cancel()
             loop = asyncio.get_running_loop()
-            self.retry = loop.call_later(BUSY_SECONDS, self.ask, ahead)
+            self.retry = loop.call_later(BUSY_SECONDS, self.again, ahead)
             return
         here = self.around(ahead)
         rest = "" if ahead else self.buffer.after.split("\n", 1)[0]
@@ -283,11 +283,19 @@ class LlamaVim:
         }
         self.running = asyncio.ensure_future(self.send(body, keys))
 
+    def again(self, ahead: str) -> None:
+        self.retry = None
+        self.ask(ahead)
+
     async def send(self, body: dict[str, Any], keys: Sequence[str]) -> None:
         try:
             said = await post(self.url, body)
+            self.take(said, keys)
         finally:
+            # Only now: an answer is heard before the process that brought it has ended.
             self.running = None
+
+    def take(self, said: dict[str, Any], keys: Sequence[str]) -> None:
         self.requests += 1
         self.evaluated += said["timings/prompt_n"]
         for key in keys:
@@ -467,8 +475,9 @@ async def measure(asked: argparse.Namespace) -> tuple[dict[str, Typed], dict[str
 def run(asked: argparse.Namespace) -> dict[str, float]:
     found, spent = asyncio.run(measure(asked))
     if asked.samples:
+        of_each = {n: {"keys": of.keys, "ms": list(of.times.values())} for n, of in found.items()}
         with open(asked.samples, "a") as file:
-            print(json.dumps({n: list(of.times.values()) for n, of in found.items()}), file=file)
+            print(json.dumps(of_each), file=file)
     figures = {k: v for name, of in found.items() for k, v in told(name, of, spent[name]).items()}
     for part in ("p50_ms", "p95_ms", "asked_p50_ms", "asked_p95_ms", "cpu_s"):
         if whole := figures[f"llama_vim_{part}"]:

@@ -50,7 +50,7 @@ async def press(one: LlamaVim, keys: str) -> list[str]:
         one.buffer.type(key)
         await one.key(key)
         shown.append(one.shown[0] if one.shown else "")
-        while one.running:
+        while one.running or one.retry:
             await asyncio.sleep(0.001)
     return shown
 
