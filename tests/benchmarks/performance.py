@@ -144,8 +144,10 @@ ROWS = (
         "nobody types: times that a process runs, a minute", "idle", "woken_per_minute", None, 1, 0
     ),
     Row("private memory of the LSP process, most, MB", "soak", "lsp_most_mb", most(120)),
-    Row("the same, second quarter of the time, MB", "soak", "lsp_second_quarter_mb"),
-    Row("the same, last quarter of the time, MB", "soak", "lsp_last_quarter_mb"),
+    Row(
+        "all of its own memory, second quarter of the time, MB", "soak", "lsp_own_second_quarter_mb"
+    ),
+    Row("the same, last quarter of the time, MB", "soak", "lsp_own_last_quarter_mb"),
 )
 
 
