@@ -405,9 +405,17 @@ VERBS = (
     ),
     Verb(
         "stats",
-        "tell what became of the suggestions on this machine",
+        "tell what became of the suggestions on this machine; tune from it what is shown",
         "stats_verb:run",
         (
+            argument(
+                "action",
+                nargs="?",
+                choices=("tune",),
+                help="say from which chance on suggestions should come here, and how sure that is",
+            ),
+            argument("--apply", action="store_true", help="write what `tune` proposes"),
+            argument("--to", type=int, metavar="PERCENT", help="write this instead, as to go back"),
             argument("--since", metavar="DAYS|DATE", help="7d, or 2026-08-31 (default: always)"),
             argument("--picture", metavar="FILE.svg", help="write the figures as a picture"),
             JSON,

@@ -242,6 +242,7 @@ class Completions:
             max_lines=wanted.max_lines,
             texts=tuple(self.texts(cursor.path)),
             alternatives=ALTERNATIVES if priority == "manual" else 1,
+            least_chance=wanted.least_chance / 100,
         )
 
     async def _ask(self, cursor: Cursor, terms: Terms, hear: Hear) -> Suggestion:

@@ -46,6 +46,7 @@ class CompletionSettings:
     debounce_ms: int | Literal["adaptive"]
     lines: Literal["auto", "line", "block"]
     max_lines: int
+    least_chance: int
     model: str
     context: bool
     exclude: tuple[str, ...]

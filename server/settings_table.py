@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..completion.chances import SHOWN
 from ..completion.models.licences import ALLOWED
 from .settings_checks import (
     Check,
@@ -74,6 +75,8 @@ TABLE = (
         "offer one line, a block, or what fits the place"),
     Key("completion.max_lines", whole(1, 100), 10, "C",
         "lines of the longest suggestion"),
+    Key("completion.least_chance", whole(0, 99), round(100 * SHOWN), "C",
+        "percent that a suggestion must be likely to be right to come by itself"),
     Key("completion.model", model_choice, "", "C",
         "a model's name, empty for the one that ships; a path only in a settings file",
         from_editor=model_name),
