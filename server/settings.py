@@ -44,7 +44,7 @@ class CompletionSettings:
     lines: Literal["auto", "line", "block"]
     max_lines: int
     model: str
-    context: bool
+    context: bool | Literal["auto"]
     exclude: tuple[str, ...]
 
     def speaks(self, language: str) -> bool:
