@@ -126,6 +126,15 @@ async def by_model(cursor: Cursor, engine: EngineClient, terms: Terms) -> Sugges
     )
 
 
+async def warm(cursor: Cursor, engine: EngineClient, terms: Terms) -> bool:
+    """Have the prompt at a cursor read ahead of its need; whether that came to its end.
+
+    `terms` have the priority "warm".  Raises EngineGone.
+    """
+    lines = trim.lines_wanted(cursor, terms.mode, terms.max_lines)
+    return (await ask(cursor, engine, terms, lines)).done.done == "stop"
+
+
 async def ask(
     cursor: Cursor,
     engine: EngineClient,

@@ -74,6 +74,12 @@ def directory(paths: Paths, folder: Path) -> Path:
     return paths.cache / "index" / hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
 
 
+def readable(startup: Startup) -> bool:
+    """Whether anything may be taken from an index; one may be left from other settings."""
+    settings = startup.effective.settings
+    return settings.trusted and settings.index.enabled
+
+
 def order(startup: Startup, folder: Path) -> Order:
     """What the index process of a folder is told.  Raises UnsafePath."""
     root = Path(os.path.realpath(folder))

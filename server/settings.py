@@ -48,7 +48,7 @@ class CompletionSettings:
     max_lines: int
     least_chance: int
     model: str
-    context: bool
+    context: bool | Literal["auto"]
     exclude: tuple[str, ...]
 
     def speaks(self, language: str) -> bool:

@@ -21,6 +21,7 @@ from .settings_checks import (
     in_either,
     languages,
     least,
+    least_true,
     model_choice,
     model_name,
     model_names,
@@ -31,6 +32,7 @@ from .settings_checks import (
     recipients,
     texts,
     truth,
+    truth_or,
     whole,
 )
 
@@ -80,8 +82,9 @@ TABLE = (
     Key("completion.model", model_choice, "", "C",
         "a model's name, empty for the one that ships; a path only in a settings file",
         from_editor=model_name),
-    Key("completion.context", truth, True, "CT",
-        "show the model pieces of other files; read once there is an index", both),
+    Key("completion.context", truth_or("auto"), "auto", "CT",
+        "show the model pieces of other files: true, false (copy nothing from them, either), "
+        "or auto: where the model is large enough to be better for it", least_true),
     Key("completion.exclude", globs, (), "CT",
         "files that get no completion, as patterns of .gitignore", in_either),
     Key("engine.models", model_source, {}, "S",

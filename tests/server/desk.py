@@ -111,7 +111,7 @@ CONTRACT = {
     "completion.max_lines": Row("C", 10, 3, 40, (0, *NO_NUMBER)),
     "completion.least_chance": Row("C", 15, 30, 5, (100, -1, *NO_NUMBER)),
     "completion.model": Row("C", "", "qwen2.5-coder", "tiny:q8", (1, "a\nb", ["x"])),
-    "completion.context": Row("CT", True, True, False, NO_TRUTH, False),
+    "completion.context": Row("CT", "auto", True, False, NO_TRUTH, False),
     "completion.exclude": Row(
         "CT",
         (),
