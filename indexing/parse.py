@@ -9,6 +9,7 @@ from tree_sitter import Node, QueryCursor
 from .facts import Definition, Facts, Import, Reference
 from .grammars import Grammar, grammar_of
 from .languages import LANGUAGES, Language
+from .manifests import READERS
 from .mend import broken, mend, without
 
 # Bytes of a signature; longer ones are cut.  A prompt has room for a few dozen of this size.
@@ -47,17 +48,23 @@ def parse(language: str, source: bytes, typed: int | None = None) -> Facts:
     row = LANGUAGES.get(language)
     if row is None:
         return Facts(language, source.count(b"\n") + 1, 0.0)
-    grammar, lines = grammar_of(language), source.count(b"\n") + 1
+    lines = source.count(b"\n") + 1
+    packages, aliases = READERS[language](source) if language in READERS else ((), ())
+    if not row.grammar[0]:
+        return Facts(language, lines, 1.0, packages, aliases)
+    grammar = grammar_of(language)
     if typed is not None and not source.split(b"\n")[typed].strip():
         # A grammar ends a body at its last line that is not blank.
         source = without(source, (typed,), row.filler)
     references = () if row.outline else _references(row, grammar.keywords, source)
     root = grammar.parser.parse(source).root_node
+    understood = 1 - broken(root) / len(source) if root.has_error else 1.0
+    if row.outline:
+        rows, _imports = _rows(row, grammar, root, source)
+        # Last, as parents are named by their numbers.
+        return Facts(language, lines, understood, (*rows, *packages), aliases)
     if not root.has_error:
         return Facts(language, lines, 1.0, *_rows(row, grammar, root, source), references)
-    understood = 1 - broken(root) / len(source)
-    if row.outline:
-        return Facts(language, lines, understood, *_rows(row, grammar, root, source))
     mended, text = mend(grammar.parser, root, source, row, typed)
     definitions, imports = _rows(row, grammar, mended, text)
     # What was mended may end behind the source.

@@ -94,6 +94,11 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EditorSettings:
+    symbols: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StatsSettings:
     enabled: bool
 
@@ -110,6 +115,7 @@ class Settings:
     gate: GateSettings
     audit: AuditSettings
     index: IndexSettings
+    editor: EditorSettings
     repository: tuple[Path, ...]
     log: LogSettings
     stats: StatsSettings
@@ -261,6 +267,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         gate=GateSettings(**fields("gate")),
         audit=AuditSettings(**fields("audit")),
         index=IndexSettings(**fields("index")),
+        editor=EditorSettings(**fields("editor")),
         repository=values["repository"],
         log=LogSettings(**fields("log")),
         stats=StatsSettings(**fields("stats")),

@@ -113,6 +113,8 @@ TABLE = (
         "kilobytes of the largest file that is indexed", least),
     Key("index.watch", one_of("auto", "poll", "off"), "auto", "C",
         "hear of changes from the file system, look now and then, or only at the start"),
+    Key("editor.symbols", truth, False, "C",
+        "answer documentSymbol and workspace/symbol; read at the start of the server"),
     Key("repository", repositories, (), "S",
         "other clones on this machine that questions may look into: [[repository]] path = DIR"),
     Key("log.level", one_of("error", "warning", "info", "debug"), "info", "C",

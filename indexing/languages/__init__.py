@@ -64,7 +64,8 @@ def not_static(_name: str, signature: str, _member: bool) -> bool:
 class Language:
     """One language: its files, its grammar, its query, and what the query cannot say.
 
-    `grammar` names a package on PyPI and the function of it that gives the grammar.
+    `grammar` names a package on PyPI and the function of it that gives the grammar; with
+    none, there are no definitions but those of a manifest.
     `queries` are files here, read one after the other.  `exported` decides by name,
     signature and whether it is a member.  `prose` matches comments and strings; it starts
     with one of few characters, as that is what makes it fast.  `comment` starts a line of
@@ -174,6 +175,26 @@ _ROWS = (
         exported=not_static,
         prose=_C_LIKE,
     ),
+    # Files of settings that say what imports mean; `manifests` reads them.
+    *(
+        Language(
+            name,
+            (),
+            grammar,
+            queries,
+            exported=not_underscored,
+            prose=_NOTHING,
+            comment=b"#",
+            outline=True,
+            names=(name,),
+        )
+        for name, grammar, queries in (
+            ("go.mod", ("", ""), ()),
+            ("Cargo.toml", ("tree_sitter_toml", "language"), ("toml",)),
+            ("package.json", ("tree_sitter_json", "language"), ("json",)),
+            ("tsconfig.json", ("tree_sitter_json", "language"), ("json",)),
+        )
+    ),
     *(
         Language(
             name,
@@ -215,6 +236,7 @@ _ROWS = (
 )
 LANGUAGES = {row.name: row for row in _ROWS}
 _BY_SUFFIX = {suffix: row.name for row in _ROWS for suffix in row.suffixes}
+_TSCONFIG = re.compile(r"(ts|js)config(\.[\w-]+)*\.json")
 _BY_NAME = {name: row.name for row in _ROWS for name in row.names}
 
 
@@ -228,6 +250,8 @@ def language_of(path: str) -> str | None:
 def indexed_as(path: str) -> str | None:
     """The name of the row for a path, also where it is outlined only."""
     base = path.rpartition("/")[2]
+    if _TSCONFIG.fullmatch(base):
+        return "tsconfig.json"
     name = _BY_NAME.get(base) or _BY_SUFFIX.get(splitext(base)[1].lower())
     return name if name and _is_installed(LANGUAGES[name].grammar[0]) else None
 
@@ -235,4 +259,4 @@ def indexed_as(path: str) -> str | None:
 @cache
 def _is_installed(package: str) -> bool:
     """Some grammars are large and come with the extra `languages`."""
-    return find_spec(package) is not None
+    return not package or find_spec(package) is not None

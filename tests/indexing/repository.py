@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from wicket.indexing.facts import Facts
-from wicket.indexing.languages import language_of
+from wicket.indexing.languages import indexed_as
 from wicket.indexing.parse import parse
 
 
@@ -19,7 +19,7 @@ class Repository:
         self._definers: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._users: defaultdict[str, int] = defaultdict(int)
         for path, text in sorted(files.items()):
-            language = language_of(path)
+            language = indexed_as(path)
             if language is None:
                 continue
             facts = self._facts[path] = parse(language, text.encode())
