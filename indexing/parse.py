@@ -27,7 +27,10 @@ VALUES = frozenset(("field", "variable"))
 _WORDS = bytes(b if b > 127 or chr(b).isalnum() or b in b"_$" else 32 for b in range(256))
 _INTERPOLATED = re.compile(rb"\{([A-Za-z_]\w*)")
 _QUOTED = re.compile(rb"""[rRuU]?("{3}|'{3}|"|')(?s:(.*?))\1""")
-_CALLED = re.compile(r"(?:new\s+|await\s+)*([A-Za-z_$][\w.$]*)\s*(?:<[\w\s,.]*>)?\(")
+# Only what stands at the start of a value: it may be a table of many kilobytes.
+_CALLED = re.compile(
+    rb"(?:new\s+|await\s+)*([A-Za-z_$][\w.$\x80-\xff]*)\s*(?:<[\w\s,.\x80-\xff]*>)?\("
+)
 _ANNOTATED = re.compile(rb"[?!]?[ \t]*:\s*([^=;{]+)")
 _RETURNS = re.compile(r"\)\s*(?:->|:)\s*(\S.*?)\s*(?::|=>)?$")
 _WORD = re.compile(r"[^\W\d][\w$]*")
@@ -164,6 +167,9 @@ def _definitions(
                 parent = rows[parent].parent
             if parent < 0 and kind == "field":
                 continue  # Of a class that is not in this file.
+            earlier = known.get((parent, name))
+            if earlier is not None and (rows[earlier].type or rows[earlier].kind not in VALUES):
+                continue  # Assigned again; two of three assignments are.
         elif kind == "function" and parent >= 0 and rows[parent].kind in CLASSES:
             kind = "method"
         whole = wholes.get(start, start)
@@ -180,7 +186,9 @@ def _definitions(
             _type(
                 kind,
                 signature,
-                source[named.end_byte : min(end, named.end_byte + SIGNATURE)],
+                source,
+                named.end_byte,
+                min(end, named.end_byte + SIGNATURE),
                 parts,
             ),
             _bases(parts) if "bases" in parts else "",
@@ -255,15 +263,18 @@ def _above(source: bytes, start: int, comment: bytes) -> bytes:
     return said
 
 
-def _type(kind: str, signature: str, after: bytes, parts: Parts) -> str:
-    """What the value is, or what a call gives, as far as it is said."""
+def _type(kind: str, signature: str, source: bytes, after: int, end: int, parts: Parts) -> str:
+    """What the value is, or what a call gives, as far as it is said behind its name."""
     if "typed" in parts:
         return _text(parts["typed"][0])
     if kind in VALUES:
-        if said := _ANNOTATED.match(after):
-            return _line(said[1][:SIGNATURE])
-        called = _CALLED.match(_text(parts["value"][0])) if "value" in parts else None
-        return f"{called[1]}()" if called else ""
+        if said := _ANNOTATED.match(source, after, end):
+            return _line(said[1])
+        if "value" not in parts:
+            return ""
+        value = parts["value"][0]
+        called = _CALLED.match(source, value.start_byte, value.end_byte)
+        return f"{called[1].decode('utf-8', 'replace')}()" if called else ""
     said = _RETURNS.search(signature) if kind in ("function", "method") else None
     return said[1].strip() if said else ""
 
