@@ -3,9 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+<<<<<<< HEAD:indexing/memory.py
 from .facts import Facts
 from .languages import language_of
 from .parse import parse
+=======
+from wicket.indexing.facts import Facts
+from wicket.indexing.languages import indexed_as
+from wicket.indexing.parse import parse
+>>>>>>> symbols:tests/indexing/repository.py
 
 
 class InMemory:
@@ -19,7 +25,7 @@ class InMemory:
         self._definers: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._users: defaultdict[str, int] = defaultdict(int)
         for path, text in sorted(files.items()):
-            language = language_of(path)
+            language = indexed_as(path)
             if language is None:
                 continue
             facts = self._facts[path] = parse(language, text.encode())

@@ -6,8 +6,12 @@ from typing import Any, cast
 from lsprotocol import types
 
 from .. import __version__
+<<<<<<< HEAD
 from . import protocol
 from .contexts import Contexts
+=======
+from . import protocol, symbols
+>>>>>>> symbols
 from .documents import file_path
 from .explanations import EXPLAIN
 from .indexers import Indexers
@@ -43,6 +47,8 @@ def register(server: WicketServer, session: Session) -> None:
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
         session.configure(options(params.initialization_options), folders(server))
+        if session.completions.startup.effective.settings.editor.symbols:
+            symbols.register(server, lambda: session.completions.startup)
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
