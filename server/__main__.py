@@ -135,6 +135,20 @@ VERBS = (
         reaches=True,
     ),
     Verb(
+        "key",
+        "keep the keys of providers, which only the gate reads",
+        "key_verb:run",
+        (
+            argument(
+                "action",
+                choices=("set", "list", "remove"),
+                help="ask for a key, or read it from standard input; say which there are; forget",
+            ),
+            argument("name", nargs="?", metavar="NAME", help="of [providers.NAME]"),
+            JSON,
+        ),
+    ),
+    Verb(
         "index",
         "build or refresh the index of a folder (editors do so by themselves)",
         "index_verb:run",

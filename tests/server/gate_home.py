@@ -25,6 +25,13 @@ base_url = "http://127.0.0.1:{port}/v1"
 model = "m"
 tier = "on-prem"
 """
+CLAUDE = """
+[providers.home]
+kind = "anthropic"
+base_url = "http://127.0.0.1:{port}"
+model = "m"
+tier = "on-prem"
+"""
 
 
 class Home:

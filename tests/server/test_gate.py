@@ -13,7 +13,8 @@ import pytest
 from wicket.server import gate_client, processes
 
 from ..escalation.provider import ProviderServer
-from .gate_home import KEY, PROVIDER, TASK, Home, events
+from ..escalation.test_anthropic import ROGUE as OF_THE_SDK
+from .gate_home import CLAUDE, KEY, PROVIDER, TASK, Home, events
 
 
 @pytest.fixture
@@ -304,13 +305,24 @@ ROGUE = (
 )
 
 
-async def test_the_environment_says_nothing(server: ProviderServer) -> None:
+@pytest.mark.parametrize(
+    ("kind", "settings", "names"),
+    [
+        ("compatible", PROVIDER, ROGUE),
+        ("anthropic", CLAUDE, tuple(name for name in (*ROGUE, *OF_THE_SDK) if name != "PATH")),
+    ],
+)
+async def test_the_environment_says_nothing(
+    server: ProviderServer, kind: str, settings: str, names: tuple[str, ...]
+) -> None:
     """A decoy stands for every address that it could name."""
     decoy = socket.create_server(("127.0.0.1", 0))
     decoy.setblocking(False)
     where = f"http://127.0.0.1:{decoy.getsockname()[1]}"
+    server.answer = "claude whole" if kind == "anthropic" else "whole"
     with tempfile.TemporaryDirectory(prefix="wg", dir="/tmp") as folder:
-        home = Home(Path(folder), server.port, **dict.fromkeys(ROGUE, where))
+        home = Home(Path(folder), server.port, **dict.fromkeys(names, where))
+        home.says(settings.format(port=server.port))
         process = await home.start()
         assert (await home.post("/v1/send", await home.prepared())).status_code == 200
         await home.stop()
