@@ -51,11 +51,13 @@ def parse(language: str, source: bytes, typed: int | None = None) -> Facts:
     if typed is not None and not source.split(b"\n")[typed].strip():
         # A grammar ends a body at its last line that is not blank.
         source = without(source, (typed,), row.filler)
-    references = _references(row, grammar.keywords, source)
+    references = () if row.outline else _references(row, grammar.keywords, source)
     root = grammar.parser.parse(source).root_node
     if not root.has_error:
         return Facts(language, lines, 1.0, *_rows(row, grammar, root, source), references)
     understood = 1 - broken(root) / len(source)
+    if row.outline:
+        return Facts(language, lines, understood, *_rows(row, grammar, root, source))
     mended, text = mend(grammar.parser, root, source, row, typed)
     definitions, imports = _rows(row, grammar, mended, text)
     # What was mended may end behind the source.
@@ -140,7 +142,7 @@ def _definitions(
                     rows[owner] = rows[owner]._replace(bases=", ".join(bases))
             continue
         named = parts["name" if "name" in parts else "declared"][0]
-        name = _text(named).strip("\"'`")
+        name = _text(named).strip("\"'` \n")
         if "declared" in parts:
             if "(" in name and kind in VALUES:
                 kind = "function"
@@ -159,6 +161,8 @@ def _definitions(
             kind = "method"
         whole = wholes.get(start, start)
         body = parts["body"][0].start_byte if "body" in parts else end
+        if row.outline and (line := source.find(b"\n", named.end_byte)) >= 0:
+            body = min(body, line)
         signature = _signature(source, whole, start, body)
         definition = Definition(
             name,

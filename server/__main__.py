@@ -166,6 +166,7 @@ VERBS = (
         (
             argument("place", metavar="PATH:LINE:COL", help="a cursor, counted from 1"),
             argument("--budget", type=int, default=1024, metavar="N", help="tokens; 1024"),
+            argument("--repos", action="store_true", help="and other repositories' part in it"),
             JSON,
         ),
     ),

@@ -110,6 +110,7 @@ class Settings:
     gate: GateSettings
     audit: AuditSettings
     index: IndexSettings
+    repository: tuple[Path, ...]
     log: LogSettings
     stats: StatsSettings
 
@@ -260,6 +261,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         gate=GateSettings(**fields("gate")),
         audit=AuditSettings(**fields("audit")),
         index=IndexSettings(**fields("index")),
+        repository=values["repository"],
         log=LogSettings(**fields("log")),
         stats=StatsSettings(**fields("stats")),
     )

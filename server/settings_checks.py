@@ -244,6 +244,20 @@ def recipients(value: object) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def repositories(value: object) -> tuple[Path, ...]:
+    """The folders that `[[repository]]` rows name, each once."""
+    rows = cast(Sequence[object], value) if isinstance(value, list | tuple) else None
+    if rows is None or len(rows) > 100:
+        raise Unfit("must be at most 100 tables, each [[repository]] with a path")
+    found: list[Path] = []
+    for row in rows:
+        path = cast(Mapping[str, object], row).get("path") if isinstance(row, Mapping) else row
+        if not isinstance(path, str | Path) or not _is_plain(str(path)) or not str(path):
+            raise Unfit("must be at most 100 tables, each [[repository]] with a path")
+        found.append(_absolute(str(path)))
+    return tuple(dict.fromkeys(found))
+
+
 def both(first: bool, second: bool) -> bool:
     return first and second
 

@@ -24,6 +24,7 @@ from .settings_checks import (
     one_of,
     provider_source,
     recipients,
+    repositories,
     truth,
     whole,
 )
@@ -112,6 +113,8 @@ TABLE = (
         "kilobytes of the largest file that is indexed", least),
     Key("index.watch", one_of("auto", "poll", "off"), "auto", "C",
         "hear of changes from the file system, look now and then, or only at the start"),
+    Key("repository", repositories, (), "S",
+        "other clones on this machine that questions may look into: [[repository]] path = DIR"),
     Key("log.level", one_of("error", "warning", "info", "debug"), "info", "C",
         "how much Wicket's own log says; never source code"),
     Key("stats.enabled", truth, True, "CT",
@@ -134,6 +137,5 @@ UNREAD: dict[str, Letters] = {
     "network": "S",
     "policy": "S",
     "redaction": "S",
-    "repository": "S",
     "routes": "S",
 }

@@ -20,6 +20,7 @@ longer than anything else that is done with it, parsing aside.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from os.path import splitext
 
 
@@ -70,6 +71,10 @@ class Language:
     inside.  `filler` is a statement of one byte that does nothing; `braces` says whether
     they hold blocks.  Code calls an imported module by what follows the last `separator`,
     if it has one.
+
+    Of an `outline` only the definitions are kept: its names are in no look-up by name, as
+    they are not what code refers to, or not told apart well enough for that.  `names` are
+    last components of paths that belong to it, whatever their suffix.
     """
 
     name: str
@@ -82,7 +87,15 @@ class Language:
     filler: bytes = b";"
     braces: bool = True
     separator: str = ""
+    outline: bool = False
+    names: tuple[str, ...] = ()
 
+
+def anything(_name: str, _signature: str, _member: bool) -> bool:
+    return True
+
+
+_NOTHING = re.compile(rb"(?!)")
 
 _ROWS = (
     Language(
@@ -164,11 +177,38 @@ _ROWS = (
         exported=not_static,
         prose=_C_LIKE,
     ),
+    Language(
+        "markdown",
+        (".md", ".markdown"),
+        ("tree_sitter_markdown", "language"),
+        ("markdown",),
+        exported=anything,
+        prose=_NOTHING,
+        outline=True,
+    ),
+    Language(
+        "rst",
+        (".rst",),
+        ("tree_sitter_rst", "language"),
+        ("rst",),
+        exported=anything,
+        prose=_NOTHING,
+        outline=True,
+    ),
 )
 LANGUAGES = {row.name: row for row in _ROWS}
 _BY_SUFFIX = {suffix: row.name for row in _ROWS for suffix in row.suffixes}
+_BY_NAME = {name: row.name for row in _ROWS for name in row.names}
 
 
 def language_of(path: str) -> str | None:
-    """The name of the row for a path, None where there is none."""
-    return _BY_SUFFIX.get(splitext(path)[1].lower())
+    """The name of the row for a path of code that is understood, None where there is none."""
+    name = indexed_as(path)
+    return None if name is None or LANGUAGES[name].outline else name
+
+
+@lru_cache(1 << 12)
+def indexed_as(path: str) -> str | None:
+    """The name of the row for a path, also where it is outlined only."""
+    base = path.rpartition("/")[2]
+    return _BY_NAME.get(base) or _BY_SUFFIX.get(splitext(base)[1].lower())
