@@ -64,10 +64,15 @@ def never_frozen() -> str | None:
     return None
 
 
+def _nothing(_frozen: bool, _reason: str) -> None:
+    """A house without a brake."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What the gate is told at its start.  `forbidden` answers the rule that keeps a path
-    from leaving, or None; `frozen` why nothing may be sent just now, or None."""
+    from leaving, or None; `frozen` why nothing may be sent just now, or None, and `freeze`
+    makes it so or undoes it."""
 
     version: str
     providers: Mapping[str, Provider]
@@ -76,6 +81,7 @@ class House:
     network: Network
     limits: str
     frozen: Callable[[], str | None] = never_frozen
+    freeze: Callable[[bool, str], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +247,11 @@ class Gate:
         if found := self._exchanges.get(exchange):
             found.cancel(why)
         return found is not None
+
+    async def freeze(self, frozen: bool, reason: str) -> None:
+        """Send nothing more from now on, or again.  Raises OSError and Closed."""
+        self.house.freeze(frozen, reason)
+        await self.heed()
 
     async def heed(self) -> None:
         """Look whether the gate was frozen or thawed; what runs is cancelled then."""

@@ -41,6 +41,13 @@ def application(gate: Gate) -> ASGIApp:
         await gate.answer(request.path_params["id"], said)
         return JSONResponse({})
 
+    async def freeze(request: Request) -> Response:
+        said = _object(await _body(request, LARGEST_SEND))
+        if not isinstance(frozen := said.get("frozen"), bool):
+            raise task.Malformed("frozen must be true or false")
+        await gate.freeze(frozen, str(said.get("reason", "")))
+        return JSONResponse({"frozen": gate.house.frozen()})
+
     async def cancel(request: Request) -> Response:
         known = gate.cancel(request.path_params["id"])
         return JSONResponse({"cancelled": known}, 200 if known else 404)
@@ -49,6 +56,7 @@ def application(gate: Gate) -> ASGIApp:
         Route("/v1/status", status),
         Route("/v1/prepare", _said(prepare), methods=["POST"]),
         Route("/v1/send", _said(send), methods=["POST"]),
+        Route("/v1/freeze", _said(freeze), methods=["POST"]),
         Route("/v1/exchanges/{id}/tools", _said(tools), methods=["POST"]),
         Route("/v1/exchanges/{id}", cancel, methods=["DELETE"]),
     ]

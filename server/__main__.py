@@ -129,10 +129,35 @@ VERBS = (
         "record and send what may leave (started by itself)",
         "gate_verb:run",
         (
+            argument(
+                "action",
+                nargs="?",
+                choices=("freeze", "thaw"),
+                help="send nothing more, and end what is under way; or send again",
+            ),
+            argument("--reason", metavar="TEXT", help="why it is frozen, on record"),
             argument("--started", metavar="SOCKET", help=argparse.SUPPRESS),
             argument("--idle", type=float, metavar="SECONDS", help="leave after so long unused"),
         ),
         reaches=True,
+    ),
+    Verb(
+        "ask",
+        "ask a provider about the code here; shows first what would leave",
+        "ask_verb:run",
+        (
+            argument("question", metavar="QUESTION", help="in your own words"),
+            argument(
+                "--file",
+                action="append",
+                metavar="PATH:A-B",
+                help="what it is about, these lines or all; may be said several times",
+            ),
+            argument("--provider", metavar="NAME", help="instead of the first in your settings"),
+            argument("--show", action="store_true", help="print every byte, and send none"),
+            argument("--yes", action="store_true", help="send it without the question"),
+            JSON,
+        ),
     ),
     Verb(
         "key",

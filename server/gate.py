@@ -25,6 +25,7 @@ from . import (
     audit_place,
     discreet,
     exclusions,
+    freezing,
     keys,
     limits,
     perimeter,
@@ -59,8 +60,6 @@ def run(paths: Paths, path: Path, idle: float | None) -> int:
     The caller holds the lock of the socket, or was started by who gave it to us.
     """
     os.umask(0o077)
-    keys.close_memory()
-    keys.clear_environment()
     effective = settings.load(paths, None, ())
     plan = prepare(paths, effective)
     try:
@@ -94,11 +93,27 @@ async def _serve(
     warm = asyncio.ensure_future(asyncio.to_thread(_import, plan))
     log, closed = await _open(plan, level)
     house = House(
-        __version__, plan.providers, actor(), _forbidden, Network(partial(_resolve, left)), level
+        __version__,
+        plan.providers,
+        actor(),
+        _forbidden,
+        Network(partial(_resolve, left)),
+        level,
+        partial(freezing.why, paths),
+        partial(freezing.change, paths),
     )
     gate = Gate(house, log, closed)
 
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(freezing.LOOK_SECONDS)
+            with contextlib.suppress(Closed):
+                await gate.heed()
+
+    looking = asyncio.ensure_future(look())
+
     async def leave() -> None:
+        looking.cancel()
         # Gone before its connections end, so that leaving is not taken for a crash.
         path.unlink(missing_ok=True)  # noqa: ASYNC240 (in a memory file system)
         await gate.close()
@@ -142,7 +157,7 @@ def prepare(paths: Paths, effective: Effective) -> Plan:
         rows = wanted.providers.items()
         found = {name: keys.find(paths, name, row.key) for name, row in rows}
         providers = {name: _provider(name, row, found[name]) for name, row in rows}
-        for place in (paths.audit, paths.heads):
+        for place in (paths.audit, paths.heads, paths.gate):
             private_directory(place)
             _sync(place.parent)
         own = () if wanted.audit.level == "metadata" else (own_recipient(paths),)

@@ -12,7 +12,7 @@ import resource
 import stat
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from ..completion.engine import BackendError
@@ -153,7 +153,7 @@ def _put_in_keyring(name: str, key: str, *, asked: bool) -> bool:
 
 
 @contextlib.contextmanager
-def _keyring() -> Iterator[Any]:
+def _keyring() -> Generator[Any]:
     """The keyring of the user's desktop, or None where none works.
 
     The library raises errors of its backends as they are, which are of every kind; to us

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from . import app
+from . import app, asked
 from .stats import figures, picture, store
 from .stats.figures import Figures, Share, Summary
 from .stats.picture import percent
@@ -50,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not startup.effective.settings.stats.enabled:
         print("stats.enabled is false: nothing new is kept.", file=sys.stderr)
     show(found)
+    if questions := asked.read(startup.paths.stats, since):
+        print(f"\n{asked.shown(questions)}")
     return 0
 
 

@@ -80,6 +80,17 @@ class Home:
                 else:
                     return process
 
+    async def wicket(self, *words: str) -> tuple[int, str]:
+        """`wicket WORDS`: its code and output."""
+        process = await asyncio.create_subprocess_exec(
+            *processes.command(words[0], *words[1:]),
+            env=self.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        return process.returncode or 0, out.decode()
+
     async def stop(self) -> None:
         for process in self.processes:
             if process.returncode is None:

@@ -347,6 +347,32 @@ async def test_the_key_is_nowhere_but_in_the_request(home: Home, server: Provide
             assert KEY.encode() not in path.read_bytes(), path
 
 
+async def test_frozen_within_a_second_and_across_restarts(
+    home: Home, server: ProviderServer
+) -> None:
+    """By a command, by the administrator's file, and by who speaks to the socket."""
+    server.answer = "silent"
+    process = await home.start()
+    sending = asyncio.ensure_future(home.post("/v1/send", await home.prepared()))
+    await server.arrived.wait()
+    frozen = await home.wicket("gate", "freeze", "--reason", "drill")
+    assert frozen == (0, "frozen by you: drill; nothing is sent\n")
+    assert events((await sending).text)[-1][1]["status"] == "cancelled"
+    assert home.records("outcome")[0]["data"]["flags"] == ["frozen"]
+    process.terminate()
+    await process.wait()
+    await home.start()
+    answer = await home.post("/v1/prepare", TASK)
+    assert (answer.status_code, answer.json()["fix"]) == (503, "wicket gate thaw")
+    assert (await home.wicket("gate", "thaw"))[0] == 0
+    assert (await home.post("/v1/prepare", TASK)).status_code == 200
+    said = await home.post("/v1/freeze", {"frozen": True, "reason": "over the socket"})
+    assert said.json() == {"frozen": "by you: over the socket"}
+    assert (await home.post("/v1/prepare", TASK)).status_code == 503
+    assert (await home.post("/v1/freeze", {"frozen": "yes"})).status_code == 400
+    assert [row["data"]["frozen"] for row in home.records("freeze")][:1] == [True]
+
+
 async def test_a_second_gate_does_not_write(home: Home) -> None:
     """One that finds the socket gone, and starts all the same."""
     first = await home.start()
