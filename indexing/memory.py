@@ -3,15 +3,9 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-<<<<<<< HEAD:indexing/memory.py
 from .facts import Facts
-from .languages import language_of
+from .languages import indexed_as
 from .parse import parse
-=======
-from wicket.indexing.facts import Facts
-from wicket.indexing.languages import indexed_as
-from wicket.indexing.parse import parse
->>>>>>> symbols:tests/indexing/repository.py
 
 
 class InMemory:
