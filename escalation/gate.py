@@ -31,6 +31,7 @@ from .audit.records import Provider as Recorded
 from .conversation import Conversation, Result, shown
 from .envelope import Envelope
 from .exchange import Exchange
+from .noting import Note
 from .outgoing import POLICY, Considered, Denial, Forbidden, consider
 from .providers.provider import Provider, ProviderError
 from .task import Document, Malformed, Task, documents
@@ -264,6 +265,21 @@ class Gate:
         self._frozen = why
         if self._log is not None and self._log.trouble is None:
             await self._note(self._log, Freeze(why is not None, self.house.actor.user, why))
+
+    async def note(self, log: str, notes: Sequence[Note]) -> list[int]:
+        """Write what readers and owners have to say; their records' numbers, once durable.
+
+        Also while nothing may be sent.  Raises Malformed and Closed.
+        """
+        if self._log is None:
+            raise self._closed or Closed("there is no audit log", "wicket audit doctor")
+        if self._log.log_id != log:
+            raise Malformed("the gate writes another log")
+        try:
+            done = [self._log.note(note.record, ref=note.ref) for note in notes]
+            return [position.seq for position in await asyncio.gather(*done)]
+        except AuditError as error:
+            raise _closed_by(error) from error
 
     async def close(self) -> None:
         """Cancel what runs, write its outcomes, and close the log."""
