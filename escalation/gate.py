@@ -185,7 +185,10 @@ class Gate:
             if why := made.scope.spent(turn, size, None, now) or self.house.frozen():
                 raise Refused(f"not sent: {why}")
             later = replace(intent, turn=turn, bytes=size)
-            return await self._record(self._opened(), later, conversation, envelope)
+            try:
+                return await self._record(self._opened(), later, conversation, envelope)
+            except Closed as error:
+                raise Refused(f"not sent: {error}; {error.fix}") from error
 
         # A crash from here on leaves an intent without an outcome: the next start writes
         # that bytes may have left.

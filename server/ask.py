@@ -81,7 +81,7 @@ class Desk(Protocol):
     def hear(self, text: str) -> None: ...
 
     def note(self, what: str) -> None:
-        """A tool is at work, as one line."""
+        """A tool is at work, or something is missing, as one line."""
         ...
 
 
@@ -131,6 +131,8 @@ async def ask(
     """
     try:
         async with _gate(startup, spawn) as gate, _repositories(question, startup, unsaved) as near:
+            if near.repository is None:
+                desk.note(f"{question.folder} has no index; `wicket index` makes answers better")
             task = await near.run(_task, question, startup, near.repository)
             prepared = await gate.prepare(task)
             began = time.monotonic()
@@ -287,7 +289,7 @@ def _is_sendable(path: str) -> bool:
 def _said_of(call: Mapping[str, Any]) -> str:
     arguments = call["arguments"]
     about = arguments.get("path") or arguments.get("name") or arguments.get("text") or ""
-    return f"{call['name']} {str(about)[:80]}".strip()
+    return f"looks at: {call['name']} {str(about)[:80]}".strip()
 
 
 @asynccontextmanager

@@ -133,7 +133,7 @@ class Terminal:
 
     def note(self, what: str) -> None:
         self.still()
-        self._plain(f"  looks at: {approval.visible(what)}", self._error)
+        self._plain(f"  {approval.visible(what)}", self._error)
 
     def finish(self, answer: Answer) -> None:
         """The rest of the answer, and what left for it."""
