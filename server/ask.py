@@ -72,7 +72,9 @@ class Question:
 class Desk(Protocol):
     """Where a person sits: asked before anything leaves, told what comes."""
 
-    async def approve(self, prepared: Mapping[str, Any]) -> bool: ...
+    async def approve(self, prepared: Mapping[str, Any]) -> bool:
+        """Whether it may leave; without a question where the policy's decision is allow."""
+        ...
 
     async def widen(self, why: str) -> bool:
         """Whether what the approval does not cover may leave after all."""
@@ -137,7 +139,8 @@ async def ask(
             prepared = await gate.prepare(task)
             began = time.monotonic()
             granted = await desk.approve(prepared)
-            asked.remember(startup, time.monotonic() - began, granted)
+            if prepared["decision"] != "allow":
+                asked.remember(startup, time.monotonic() - began, granted)
             if not granted:
                 return None
             answer = Answer(tuple(task["documents"]), prepared)
@@ -155,7 +158,8 @@ async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near) ->
     """Send, hear, and run the tools that are asked for, until the exchange has ended."""
     prepared = answer.prepared
     names = ("digest", "provider", "model", "endpoint", "region")
-    approval = {name: prepared[name] for name in names} | {"mode": "user"}
+    mode = "auto" if prepared["decision"] == "allow" else "user"
+    approval = {name: prepared[name] for name in names} | {"mode": mode}
     answer.requests.append(prepared["request_base64"])
     began = time.monotonic()
     work: set[asyncio.Task[None]] = set()

@@ -182,6 +182,8 @@ class Desk:
             self._token = token
 
     async def approve(self, prepared: Mapping[str, Any]) -> bool:
+        if prepared["decision"] == "allow":
+            return True
         text = "\n".join(approval.summary(prepared))
         while True:
             said = await self._ask(text, SEND, SHOW, REFUSE)

@@ -94,6 +94,8 @@ class Terminal:
             return False
         for line in approval.summary(prepared):
             self._plain(line, self._error)
+        if prepared["decision"] == "allow":
+            return True
         if not sys.stdin.isatty():
             raise Refused("nothing is sent without a terminal to ask in; --show shows it")
         if self._yes:
