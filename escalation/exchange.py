@@ -16,7 +16,7 @@ from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Outcome
 from .conversation import Conversation, Result, Round
 from .envelope import Envelope
-from .providers.provider import Call, Ended, Event, ProviderError, Text, Usage
+from .providers.provider import Call, Ended, Event, Provider, ProviderError, Text, Usage
 from .transport import ReceiptTransport, Refused
 from .way import Way
 
@@ -55,6 +55,10 @@ class Exchange:
         self._run: asyncio.Task[None] | None = None
         self._why: str | None = None
         self._wanted: dict[str, asyncio.Future[Result]] = {}
+
+    @property
+    def provider(self) -> Provider:
+        return self._way.provider
 
     @property
     def asking(self) -> int:

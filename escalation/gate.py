@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import hashlib
 import json
 import secrets
 import time
@@ -32,7 +31,9 @@ from .conversation import Conversation, Result, shown
 from .envelope import Envelope
 from .exchange import Exchange
 from .noting import Note
-from .outgoing import POLICY, Considered, Denial, Forbidden, consider
+from .outgoing import Considered, Denial, Forbidden, consider
+from .policy import UNWRITTEN, Destination, Policy
+from .policy import digest as digest_of
 from .providers.provider import Provider, ProviderError
 from .task import Document, Malformed, Task, documents
 from .transport import Network, Refused
@@ -83,6 +84,7 @@ class House:
     limits: str
     frozen: Callable[[], str | None] = never_frozen
     freeze: Callable[[bool, str], None] = _nothing
+    policies: tuple[Policy, ...] = (UNWRITTEN,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class Gate:
         log = self._opened()
         provider = self._provider(task)
         try:
-            considered = self._considered(task)
+            considered = self._considered(task, provider)
         except Denial as denial:
             sizes = sum(len(document.text.encode()) for document in task.documents)
             await self._deny(log, task.kind, provider, denial, sizes)
@@ -185,7 +187,10 @@ class Gate:
             if why := made.scope.spent(turn, size, None, now) or self.house.frozen():
                 raise Refused(f"not sent: {why}")
             later = replace(intent, turn=turn, bytes=size)
-            return await self._record(self._opened(), later, conversation, envelope)
+            try:
+                return await self._record(self._opened(), later, conversation, envelope)
+            except Closed as error:
+                raise Refused(f"not sent: {error}; {error.fix}") from error
 
         # A crash from here on leaves an intent without an outcome: the next start writes
         # that bytes may have left.
@@ -218,9 +223,7 @@ class Gate:
         if not isinstance(text, str):
             raise Malformed("text must be text")
         try:
-            considered = consider(
-                rows, [text], exchange.conversation.task.known_secrets, self.house.forbidden
-            )
+            considered = self._consider(exchange.conversation.task, exchange.provider, rows, [text])
         except Denial as denial:
             exchange.take(Result(call, f"not done: {denial.rule} forbids it", failed=True))
             await self._note(log, Tool(name, tool, "refused", 0, denial.rule), exchange.asking)
@@ -249,21 +252,6 @@ class Gate:
             found.cancel(why)
         return found is not None
 
-    async def note(self, log: str, notes: Sequence[Note]) -> list[int]:
-        """Write what readers and owners have to say; their records' numbers, once durable.
-
-        Also while nothing may be sent.  Raises Malformed and Closed.
-        """
-        if self._log is None:
-            raise self._closed or Closed("there is no audit log", "wicket audit doctor")
-        if self._log.log_id != log:
-            raise Malformed("the gate writes another log")
-        try:
-            done = [self._log.note(note.record, ref=note.ref) for note in notes]
-            return [position.seq for position in await asyncio.gather(*done)]
-        except AuditError as error:
-            raise _closed_by(error) from error
-
     async def freeze(self, frozen: bool, reason: str) -> None:
         """Send nothing more from now on, or again.  Raises OSError and Closed."""
         self.house.freeze(frozen, reason)
@@ -280,6 +268,21 @@ class Gate:
         self._frozen = why
         if self._log is not None and self._log.trouble is None:
             await self._note(self._log, Freeze(why is not None, self.house.actor.user, why))
+
+    async def note(self, log: str, notes: Sequence[Note]) -> list[int]:
+        """Write what readers and owners have to say; their records' numbers, once durable.
+
+        Also while nothing may be sent.  Raises Malformed and Closed.
+        """
+        if self._log is None:
+            raise self._closed or Closed("there is no audit log", "wicket audit doctor")
+        if self._log.log_id != log:
+            raise Malformed("the gate writes another log")
+        try:
+            done = [self._log.note(note.record, ref=note.ref) for note in notes]
+            return [position.seq for position in await asyncio.gather(*done)]
+        except AuditError as error:
+            raise _closed_by(error) from error
 
     async def close(self) -> None:
         """Cancel what runs, write its outcomes, and close the log."""
@@ -305,11 +308,21 @@ class Gate:
             raise Closed(f"the gate is frozen: {why}", "wicket gate thaw")
         return self._log
 
-    def _considered(self, task: Task) -> Considered:
+    def _considered(self, task: Task, provider: Provider) -> Considered:
         """What of a task may leave: all words of it go through `consider`."""
         earlier = [text for turn in task.earlier for text in (turn.question, turn.answer)]
         texts = (task.instruction, *earlier)
-        return consider(task.documents, texts, task.known_secrets, self.house.forbidden)
+        return self._consider(task, provider, task.documents, texts)
+
+    def _consider(
+        self, task: Task, provider: Provider, rows: Sequence[Document], texts: Sequence[str]
+    ) -> Considered:
+        house = self.house
+        to = Destination(task.kind, provider.name, provider.tier, provider.region)
+        return consider(rows, texts, task.known_secrets, house.forbidden, house.policies, to)
+
+    def _decision(self, decision: str, rule: str | None, reason: str | None) -> Decision:
+        return Decision(digest_of(self.house.policies), decision, rule, reason)
 
     def _provider(self, task: Task) -> Provider:
         found = self.house.providers
@@ -335,7 +348,7 @@ class Gate:
     async def _deny(
         self, log: AuditLog, kind: str, provider: Provider, denial: Denial, size: int
     ) -> None:
-        decision = _decision("never", denial.rule, str(denial))
+        decision = self._decision("never", denial.rule, str(denial))
         await self._note(
             log,
             Denied(self.house.actor, kind, decision, provider.name, provider.model, bytes=size),
@@ -375,7 +388,7 @@ class Gate:
                 tls="system" if provider.scheme == "https" else None,
             ),
             model=provider.model,
-            decision=_decision(prepared.considered.decision, prepared.considered.rule, None),
+            decision=self._decision(prepared.considered.decision, prepared.considered.rule, None),
             consent=consent,
             bytes=len(prepared.envelope.body),
             server_version=self.house.version,
@@ -461,10 +474,6 @@ def _consent(said: Mapping[str, Any], user: str) -> Consent:
     return Consent(secrets.token_hex(8), str(mode), user, when)
 
 
-def _decision(decision: str, rule: str | None, reason: str | None) -> Decision:
-    return Decision(hashlib.sha256(POLICY).hexdigest(), decision, rule, reason)
-
-
 def _sources(log: AuditLog, rows: Sequence[Document]) -> tuple[Source, ...]:
     return tuple(Source(log.pseudonym(d.path), d.start, d.end, len(d.text.encode())) for d in rows)
 
@@ -496,4 +505,4 @@ def _closed_by(error: AuditError) -> Closed:
     return Closed(str(error), "wicket audit doctor")
 
 
-__all__ = ["POLICY", "Closed", "Denial", "Gate", "House", "Outside", "Prepared", "Unprepared"]
+__all__ = ["Closed", "Denial", "Gate", "House", "Outside", "Prepared", "Unprepared"]

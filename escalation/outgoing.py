@@ -7,13 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .audit.records import Redaction
+from .policy import Destination, Policy, decide
 from .task import Document
 
 # Shorter values would match everywhere.
 SHORTEST_SECRET = 6
-# Until there are policies: every request is a question to the user.
-POLICY = b'default = "ask"'
-
 # The rule that keeps a path from leaving, or None.
 Forbidden = Callable[[str], str | None]
 
@@ -47,13 +45,28 @@ def consider(
     texts: Sequence[str],
     known_secrets: Sequence[str],
     forbidden: Forbidden,
+    policies: Sequence[Policy],
+    to: Destination,
 ) -> Considered:
-    """Pieces of files, and words around them.  Raises Denial.  Pure, but for `forbidden`."""
+    """Pieces of files, and words around them, on their way.  Raises Denial.
+
+    Pure, but for `forbidden`.
+    """
     for document in documents:
         if rule := forbidden(document.path):
             raise Denial(rule, f"{document.path} may not leave this machine")
+    decision = decide(policies, [document.path for document in documents], to)
+    if decision.forbids:
+        raise Denial(decision.rule, decision.reason)
     everything = [*texts, *(document.text for document in documents)]
     for secret in known_secrets:
         if len(secret) >= SHORTEST_SECRET and any(secret in text for text in everything):
             raise Denial("known secrets", "a secret of this machine is in what would be sent")
-    return Considered(tuple(documents), tuple(texts))
+    # Masks are put on here: what they cut goes into `redactions`.
+    return Considered(
+        tuple(documents),
+        tuple(texts),
+        classes=decision.classifications,
+        decision=decision.verdict,
+        rule=decision.rule,
+    )

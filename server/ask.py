@@ -72,7 +72,9 @@ class Question:
 class Desk(Protocol):
     """Where a person sits: asked before anything leaves, told what comes."""
 
-    async def approve(self, prepared: Mapping[str, Any]) -> bool: ...
+    async def approve(self, prepared: Mapping[str, Any]) -> bool:
+        """Whether it may leave; without a question where the policy's decision is allow."""
+        ...
 
     async def widen(self, why: str) -> bool:
         """Whether what the approval does not cover may leave after all."""
@@ -81,7 +83,7 @@ class Desk(Protocol):
     def hear(self, text: str) -> None: ...
 
     def note(self, what: str) -> None:
-        """A tool is at work, as one line."""
+        """A tool is at work, or something is missing, as one line."""
         ...
 
 
@@ -131,11 +133,14 @@ async def ask(
     """
     try:
         async with _gate(startup, spawn) as gate, _repositories(question, startup, unsaved) as near:
+            if near.repository is None:
+                desk.note(f"{question.folder} has no index; `wicket index` makes answers better")
             task = await near.run(_task, question, startup, near.repository)
             prepared = await gate.prepare(task)
             began = time.monotonic()
             granted = await desk.approve(prepared)
-            asked.remember(startup, time.monotonic() - began, granted)
+            if prepared["decision"] != "allow":
+                asked.remember(startup, time.monotonic() - began, granted)
             if not granted:
                 return None
             answer = Answer(tuple(task["documents"]), prepared)
@@ -153,7 +158,8 @@ async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near) ->
     """Send, hear, and run the tools that are asked for, until the exchange has ended."""
     prepared = answer.prepared
     names = ("digest", "provider", "model", "endpoint", "region")
-    approval = {name: prepared[name] for name in names} | {"mode": "user"}
+    mode = "auto" if prepared["decision"] == "allow" else "user"
+    approval = {name: prepared[name] for name in names} | {"mode": mode}
     answer.requests.append(prepared["request_base64"])
     began = time.monotonic()
     work: set[asyncio.Task[None]] = set()
@@ -287,7 +293,7 @@ def _is_sendable(path: str) -> bool:
 def _said_of(call: Mapping[str, Any]) -> str:
     arguments = call["arguments"]
     about = arguments.get("path") or arguments.get("name") or arguments.get("text") or ""
-    return f"{call['name']} {str(about)[:80]}".strip()
+    return f"looks at: {call['name']} {str(about)[:80]}".strip()
 
 
 @asynccontextmanager

@@ -157,7 +157,7 @@ class Desk:
     def __init__(self, server: WicketServer, session: Session, name: str) -> None:
         self.name, self.uri = name, f"wicket-answer:/{name}.md"
         self._server, self._session = server, session
-        self._text = self._notes = ""
+        self._title = self._text = self._notes = ""
         self._painted = 0.0
         self._later: asyncio.TimerHandle | None = None
         self._file: Path | None = None
@@ -182,6 +182,8 @@ class Desk:
             self._token = token
 
     async def approve(self, prepared: Mapping[str, Any]) -> bool:
+        if prepared["decision"] == "allow":
+            return True
         text = "\n".join(approval.summary(prepared))
         while True:
             said = await self._ask(text, SEND, SHOW, REFUSE)
@@ -224,6 +226,8 @@ class Desk:
         await self.end(answer.why)
 
     async def end(self, why: str | None) -> None:
+        if not self._title:
+            return  # Nothing was begun, so there is no document to end.
         if why:
             self._notes = f"\n\n*{plain(why, 400)}*\n{self._notes}"
         if self._later is not None:

@@ -94,6 +94,8 @@ class Terminal:
             return False
         for line in approval.summary(prepared):
             self._plain(line, self._error)
+        if prepared["decision"] == "allow":
+            return True
         if not sys.stdin.isatty():
             raise Refused("nothing is sent without a terminal to ask in; --show shows it")
         if self._yes:
@@ -133,7 +135,7 @@ class Terminal:
 
     def note(self, what: str) -> None:
         self.still()
-        self._plain(f"  looks at: {approval.visible(what)}", self._error)
+        self._plain(f"  {approval.visible(what)}", self._error)
 
     def finish(self, answer: Answer) -> None:
         """The rest of the answer, and what left for it."""

@@ -8,7 +8,7 @@ import sqlite3
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .app import Startup
@@ -62,6 +62,11 @@ def read(stats: Path, since: int = 0) -> Asked | None:
     except sqlite3.Error:
         return None
     return figures(rows) if rows else None
+
+
+def to_json(stats: Path, since: int = 0) -> dict[str, float] | None:
+    found = read(stats, since)
+    return asdict(found) if found else None
 
 
 def figures(rows: Sequence[tuple[float, int]]) -> Asked:

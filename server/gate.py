@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 
 from .. import __version__
+from ..escalation import policy
 from ..escalation.audit import AuditError, AuditLog, Options
 from ..escalation.audit.records import Actor, Open
-from ..escalation.gate import POLICY, Closed, Gate, House
+from ..escalation.gate import Closed, Gate, House
 from ..escalation.http import application
 from ..escalation.providers import wire
 from ..escalation.providers.provider import Provider
@@ -29,6 +30,7 @@ from . import (
     keys,
     limits,
     perimeter,
+    policies,
     processes,
     settings,
     settings_file,
@@ -51,6 +53,7 @@ class Plan:
     options: Options = field(default_factory=lambda: Options(level="metadata"))
     log: Place | None = None
     settings_sha256: str = ""
+    policies: tuple[policy.Policy, ...] = (policy.UNWRITTEN,)
     closed: Closed | None = None
 
 
@@ -101,6 +104,7 @@ async def _serve(
         level,
         partial(freezing.why, paths),
         partial(freezing.change, paths),
+        plan.policies,
     )
     gate = Gate(house, log, closed)
 
@@ -139,7 +143,7 @@ async def _open(plan: Plan, level: str) -> tuple[AuditLog | None, Closed | None]
     record = Open(
         __version__,
         settings_sha256=plan.settings_sha256,
-        policy_sha256=hashlib.sha256(POLICY).hexdigest(),
+        policy_sha256=policy.digest(plan.policies),
         limits=level,
     )
     try:
@@ -163,8 +167,9 @@ def prepare(paths: Paths, effective: Effective) -> Plan:
         own = () if wanted.audit.level == "metadata" else (own_recipient(paths),)
         options = Options(wanted.audit.recipients or own, wanted.audit.level)
         values = json.dumps(settings.report(effective), sort_keys=True).encode()
+        digest = hashlib.sha256(values).hexdigest()
         return Plan(
-            providers, options, audit_place.current(paths), hashlib.sha256(values).hexdigest()
+            providers, options, audit_place.current(paths), digest, policies.load(paths).binding
         )
     except Closed as closed:
         return Plan(closed=closed)

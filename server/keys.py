@@ -137,7 +137,7 @@ def _in_keyring(name: str, *, asked: bool) -> str | None:
     if asked:
         raise NoKey(
             f"providers.{name}.key is keyring, and no keyring answers here",
-            'set it to "file", or log in to your desktop',
+            'set it to "file", or log in to your desktop; needs pip install "wicket[keyring]"',
         )
     return None
 

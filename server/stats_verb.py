@@ -54,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"wicket stats: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     if arguments.json:
-        print(json.dumps(figures.to_json(found), ensure_ascii=False))
+        said = figures.to_json(found) | {"asked": asked.to_json(startup.paths.stats, since)}
+        print(json.dumps(said, ensure_ascii=False))
         return 0
     if not startup.effective.settings.stats.enabled:
         print("stats.enabled is false: nothing new is kept.", file=sys.stderr)

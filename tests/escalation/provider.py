@@ -86,6 +86,8 @@ class ProviderServer:
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     go: asyncio.Event = field(default_factory=asyncio.Event)
     heard: Callable[[], None] = lambda: None
+    # Called before the first piece of each answer.
+    answers: Callable[[], None] = lambda: None
     tls: ssl.SSLContext | None = None
     port: int = 0
     _server: asyncio.Server | None = None
@@ -125,6 +127,7 @@ class ProviderServer:
             self.received += await reader.readexactly(int(length.split(b":")[1]))
             self.arrived.set()
             answer = self.script.pop(0) if self.script else self.answer
+            self.answers()
             for piece in ANSWERS[answer]:
                 if piece is None:
                     await self._wait(reader)

@@ -237,6 +237,22 @@ async def test_nothing_is_sent_by_mistake(
     assert "Traceback" not in error
 
 
+async def test_what_a_policy_allows_is_not_asked(desk: Desk, server: ProviderServer) -> None:
+    """Not even where nobody could be; and what it forbids is not sent by anybody's yes."""
+    policy = desk.home.paths.config / "policy.toml"
+    policy.write_text('default = "allow"\n')
+    code, out, error = await desk.run("Why?", "--json")
+    assert (code, json.loads(out)["answer"]) == (0, "Hello world"), error
+    (approved,) = desk.home.records("approval")
+    assert approved["data"]["mode"] == "auto"
+    assert (await desk.home.wicket("stop", "gate"))[0] == 0
+    policy.write_text('[[rule]]\nname = "home"\npaths = ["src/"]\ndecision = "this-machine"\n')
+    code, _, error = await desk.run("Why?", "--file", "src/use.py", "--show")
+    assert code == 1
+    assert "this-machine by the policy's rule 'home'" in error
+    assert server.connections == 1
+
+
 async def test_no_is_no_and_ctrl_c_cancels(desk: Desk, server: ProviderServer) -> None:
     code, _ = await desk.typed("Why?", says=[("send it?", "n")])
     assert (code, server.connections, desk.home.records("intent")) == (1, 0, [])
