@@ -50,6 +50,19 @@ def read_{name}(path):
     for name in ("settings", "colours", "names", "sizes", "places", "dates")
 )
 
+# Two ways to go on, so that there is something to choose from.
+WAYS = """\
+def first(values):
+    return sorted(values)[0]
+
+
+def last(values):
+    return sorted(values)[-1]
+
+
+def middle(values):
+    return """
+
 USER_SETTINGS = {
     "workbench.startupEditor": "none",
     "workbench.secondarySideBar.defaultVisibility": "hidden",
@@ -86,7 +99,7 @@ class Editor:
     def drive(self, scenario: str, workspace: Path, **asked: Any) -> dict[str, Any]:
         """What the eyes saw, as JSON; a failure names the screenshot taken at its end."""
         failure = self.home / "failure.png"
-        asked |= {
+        asked = {
             "scenario": scenario,
             "url": self.url,
             "chromium": shutil.which("chromium"),
@@ -94,7 +107,7 @@ class Editor:
             "file": str(workspace / "reading.py"),
             "timeout": SEEN_MS,
             "failure": str(failure),
-        }
+        } | asked
         done = subprocess.run(
             [NODE, Path(__file__).with_name("drive_vscode.js"), json.dumps(asked)],
             env=self.environment | {"NODE_PATH": str(TOOLS / "clients/node_modules")},
@@ -188,7 +201,7 @@ def test_ghost_text_is_shown_typed_into_and_accepted(editor: Editor, workspace: 
     assert seen["typedInto"], f"{seen['ghost']!r} became {seen['rest']!r}"
     assert seen["accepted"], seen["line"]
     assert (workspace / "reading.py").read_text() == SOURCE + TYPED + seen["ghost"]
-    assert '"source"' in seen["explanation"]
+    assert "source       the model" in seen["explanation"] or "copied" in seen["explanation"]
     assert "ready" in seen["ready"]
     assert "wicket.enabled is false" in seen["off"]
     assert "ready" in seen["again"]
@@ -212,8 +225,68 @@ def test_what_is_done_to_suggestions_is_inferred(editor: Editor, workspace: Path
         seen = editor.drive("events", workspace, log=str(log))
     finally:
         shutil.rmtree(settings)
-    assert len(seen["done"]) == 6
+    assert len(seen["done"]) == 7
     assert [one for one in seen["done"] if one["expected"] != one["inferred"]] == []
+
+
+def test_the_rest_of_what_was_taken_in_part_is_kept(editor: Editor, workspace: Path) -> None:
+    """By word and by line; the rest stays drawn, and the server gives it for no token."""
+    plain = {"editor.quickSuggestions": False, "editor.autoClosingBrackets": "never"}
+    editor.settings("User", USER_SETTINGS | plain)
+    editor.start_server_by([*WICKET, "lsp"])
+    (workspace / "reading.py").write_text(READERS + "\n\ndef read_trees(path):\n    ")
+    keys = ["Control+ArrowRight", "Control+ArrowRight", "Control+ArrowRight"]
+    seen = editor.drive("parts", workspace, typed="with op", keys=keys, wait=500)
+    left = seen["ghost"]
+    for step in seen["steps"]:
+        assert step["left"], seen
+        assert left.endswith(step["left"])
+        # What was taken and what is left are drawn as the one text that they were.
+        assert step["line"] == seen["before"]
+        left = step["left"]
+    assert "kept from an earlier answer; no model was asked" in seen["explanation"]
+    assert "prefill 0, reused 0, decoded 0" in seen["explanation"]
+    assert seen["toasts"] == 0
+
+
+def test_alternatives_are_gone_through(editor: Editor, workspace: Path) -> None:
+    """Next, next, previous: other texts each time, and Tab takes the one that is seen."""
+    editor.settings("User", USER_SETTINGS | {"editor.quickSuggestions": False})
+    editor.start_server_by([*WICKET, "lsp"])
+    picture = editor.home / "alternatives.png"
+    (workspace / "reading.py").write_text(WAYS)
+    seen = editor.drive("alternatives", workspace, typed="sort", picture=str(picture))
+    first, second, third, again = seen["texts"]
+    assert second not in ("", first)
+    assert third not in ("", second)
+    assert again == second
+    assert [line.strip() for line in seen["lines"]] == [
+        f"return sort{text}".strip() for text in (second, third, again)
+    ]
+    assert seen["line"].strip() == f"return sort{again}".strip()
+    assert seen["toasts"] == 0
+
+
+def test_an_explanation_leads_to_what_was_copied(editor: Editor, workspace: Path) -> None:
+    """In a language that the model does not know."""
+    editor.settings("User", USER_SETTINGS | {"editor.quickSuggestions": False})
+    editor.start_server_by([*WICKET, "lsp"])
+    area = "fn area(radius: f64) -> f64 {\n    radius * "
+    (workspace / "area.rs").write_text("// Shapes.\n" + area + "radius * PI\n}\n")
+    (workspace / "other.rs").write_text(area)
+    subprocess.run(
+        [*WICKET, "index", str(workspace)],
+        env=editor.environment,
+        check=True,
+        capture_output=True,
+        timeout=START_SECONDS,
+    )
+    seen = editor.drive(
+        "copied", workspace, file=str(workspace / "other.rs"), typed="rad", link="area.rs:3"
+    )
+    assert seen["ghost"] == "ius * PI"
+    assert "copied from  area.rs:3" in seen["explanation"]
+    assert seen["place"], seen
 
 
 def test_an_untrusted_folder_may_exclude_its_files_and_choose_nothing(
