@@ -25,6 +25,8 @@ class Terms:
     `hold_ms` is waited before text is generated; `context` goes before the prompt, and
     `texts` are other places to copy from, the nearest first.  So many `alternatives` at
     most are looked for.
+    `texts` are other places to copy from, the nearest first.  What is less likely than
+    `least_chance` is shown only to who asks by hand.
     """
 
     priority: Priority = "auto"
@@ -35,6 +37,7 @@ class Terms:
     context: tuple[Snippet, ...] = ()
     texts: tuple[Text, ...] = ()
     alternatives: int = 1
+    least_chance: float = chances.SHOWN
 
     @property
     def by_hand(self) -> bool:
@@ -84,7 +87,7 @@ async def complete(
             )
     if best.model is None and engine is not None and engine.state is not None:
         best = replace(best, model=engine.state.model)
-    if best.text and best.chance < chances.SHOWN and not terms.by_hand:
+    if best.text and best.chance < terms.least_chance and not terms.by_hand:
         best = replace(best, text="", replace=0, source="none", filtered=UNSURE)
     if best.text and terms.alternatives > 1:
         others = arbiter.others(cursor, lines, found, written, best, terms.alternatives - 1)
@@ -121,6 +124,15 @@ async def by_model(cursor: Cursor, engine: EngineClient, terms: Terms) -> Sugges
         ms=done.ms | {"total": total},
         context=terms.context,
     )
+
+
+async def warm(cursor: Cursor, engine: EngineClient, terms: Terms) -> bool:
+    """Have the prompt at a cursor read ahead of its need; whether that came to its end.
+
+    `terms` have the priority "warm".  Raises EngineGone.
+    """
+    lines = trim.lines_wanted(cursor, terms.mode, terms.max_lines)
+    return (await ask(cursor, engine, terms, lines)).done.done == "stop"
 
 
 async def ask(

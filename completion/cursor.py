@@ -39,12 +39,16 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A piece of another file to put before the prompt, and why it was chosen."""
+    """A piece of another file to put before the prompt, and why it was chosen.
+
+    `lines` are its first and last, from 1; `tokens` are estimated.
+    """
 
     path: str
     text: str
     lines: tuple[int, int] = (1, 1)
     why: str = ""
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ SUFFIX_TOKENS = 512
 # A longer context than this costs more time than a completion is worth.
 CONTEXT_TOKENS = 8192
 # What the parts of a request may cost on this machine, in seconds at its measured rates:
-# a prompt of which nothing is cached, what is evaluated again at each key, and the text.
-COLD_SECONDS, KEY_SECONDS, TEXT_SECONDS = 4.0, 0.1, 0.8
+# what is evaluated again at each key, and the text.
+KEY_SECONDS, TEXT_SECONDS = 0.1, 0.8
 # What all further texts may cost somebody who asks for alternatives.
 ALTERNATIVES_SECONDS = 0.5
 # Less than this, in tokens, says too little to be worth the asking.
@@ -70,6 +70,7 @@ class LocalBackend:
         except gguf.BadModel as error:
             raise BackendError(str(error), "wicket model list") from None
         self._context = min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS)
+        self._parameters = header.parameters
         needed = gguf.memory_needed(header, self._context * len(self._slots))
         if (free := available_bytes()) is not None and needed > free:
             raise BackendError(
@@ -124,6 +125,7 @@ class LocalBackend:
             family=self._fim.family.name,
             order=self._fim.family.order,
             context=self._context,
+            parameters=self._parameters,
             rates={name: round(rate) for name, rate in self._rates.items()},
         )
 
@@ -331,7 +333,7 @@ def budget_for(
     if request.priority == "manual":
         return prompt.Budget(context=context, suffix=suffix, decode=decode)
     if prefill := rates["prefill"]:
-        whole = min(whole, max(LEAST_PROMPT, int(prefill * COLD_SECONDS)))
+        whole = min(whole, max(LEAST_PROMPT, int(prefill * prompt.COLD_SECONDS)))
         suffix = min(suffix, whole // 4)
         if order == "psm":
             # It stands behind the prefix, so each key has it evaluated again.

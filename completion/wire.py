@@ -100,7 +100,8 @@ class Done:
 class State:
     """What the engine is: sent as its hello and as the answer to `status`.
 
-    `rates` are measured tokens per second; `languages` empty means any.  `served` is what
+    `parameters` counts those of the model, 0 where that is not known.  `rates` are measured
+    tokens per second; `languages` empty means any.  `served` is what
     a server elsewhere says that it serves, empty for a model in the engine itself.
     """
 
@@ -114,6 +115,7 @@ class State:
     order: str = ""
     served: str = ""
     context: int = 0
+    parameters: int = 0
     languages: tuple[str, ...] = ()
     rates: dict[str, float] = field(default_factory=dict[str, float])
     memory: int = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..completion.client import EngineGone
-from ..completion.cursor import Cursor, Suggestion
+from ..completion.cursor import Cursor, Snippet, Suggestion
 from ..completion.recent import accepted
 from ..completion.wire import Priority
 from . import app, build, settings
@@ -57,7 +57,7 @@ class Session:
         if startup.model != old.model or engine != old.effective.settings.engine:
             # The old engine stays for other editors, or leaves when nobody needs it.
             self._closing = asyncio.ensure_future(self.completions.engine.close())
-            self.completions = Completions(startup, self.completions.texts, self.completions.spawn)
+            self.completions = self.completions.anew(startup)
             self._wanted.set()
         self.completions.startup = startup
         keep = startup.effective.settings.stats.enabled
@@ -129,6 +129,12 @@ class Session:
         with contextlib.suppress(EngineGone):
             await self.completions.suggest(cursor, wanted, "prefetch")
             self._foreseen = cursor
+
+    async def warm(
+        self, cursor: Cursor, wanted: CompletionSettings, context: Sequence[Snippet]
+    ) -> bool:
+        """See `Completions.warm`; those of now are asked."""
+        return await self.completions.warm(cursor, wanted, context)
 
     def remember(self, cursor: Cursor, suggestion: Suggestion) -> str:
         """The id under which the editor may ask about this answer."""

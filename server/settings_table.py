@@ -8,23 +8,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..completion.chances import SHOWN
+from ..completion.models.licences import ALLOWED
 from .settings_checks import (
     Check,
+    argv,
     both,
     file,
     globs,
+    hub,
     in_both,
     in_either,
     languages,
     least,
+    least_true,
     model_choice,
     model_name,
     model_names,
     model_source,
     one_of,
     provider_source,
+    proxy,
     recipients,
+    texts,
     truth,
+    truth_or,
     whole,
 )
 
@@ -69,11 +77,14 @@ TABLE = (
         "offer one line, a block, or what fits the place"),
     Key("completion.max_lines", whole(1, 100), 10, "C",
         "lines of the longest suggestion"),
+    Key("completion.least_chance", whole(0, 99), round(100 * SHOWN), "C",
+        "percent that a suggestion must be likely to be right to come by itself"),
     Key("completion.model", model_choice, "", "C",
         "a model's name, empty for the one that ships; a path only in a settings file",
         from_editor=model_name),
-    Key("completion.context", truth, True, "CT",
-        "show the model pieces of other files; read once there is an index", both),
+    Key("completion.context", truth_or("auto"), "auto", "CT",
+        "show the model pieces of other files: true, false (copy nothing from them, either), "
+        "or auto: where the model is large enough to be better for it", least_true),
     Key("completion.exclude", globs, (), "CT",
         "files that get no completion, as patterns of .gitignore", in_either),
     Key("engine.models", model_source, {}, "S",
@@ -89,6 +100,14 @@ TABLE = (
         "layers of the model on the GPU, or as many as fit"),
     Key("engine.idle_minutes", whole(1, 10_080), 15, "S",
         "minutes without use after which the engine leaves"),
+    Key("models.endpoint", hub, "https://huggingface.co", "S",
+        "the hub that `wicket model pull` fetches from, or a mirror that speaks like it"),
+    Key("models.token_command", argv, (), "S",
+        "a command that prints the token to show that hub"),
+    Key("models.licences", texts, ALLOWED, "S",
+        "licences of models that need no consent of their own; locked: no others at all"),
+    Key("network.proxy", proxy, None, "S",
+        "the HTTP proxy for `wicket model pull`"),
     Key("network.ca_file", file, None, "S",
         "certificates to believe instead of the system's, a PEM file"),
     Key("providers", provider_source, {}, "S",
@@ -130,8 +149,6 @@ KEYS = {key.name: key for key in TABLE}
 UNREAD: dict[str, Letters] = {
     "budget": "ST",
     "editor": "C",
-    "models": "S",
-    "network": "S",
     "policy": "S",
     "redaction": "S",
     "repository": "S",

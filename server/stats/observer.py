@@ -176,6 +176,7 @@ class Observer:
             tuple(str(rule) for rule in known.get("rules", ())),
             asked.manual,
             1000 * (self._now - asked.began),
+            known.get("chance"),
         )
         return Answer(number, min(start, asked.cursor), end, item.insert_text, facts)
 
@@ -201,6 +202,7 @@ class Observer:
                 facts.source,
                 rules,
                 int(facts.manual),
+                chance=facts.chance,
             )
             self._rows[number] = row
             if len(self._rows) > ROWS:
