@@ -127,6 +127,19 @@ const scenarios = {
     return seen;
   },
 
+  // Types at a hand's pace; says of each key when ghost text that fits it was drawn.
+  async keys(page) {
+    await status(page, "ready");
+    await type(page, "");
+    await page.waitForTimeout(asked.wait);
+    await page.evaluate(watchKeys, GHOST);
+    for (const [number, key] of [...asked.typed].entries()) {
+      await page.keyboard.press(key === "\n" ? "Enter" : key === " " ? "Space" : key);
+      await page.waitForTimeout(asked.gaps[number % asked.gaps.length]);
+    }
+    return { keys: await page.evaluate(() => window.keys) };
+  },
+
   // Types where the settings allow nothing, and asks why.
   async refused(page) {
     const seen = { ready: await status(page, "ready") };
@@ -189,6 +202,42 @@ const acts = {
     return "rejected";
   },
 };
+
+// Runs in the page.  A key's text is drawn once the cursor has moved, and ghost text that was
+// there before counts for it only as far as it goes on.
+function watchKeys(ghostSelector) {
+  const ghost = () =>
+    [...document.querySelectorAll(ghostSelector)]
+      .map((one) => one.textContent)
+      .join("")
+      .replaceAll("\u00a0", " ");
+  const place = () => {
+    const { top, left } = document.querySelector(".monaco-editor.focused .cursor").style;
+    return `${top} ${left}`;
+  };
+  window.keys = [];
+  document.addEventListener(
+    "keydown",
+    ({ key }) => {
+      if (key === "Shift") return;
+      const before = ghost();
+      const continued = before.length > 1 && before[0] === key;
+      const at = performance.now();
+      window.keys.push({ continued, before, at, from: place(), shown: null, blank: 0 });
+    },
+    true,
+  );
+  const frame = () => {
+    const key = window.keys.at(-1);
+    if (key && key.shown === null && place() !== key.from) {
+      const now = ghost();
+      if (now && now !== key.before) key.shown = performance.now() - key.at;
+      else if (key.continued && !now) key.blank += 1;
+    }
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+}
 
 // What the server's log says of suggestions so far.
 function events() {

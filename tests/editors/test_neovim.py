@@ -179,9 +179,9 @@ WIDE_TYPED = '\n        fourth = left["å🚪門"] + right["å🚪門"]\n       
 def test_wide_characters_before_the_cursor(desk: Desk) -> None:
     """Client and server mean the same place after characters of one to four bytes."""
     desk.open(BEFORE + "\n" + WIDE)
-    ghost = desk.type_until_ghost(WIDE_TYPED, known="門")
+    desk.type_until_ghost(WIDE_TYPED, known="門")
     before = desk.text()
-    explanation = explained(desk)
+    explanation, ghost = explained(desk), desk.editor.ghost
     line, column = before.count("\n") + 1, len(before.split("\n")[-1]) + 1
     assert explanation["text"] == ghost
     assert explanation["range"][:2] == [line, column]
@@ -189,8 +189,15 @@ def test_wide_characters_before_the_cursor(desk: Desk) -> None:
     assert desk.text() == before + ghost
 
 
+def answered(desk: Desk) -> None:
+    """Wait until no question is open."""
+    waiting = "return next(vim.lsp.get_clients()[1].requests) ~= nil"
+    desk.editor.until("an answer", lambda: not desk.editor.lua(waiting))
+
+
 def explained(desk: Desk) -> dict[str, Any]:
-    """What the server knows about the suggestion on the screen."""
+    """What the server knows about the suggestion on the screen, once no question is open."""
+    answered(desk)
     found = desk.editor.lua("""
         local id = { id = require('wicket.ghost').last_id() }
         local method = 'wicket/explainSuggestion'
@@ -209,16 +216,11 @@ def why(desk: Desk) -> list[str]:
     return desk.editor.lines
 
 
-def answered(desk: Desk) -> None:
-    """Wait until no question is open."""
-    waiting = "return next(vim.lsp.get_clients()[1].requests) ~= nil"
-    desk.editor.until("an answer", lambda: not desk.editor.lua(waiting))
-
-
 def test_explanation_names_the_suggestion(desk: Desk) -> None:
     desk.open(BEFORE)
-    ghost = desk.type_until_ghost()
-    assert explained(desk)["text"] == ghost
+    desk.type_until_ghost()
+    ghost = explained(desk)["text"]
+    assert ghost == desk.editor.ghost != ""
     buffer = desk.editor.nvim.current.buffer.number
     desk.editor.press("<Esc>")
     page = why(desk)
@@ -329,7 +331,6 @@ def test_going_round_the_alternatives(desk: Desk) -> None:
     while (ghost := desk.editor.ghost) != first:
         assert ghost not in seen
         seen.append(ghost)
-        answered(desk)
         assert explained(desk)["text"] == ghost
         desk.editor.frames()
         desk.editor.nvim.command("redraw!")
