@@ -106,6 +106,11 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EditorSettings:
+    symbols: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StatsSettings:
     enabled: bool
 
@@ -123,6 +128,8 @@ class Settings:
     gate: GateSettings
     audit: AuditSettings
     index: IndexSettings
+    editor: EditorSettings
+    repository: tuple[Path, ...]
     log: LogSettings
     stats: StatsSettings
 
@@ -284,6 +291,8 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         gate=GateSettings(**fields("gate")),
         audit=AuditSettings(**fields("audit")),
         index=IndexSettings(**fields("index")),
+        editor=EditorSettings(**fields("editor")),
+        repository=values["repository"],
         log=LogSettings(**fields("log")),
         stats=StatsSettings(**fields("stats")),
     )
