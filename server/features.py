@@ -10,7 +10,7 @@ from .. import __version__
 from . import protocol, symbols
 from .contexts import Contexts
 from .documents import file_path
-from .explanations import EXPLAIN
+from .explanations import EXPLAIN, page
 from .indexers import Indexers
 from .inline import ACCEPTED, inline_completion
 from .nearby import Nearby
@@ -81,7 +81,11 @@ def register(server: WicketServer, session: Session) -> None:
     @server.feature(EXPLAIN)
     def explain(params: Any) -> dict[str, Any] | None:
         number = mapping(params).get("id")
-        return session.explanations.find(None if number is None else str(number))
+        found = session.explanations.find(None if number is None else str(number))
+        here = (file_path(uri) for uri in server.documents.open_now)
+        # A file outside of all folders is known by its name alone.
+        around = dict.fromkeys([*folders(server), *(file.parent for file in here if file)])
+        return found and found | {"page": page(found, list(around))}
 
     @server.command(ACCEPTED)
     def accepted(number: str = "") -> None:
