@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import __version__
+from ..completion import devices, gguf
+from ..completion.devices import Device
 from ..completion.engine import Backend, Engine
 from ..completion.models import Model
 from ..completion.serve import serve
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 # per second with one thread, 240 to 770 with two beside one busy process on two cores).
 TINY_BYTES = 64 << 20
 MOST_THREADS = 8
+# Documents whose prompts stay evaluated, and the longest that one may be, in tokens.
+SLOTS, CONTEXT_TOKENS = 4, 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +177,19 @@ def local(order: Order) -> Backend:
     return LocalBackend(
         path,
         threads=threads_for(path) if order.threads == "auto" else order.threads,
-        # A negative number means all layers; without a GPU it means nothing.
-        gpu_layers=-1 if order.gpu_layers == "auto" else order.gpu_layers,
+        gpu_layers=layers_for(path, order.gpu_layers, devices.devices()),
+        slots=SLOTS,
     )
+
+
+def layers_for(path: Path, wanted: int | str, listed: Sequence[Device]) -> int:
+    """How many layers of the model at `path` go to these devices; negative is all.
+
+    Raises BadModel.
+    """
+    header = gguf.read(path)
+    context = min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS) * SLOTS
+    return devices.layers_on_gpu(header, context, listed, wanted)
 
 
 def _model(said: dict[str, Any]) -> Model:
