@@ -7,7 +7,7 @@ import json
 import platform
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from .. import __version__
 from ..completion import gguf
@@ -54,6 +54,7 @@ def examine(startup: Startup) -> Iterator[Finding]:
     yield sockets(startup)
     yield llama(startup)
     yield model(startup)
+    yield from profiles(startup)
     yield asyncio.run(engine(startup))
     yield accelerator(startup)
     yield index(startup)
@@ -115,6 +116,18 @@ def model(startup: Startup) -> Finding:
         return Finding("model", False, str(error), "wicket model list")
     size = header.size / 1e6
     return Finding("model", True, f"{chosen.name}, {size:.1f} MB, {chosen.path}")
+
+
+def profiles(startup: Startup) -> Iterator[Finding]:
+    """Which models profiles name; one that is not there is left out silently elsewhere."""
+    for name, one in startup.effective.settings.completion.profiles.items():
+        where = ", ".join(one.languages) or "any language"
+        asked = "" if one.trigger == "any" else f", {one.trigger}"
+        try:
+            chosen_model(replace(startup, model=one.model))
+            yield Finding("profile", True, f"{name}: {one.model} for {where}{asked}")
+        except gguf.BadModel as error:
+            yield Finding("profile", False, f"{name}: {error}", "wicket model list")
 
 
 async def engine(startup: Startup) -> Finding:

@@ -17,8 +17,10 @@ from .. import __version__
 from ..completion import devices, gguf
 from ..completion.devices import Device
 from ..completion.engine import Backend, Engine
+from ..completion.gguf import BadModel, Gguf
 from ..completion.models import Model
 from ..completion.serve import serve
+from ..completion.shelf import Member, Profile, Shelf
 from ..completion.wire import State
 from . import limits, processes, urls
 from .paths import Paths
@@ -49,6 +51,10 @@ class Order:
     threads: int | Literal["auto"]
     gpu_layers: int | Literal["auto"]
     idle_minutes: int
+    # Models that profiles name, the profiles, and the bytes that all may take together.
+    others: tuple[Model, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    budget: int = 0
 
     def write(self) -> str:
         return json.dumps(asdict(self), default=str)
@@ -60,12 +66,17 @@ class Order:
             "socket": Path(said["socket"]),
             "model": _model(said["model"]),
             "fallback": tuple(_model(model) for model in said["fallback"]),
+            "others": tuple(_model(model) for model in said["others"]),
+            "profiles": tuple(
+                Profile(one["model"], tuple(one["languages"]), one["trigger"])
+                for one in said["profiles"]
+            ),
         }
         return cls(**(said | rebuilt))
 
     @property
     def models(self) -> tuple[Model, ...]:
-        return (self.model, *self.fallback)
+        return (self.model, *self.fallback, *self.others)
 
 
 def run(order: Order, idle: float | None) -> int:
@@ -87,7 +98,8 @@ def run(order: Order, idle: float | None) -> int:
         return 1
     # What the first tier does not know, another may.
     anything = any(not one.languages for one in order.models)
-    languages = () if anything else tuple(model.languages)
+    known = dict.fromkeys(name for one in order.models for name in one.languages)
+    languages = () if anything else tuple(known)
     state = State(model.name, model.sha256, "loading", languages=languages)
     _wake_accelerator()
     print(f"wicket engine: {confine(order).shown}", file=sys.stderr)
@@ -137,7 +149,15 @@ def _wake_accelerator() -> None:
 
 
 def backend(order: Order) -> Backend:
-    """The model's own, or, where it is a server, a chain that goes on without it."""
+    """The model's own; where it is a server, a chain that goes on without it; and with
+    profiles a shelf of all their models."""
+    if order.profiles:
+        plain = replace(order, profiles=(), others=())
+        return Shelf(
+            [_member(plain, model) for model in (order.model, *order.others)],
+            order.profiles,
+            order.budget,
+        )
     if order.model.endpoint is None:
         return local(order)
     from ..completion.tiers import Tier, Tiers  # noqa: PLC0415  Needs HTTP.
@@ -152,6 +172,16 @@ def backend(order: Order) -> Backend:
         for model in order.models
     ]
     return Tiers(tiers, order.patience_ms)
+
+
+def _member(order: Order, model: Model) -> Member:
+    """One model on the shelf; a server goes on to the fallback of all."""
+    own = replace(order, model=model, fallback=order.fallback if model.endpoint else ())
+    size = 0
+    if not model.endpoint:
+        with contextlib.suppress(BadModel):
+            size = gguf.memory_needed(*_context(gguf.read(model.path)))
+    return Member(model.name, lambda: backend(own), size, model.languages)
 
 
 def distant(model: Model) -> "RemoteBackend | TeamBackend":
@@ -187,9 +217,12 @@ def layers_for(path: Path, wanted: int | str, listed: Sequence[Device]) -> int:
 
     Raises BadModel.
     """
-    header = gguf.read(path)
-    context = min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS) * SLOTS
-    return devices.layers_on_gpu(header, context, listed, wanted)
+    return devices.layers_on_gpu(*_context(gguf.read(path)), listed, wanted)
+
+
+def _context(header: Gguf) -> tuple[Gguf, int]:
+    """A model and the tokens that an engine keeps of all documents together."""
+    return header, min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS) * SLOTS
 
 
 def _model(said: dict[str, Any]) -> Model:
