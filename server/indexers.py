@@ -19,7 +19,7 @@ from ..completion.client import EngineGone
 from ..indexing.languages import LANGUAGES
 from . import index_process, processes
 from .documents import file_path
-from .index import Order, order, relative
+from .index import Order, order, readable, relative
 from .paths import UnsafePath
 from .protocol import WicketServer
 from .session import Session
@@ -75,8 +75,7 @@ class Indexers:
 
     def _roots(self) -> list[Path]:
         startup = self._session.completions.startup
-        wanted = startup.effective.settings
-        if not wanted.trusted or not wanted.index.enabled:
+        if not readable(startup):
             return []
         folders = (file_path(uri) for uri in self._server.documents.folders)
         home = os.path.realpath(startup.paths.home)

@@ -10,6 +10,7 @@ For each setting, the first of these that says something:
 
 Then those are heard who may only tighten: the editor about `trusted`, and
 `.wicket.toml` of each open folder.  The stricter value wins, even over a locked one.
+What a policy lets nobody see is added to `completion.exclude`, whoever said what.
 Of a table of named rows, the user's join the managed ones.  Environment variables set
 nothing.
 
@@ -25,13 +26,15 @@ from typing import Any, Literal, cast
 
 from ..completion.shelf import Profile, model_for
 from ..completion.wire import Priority
+from ..escalation.policy import globs
+from . import policies
 from .paths import InsideWorkspace, Paths, refuse_inside
 from .settings_checks import ModelSource, ProviderSource, plain
 from .settings_file import Forbidden, Unreadable, read, shown
 from .settings_sources import Said, Source, Values, locks, said
 from .settings_table import KEYS, TABLE
 
-Origin = Literal["default"] | Source
+Origin = Literal["default", "policy"] | Source
 
 REPOSITORY_FILE = ".wicket.toml"
 NOTHING_ALLOWED: Values = {"completion": {"enabled": False}}
@@ -45,9 +48,10 @@ class CompletionSettings:
     debounce_ms: int | Literal["adaptive"]
     lines: Literal["auto", "line", "block"]
     max_lines: int
+    least_chance: int
     model: str
     profiles: Mapping[str, Profile]
-    context: bool
+    context: bool | Literal["auto"]
     exclude: tuple[str, ...]
 
     def model_for(self, language: str, priority: Priority) -> str:
@@ -134,11 +138,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Values by dotted name, their origins, and what the repositories ask for."""
+    """Values by dotted name, their origins, what the repositories ask for, and the
+    patterns of files that no policy lets anybody see."""
 
     values: Values
     origin: Mapping[str, Origin]
     repositories: Mapping[Path, Values]
+    never: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +206,9 @@ def load(paths: Paths, editor: Mapping[str, Any] | None, folders: Sequence[Path]
         file = folder / REPOSITORY_FILE
         tables = _repository_tables(file, warnings)
         repositories[folder] = heard_from(tables, "repository", shown(file))
-    heard = Heard(values, origin, repositories)
+    binding = policies.load(paths, folders)
+    warnings.extend(binding.faults)
+    heard = Heard(values, origin, repositories, globs(binding.binding, "never"))
     return _effective(heard, repositories.values(), locked, tuple(warnings))
 
 
@@ -242,6 +250,12 @@ def _effective(
     values, origin = dict(heard.values), dict(heard.origin)
     for asked in repositories:
         _tighten(values, origin, "repository", asked)
+    if heard.never:
+        exclude = cast(tuple[str, ...], values["completion.exclude"])
+        # A policy may let files in again that it forbids by default: the last pattern that
+        # matches counts.  No setting can: so the settings' patterns stand behind.
+        values["completion.exclude"] = (*heard.never, *exclude)
+        origin["completion.exclude"] = "policy"
     return Effective(_settings(values), values, origin, locked, warnings, heard)
 
 

@@ -62,6 +62,19 @@ def truth(value: object) -> bool:
     return value
 
 
+def truth_or(word: str) -> Check:
+    """true, false, or `word`, which leaves it open."""
+
+    def check(value: object) -> bool | str:
+        if value == word:
+            return word
+        if not isinstance(value, bool):
+            raise Unfit(f"must be true, false or {word}")
+        return value
+
+    return check
+
+
 def one_of(*words: str) -> Check:
     def check(value: object) -> str:
         if not isinstance(value, str) or value not in words:
@@ -263,6 +276,11 @@ def recipients(value: object) -> tuple[str, ...]:
 
 def both(first: bool, second: bool) -> bool:
     return first and second
+
+
+def least_true(first: bool | str, second: bool | str) -> bool | str:
+    """No before a word that leaves it open, and that before yes."""
+    return min(first, second, key=lambda said: (False, "auto", True).index(said))
 
 
 def least(first: int, second: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..completion.chances import SHOWN
 from ..completion.models.licences import ALLOWED
 from .settings_checks import (
     Check,
@@ -20,6 +21,7 @@ from .settings_checks import (
     in_either,
     languages,
     least,
+    least_true,
     model_choice,
     model_name,
     model_names,
@@ -31,6 +33,7 @@ from .settings_checks import (
     recipients,
     texts,
     truth,
+    truth_or,
     whole,
 )
 
@@ -75,6 +78,8 @@ TABLE = (
         "offer one line, a block, or what fits the place"),
     Key("completion.max_lines", whole(1, 100), 10, "C",
         "lines of the longest suggestion"),
+    Key("completion.least_chance", whole(0, 99), round(100 * SHOWN), "C",
+        "percent that a suggestion must be likely to be right to come by itself"),
     Key("completion.model", model_choice, "", "C",
         "a model's name, empty for the one that ships; a path only in a settings file",
         from_editor=model_name),
@@ -82,8 +87,9 @@ TABLE = (
         "models for some languages or for asking by hand: "
         "NAME = {model, languages, trigger = any, auto or manual}",
         rows=True),
-    Key("completion.context", truth, True, "CT",
-        "show the model pieces of other files; read once there is an index", both),
+    Key("completion.context", truth_or("auto"), "auto", "CT",
+        "show the model pieces of other files: true, false (copy nothing from them, either), "
+        "or auto: where the model is large enough to be better for it", least_true),
     Key("completion.exclude", globs, (), "CT",
         "files that get no completion, as patterns of .gitignore", in_either),
     Key("engine.models", model_source, {}, "S",

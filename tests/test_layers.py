@@ -19,6 +19,7 @@ FENCES = {
     "tree_sitter": ("indexing/",),
     "openai": ("escalation/",),
     "anthropic": ("escalation/",),
+    "re2": ("escalation/redaction/",),
     "starlette": ("escalation/http.py", "server/unix_http.py"),
     "uvicorn": ("server/unix_http.py",),
     "httpx2": (

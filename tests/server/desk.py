@@ -117,9 +117,10 @@ CONTRACT = {
     "completion.debounce_ms": Row("C", "adaptive", 0, 250, ("auto", *NO_NUMBER)),
     "completion.lines": Row("C", "auto", "line", "block", NO_WORD),
     "completion.max_lines": Row("C", 10, 3, 40, (0, *NO_NUMBER)),
+    "completion.least_chance": Row("C", 15, 30, 5, (100, -1, *NO_NUMBER)),
     "completion.model": Row("C", "", "qwen2.5-coder", "tiny:q8", (1, "a\nb", ["x"])),
     "completion.profiles": Row("C", {}, {"go": GO}, {"hand": HAND}, (1, "x", [GO], True)),
-    "completion.context": Row("CT", True, True, False, NO_TRUTH, False),
+    "completion.context": Row("CT", "auto", True, False, NO_TRUTH, False),
     "completion.exclude": Row(
         "CT",
         (),
