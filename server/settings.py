@@ -24,6 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from ..completion.shelf import Profile, model_for
+from ..completion.wire import Priority
 from ..escalation.policy import globs
 from . import policies
 from .paths import InsideWorkspace, Paths, refuse_inside
@@ -48,8 +50,14 @@ class CompletionSettings:
     max_lines: int
     least_chance: int
     model: str
+    profiles: Mapping[str, Profile]
     context: bool | Literal["auto"]
     exclude: tuple[str, ...]
+
+    def model_for(self, language: str, priority: Priority) -> str:
+        """The model that answers, by its name; empty is the one that ships."""
+        found = model_for(tuple(self.profiles.values()), language, priority)
+        return found or self.model
 
     def speaks(self, language: str) -> bool:
         """Whether documents in `language` may have completions."""
@@ -63,6 +71,7 @@ class EngineSettings:
     patience_ms: int
     threads: int | Literal["auto"]
     gpu_layers: int | Literal["auto"]
+    memory_mb: int | Literal["auto"]
     idle_minutes: int
 
 
@@ -347,7 +356,7 @@ def _both_names(place: Path) -> tuple[Path, ...]:
 
 def _plain_data(value: object) -> object:
     match value:
-        case ModelSource() | ProviderSource():
+        case ModelSource() | ProviderSource() | Profile():
             fields = asdict(value).items()
             return {name: _plain_data(field) for name, field in fields if field}
         case Path():

@@ -27,6 +27,7 @@ from .settings_checks import (
     model_names,
     model_source,
     one_of,
+    profile,
     provider_source,
     proxy,
     recipients,
@@ -83,6 +84,10 @@ TABLE = (
     Key("completion.model", model_choice, "", "C",
         "a model's name, empty for the one that ships; a path only in a settings file",
         from_editor=model_name),
+    Key("completion.profiles", profile, {}, "C",
+        "models for some languages or for asking by hand: "
+        "NAME = {model, languages, trigger = any, auto or manual}",
+        rows=True),
     Key("completion.context", truth_or("auto"), "auto", "CT",
         "show the model pieces of other files: true, false (copy nothing from them, either), "
         "or auto: where the model is large enough to be better for it", least_true),
@@ -99,6 +104,8 @@ TABLE = (
         "threads of the model, or as many as fit"),
     Key("engine.gpu_layers", whole(0, 1000, "auto"), "auto", "S",
         "layers of the model on the GPU, or as many as fit"),
+    Key("engine.memory_mb", whole(64, 10_000_000, "auto"), "auto", "S",
+        "megabytes that the models of profiles may take together, or half of the memory"),
     Key("engine.idle_minutes", whole(1, 10_080), 15, "S",
         "minutes without use after which the engine leaves"),
     Key("models.endpoint", hub, "https://huggingface.co", "S",
