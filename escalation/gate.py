@@ -22,6 +22,7 @@ from .audit.records import (
     Denied,
     Endpoint,
     Intent,
+    Record,
     Source,
 )
 from .audit.records import Provider as Recorded
@@ -62,10 +63,19 @@ class Unprepared(Exception):
     """No request of this digest waits to be sent: never prepared, sent, or expired."""
 
 
+def _unhindered() -> Closed | None:
+    return None
+
+
+def _unheard(_record: Record) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What the gate is told at its start.  `forbidden` answers the rule that keeps a path
-    from leaving, or None."""
+    from leaving, or None; `hindrance` says why nothing may be sent just now, or None; `noted`
+    hears of every note of readers and owners."""
 
     version: str
     providers: Mapping[str, Provider]
@@ -73,6 +83,8 @@ class House:
     forbidden: Callable[[str], str | None]
     network: Network
     limits: str
+    hindrance: Callable[[], Closed | None] = _unhindered
+    noted: Callable[[Record], None] = _unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +207,12 @@ class Gate:
             raise Malformed("the gate writes another log")
         try:
             done = [self._log.note(note.record, ref=note.ref) for note in notes]
-            return [position.seq for position in await asyncio.gather(*done)]
+            positions = await asyncio.gather(*done)
         except AuditError as error:
             raise _closed_by(error) from error
+        for note in notes:
+            self.house.noted(note.record)
+        return [position.seq for position in positions]
 
     async def close(self) -> None:
         """Cancel what runs, write its outcomes, and close the log."""
@@ -219,6 +234,8 @@ class Gate:
             raise Closed(self._log.trouble, "mend the cause, then: wicket stop gate")
         if not self.house.providers:
             raise Closed("no provider is set up", "add a [providers.NAME] to your wicket.toml")
+        if (hindrance := self.house.hindrance()) is not None:
+            raise hindrance
         return self._log
 
     def _provider(self, task: Task) -> Provider:

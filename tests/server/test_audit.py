@@ -197,9 +197,9 @@ def test_a_hold_is_stronger_than_erasure_and_retention(house: House, run: Run) -
 def test_an_anchor_in_git_and_its_use(house: House, run: Run) -> None:
     for words in (["init", "-q", "--bare", "remote"], ["clone", "-q", "remote", "anchors"]):
         subprocess.run(["git", *words], check=True, capture_output=True)
-    shown = run_json(run, "anchor", "--to", "anchors")
+    [shown] = run_json(run, "anchor", "--to", "anchors")["anchors"]
     assert (shown["kind"], shown["size"]) == ("git", 10)
-    remote = run_json(run, "anchor", "--to", str(house.home / "remote"))
+    [remote] = run_json(run, "anchor", "--to", str(house.home / "remote"))["anchors"]
     assert remote["size"] > 10
     listed = subprocess.run(
         ["git", "-C", "remote", "ls-tree", "-r", "--name-only", "HEAD"],
