@@ -70,11 +70,20 @@ def _nothing(_frozen: bool, _reason: str) -> None:
     """A house without a brake."""
 
 
+def _unhindered() -> Closed | None:
+    return None
+
+
+def _unheard(_record: Record) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What the gate is told at its start.  `forbidden` answers the rule that keeps a path
     from leaving, or None; `frozen` why nothing may be sent just now, or None, and `freeze`
-    makes it so or undoes it."""
+    makes it so or undoes it; `hindrance` says why the log binds nothing just now, or None;
+    `noted` hears of every note of readers and owners."""
 
     version: str
     providers: Mapping[str, Provider]
@@ -85,6 +94,8 @@ class House:
     frozen: Callable[[], str | None] = never_frozen
     freeze: Callable[[bool, str], None] = _nothing
     policies: tuple[Policy, ...] = (UNWRITTEN,)
+    hindrance: Callable[[], Closed | None] = _unhindered
+    noted: Callable[[Record], None] = _unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +291,12 @@ class Gate:
             raise Malformed("the gate writes another log")
         try:
             done = [self._log.note(note.record, ref=note.ref) for note in notes]
-            return [position.seq for position in await asyncio.gather(*done)]
+            positions = await asyncio.gather(*done)
         except AuditError as error:
             raise _closed_by(error) from error
+        for note in notes:
+            self.house.noted(note.record)
+        return [position.seq for position in positions]
 
     async def close(self) -> None:
         """Cancel what runs, write its outcomes, and close the log."""
@@ -306,6 +320,8 @@ class Gate:
             raise Closed("no provider is set up", "add a [providers.NAME] to your wicket.toml")
         if why := self.house.frozen():
             raise Closed(f"the gate is frozen: {why}", "wicket gate thaw")
+        if (hindrance := self.house.hindrance()) is not None:
+            raise hindrance
         return self._log
 
     def _considered(self, task: Task, provider: Provider) -> Considered:

@@ -10,19 +10,21 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..escalation.audit import erasing
 from ..escalation.audit.anchors import anchor as copy_checkpoint
+from ..escalation.audit.anchors import shown
 from ..escalation.audit.erasing import Holdings, holdings
 from ..escalation.audit.errors import AuditError, NotALog
 from ..escalation.audit.files import Disk
 from ..escalation.audit.layout import Layout
 from ..escalation.audit.leaf import timestamp
+from ..escalation.audit.note import BadNote
 from ..escalation.audit.opening import Accepted
 from ..escalation.audit.projection import COLUMNS
 from ..escalation.audit.records import Anchor, Erasure, Hold, Retention
-from . import audit_noting, audit_place
+from . import audit_noting, audit_place, settings
 from .audit_place import Place
 from .audit_reading import numbers, projected
 from .paths import Paths
@@ -102,20 +104,42 @@ def retain(arguments: argparse.Namespace) -> int:
 
 
 def anchor(arguments: argparse.Namespace) -> int:
-    """Copy the checkpoint to a directory or a git repository, and put that on record."""
+    """Copy the checkpoint to --to, else to each place of `[audit.anchor]`, and record it."""
     paths = Paths.of(os.environ)
     place = _own(audit_place.the_one(paths, arguments.dir))
-    if not arguments.to:
-        print("wicket audit anchor: say where with --to DIRECTORY|REPOSITORY", file=sys.stderr)
+    wanted = [arguments.to] if arguments.to else list(_anchor_places(paths))
+    if not wanted:
+        print(
+            "wicket audit anchor: say where with --to DIRECTORY|REPOSITORY, or in [audit.anchor]",
+            file=sys.stderr,
+        )
         return 2
-    made = copy_checkpoint(place.directory, arguments.to, paths.cache / "audit")
+    made: list[dict[str, object]] = []
+    for to in wanted:
+        try:
+            made.append(_anchored(paths, place, to))
+        except (AuditError, BadNote, OSError) as error:
+            print(f"wicket audit anchor: {shown(to)}: {error}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps({"anchors": made, "done": len(made) == len(wanted)}))
+    else:
+        for row in made:
+            print(f"{row['size']} records anchored in {row['place']}")
+    return 0 if len(made) == len(wanted) else 1
+
+
+def _anchor_places(paths: Paths) -> Iterable[str]:
+    return settings.load(paths, None, ()).settings.audit.anchor.values()
+
+
+def _anchored(paths: Paths, place: Place, to: str) -> dict[str, object]:
+    made = copy_checkpoint(place.directory, to, paths.cache / "audit")
     root, size = made.checkpoint.root.hex(), made.checkpoint.size
-    shown = {"kind": made.kind, "place": made.place, "size": size, "root": root, "done": True}
     try:
         audit_noting.put(place, Anchor(made.kind, made.place, size, root))
     except AuditError as error:
         print(f"wicket audit anchor: anchored, but not on record: {error}", file=sys.stderr)
-    return _preview(arguments, shown, f"{size} records anchored in {made.place}")
+    return {"kind": made.kind, "place": made.place, "size": size, "root": root}
 
 
 def accept_rollback(arguments: argparse.Namespace) -> int:

@@ -28,6 +28,7 @@ from . import (
     exclusions,
     freezing,
     keys,
+    launcher,
     limits,
     perimeter,
     policies,
@@ -37,6 +38,7 @@ from . import (
     unix_http,
 )
 from .audit_place import Place
+from .gate_anchoring import Anchoring, by_launcher
 from .paths import Paths, UnsafePath, private_directory, private_file
 from .settings import Effective
 from .settings_checks import ProviderSource
@@ -64,6 +66,8 @@ def run(paths: Paths, path: Path, idle: float | None) -> int:
     """
     os.umask(0o077)
     effective = settings.load(paths, None, ())
+    # Split off before any key is read, and before there are limits.
+    twin = launcher.fork(_nothing) if effective.settings.audit.anchor else None
     plan = prepare(paths, effective)
     try:
         listening = processes.bind(path)
@@ -76,7 +80,9 @@ def run(paths: Paths, path: Path, idle: float | None) -> int:
     print(f"wicket gate: {level.shown}", file=sys.stderr)
     left = perimeter.enclose(places)
     idle = effective.settings.gate.idle_minutes * 60 if idle is None else idle
-    asyncio.run(_serve(paths, path, listening, plan, level.shown, left, idle))
+    carry = by_launcher(twin, path.parent) if twin else _nowhere
+    anchoring = Anchoring.of(effective.settings.audit, carry)
+    asyncio.run(_serve(paths, path, listening, plan, level.shown, left, idle, anchoring))
     return 0
 
 
@@ -88,6 +94,7 @@ async def _serve(
     level: str,
     left: perimeter.Perimeter,
     idle: float,
+    anchoring: Anchoring,
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(discreet.in_loop)
     for name in ("anthropic", "uvicorn", "httpx2", "httpcore2", "asyncio"):
@@ -95,18 +102,24 @@ async def _serve(
     # An SDK takes a second to import: better now than when somebody waits.
     warm = asyncio.ensure_future(asyncio.to_thread(_import, plan))
     log, closed = await _open(plan, level)
+    if log is not None and plan.log is not None:
+        await asyncio.to_thread(anchoring.recall, plan.log.directory)
+    network = Network(partial(_resolve, left))
     house = House(
         __version__,
         plan.providers,
         actor(),
         _forbidden,
-        Network(partial(_resolve, left)),
+        network,
         level,
         partial(freezing.why, paths),
         partial(freezing.change, paths),
         plan.policies,
+        anchoring.hindrance,
+        anchoring.heard,
     )
     gate = Gate(house, log, closed)
+    timer = asyncio.ensure_future(anchoring.run(lambda: log.news)) if log is not None else None
 
     async def look() -> None:
         while True:
@@ -120,6 +133,8 @@ async def _serve(
         looking.cancel()
         # Gone before its connections end, so that leaving is not taken for a crash.
         path.unlink(missing_ok=True)  # noqa: ASYNC240 (in a memory file system)
+        if timer is not None:
+            timer.cancel()
         await gate.close()
 
     await unix_http.serve(
@@ -223,6 +238,14 @@ def actor() -> Actor:
     except KeyError:
         user = str(os.getuid())
     return Actor(user, os.getuid(), socket.gethostname(), "authenticated(SO_PEERCRED)")
+
+
+def _nothing() -> None:
+    pass
+
+
+async def _nowhere() -> str:
+    return "there is no place"
 
 
 def _forbidden(path: str) -> str | None:

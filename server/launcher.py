@@ -24,7 +24,7 @@ from . import processes
 LONGEST = 1 << 16
 # What may be started, and with how many words: a process that is told everything in one
 # value, or, where others may not see it, on its standard input.
-STARTED = {"engine --started": 2, "gate --started": 3, "index --started": 3}
+STARTED = {"engine --started": 2, "gate --started": 3, "index --started": 3, "audit anchor": 2}
 
 
 def permitted(argv: Sequence[str]) -> bool:

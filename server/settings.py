@@ -98,6 +98,9 @@ class GateSettings:
 class AuditSettings:
     level: Literal["metadata", "request", "full"]
     recipients: tuple[str, ...]
+    anchor: Mapping[str, str]
+    anchor_minutes: int
+    refuse_after_unanchored_hours: int | Literal["never"]
 
 
 @dataclass(frozen=True, slots=True)

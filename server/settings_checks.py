@@ -299,6 +299,15 @@ def _prices(value: object) -> tuple[int, int]:
     return round(dollars[0] * 1_000_000), round(dollars[1] * 1_000_000)
 
 
+def anchor_place(value: object) -> str:
+    """A directory or what git takes for a remote; nothing that a program reads as an option."""
+    if not isinstance(value, str) or not _is_plain(value) or value.startswith("-"):
+        raise Unfit("must be a directory or a git repository")
+    if not Path(value).is_absolute() and ":" not in value:
+        raise Unfit("must be an absolute path or a git URL")
+    return value
+
+
 def recipients(value: object) -> tuple[str, ...]:
     texts = _texts(value)
     if texts is None or not all(RECIPIENT.fullmatch(text) for text in texts):

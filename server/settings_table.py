@@ -12,6 +12,7 @@ from ..completion.chances import SHOWN
 from ..completion.models.licences import ALLOWED
 from .settings_checks import (
     Check,
+    anchor_place,
     argv,
     both,
     file,
@@ -129,6 +130,13 @@ TABLE = (
         "what the log keeps, sealed: no content, what was sent, or also the answers"),
     Key("audit.recipients", recipients, (), "S",
         "public keys that can open the log's payloads; empty is a key of your own"),
+    Key("audit.anchor", anchor_place, {}, "S",
+        "where the gate copies the log's checkpoints to: NAME = a directory or git repository",
+        rows=True),
+    Key("audit.anchor_minutes", whole(1, 10_080), 5, "S",
+        "how often the gate does that while it runs"),
+    Key("audit.refuse_after_unanchored_hours", whole(1, 8760, "never"), "never", "S",
+        "nothing is sent when one of these places was not reached for so many hours"),
     Key("index.enabled", truth, True, "CT",
         "keep an index of the open folders", both),
     Key("index.exclude", globs, (), "CT",

@@ -4,18 +4,25 @@ A directory (another disk, a mounted share, an object-lock bucket) or a git repo
 a repository `git` does the carrying.
 """
 
+import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import AuditError
 from .files import Disk, replace
 from .note import Checkpoint, unverified
+from .reading import backwards
 
 GIT = ("git", "-c", "user.name=wicket", "-c", "user.email=wicket@localhost")
 GIT_SECONDS = 60
+# Another machine may push between our fetch and our push; so often, and no more.
+PUSHES = 4
 
 
 class NotAnchored(AuditError):
@@ -32,8 +39,8 @@ class Anchored:
 def anchor(directory: Path, place: str, clones: Path) -> Anchored:
     """Copy the checkpoint of the log in `directory` to `place`, and beside the log.
 
-    A bare repository, and a `place` that is no directory, is a git remote: it is cloned
-    into `clones`.
+    A bare repository, and a `place` that is no directory, is a git remote: a clone of it is
+    kept in `clones`.  Several logs may share one.
     Raises NotAnchored, BadNote, OSError.
     """
     note = (directory / "checkpoint").read_bytes()
@@ -43,12 +50,27 @@ def anchor(directory: Path, place: str, clones: Path) -> Anchored:
     bare = (target / "HEAD").is_file()
     kind = "git" if bare or not target.is_dir() or (target / ".git").exists() else "directory"
     if bare or not target.is_dir():
-        target = _clone(str(target.absolute()) if bare else place, clones)
-    _write(target / name, note)
-    if kind == "git":
-        _commit(target, name)
+        _push(str(target.absolute()) if bare else place, clones, name, note)
+    else:
+        _write(target / name, note)
+        if kind == "git":
+            _commit(target, name)
     _write(directory / "anchors" / f"{checkpoint.size:012}.note", note)
-    return Anchored(kind, _without_credentials(place), checkpoint)
+    return Anchored(kind, shown(place), checkpoint)
+
+
+def last_reached(directory: Path, places: Collection[str], since: str) -> dict[str, str]:
+    """When each of `places` was reached last, as records say that are not older than `since`.
+
+    Reads the log from its end.  Raises NotALog, OSError.
+    """
+    found: dict[str, str] = {}
+    for leaf in backwards(directory):
+        if leaf.tail.ts < since or len(found) == len(places):
+            break
+        if leaf.tail.type == "anchor" and (place := leaf.data["place"]) in places:
+            found.setdefault(place, leaf.tail.ts)
+    return found
 
 
 def _write(path: Path, note: bytes) -> None:
@@ -58,12 +80,33 @@ def _write(path: Path, note: bytes) -> None:
     replace(Disk(), str(path), note)
 
 
-def _clone(remote: str, clones: Path) -> Path:
-    target = clones / f"anchor-{hashlib.sha256(remote.encode()).hexdigest()[:16]}"
-    if not target.exists():
-        clones.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _git(clones, "clone", "--quiet", "--depth", "1", "--", remote, str(target))
-    return target
+def _push(remote: str, clones: Path, name: str, note: bytes) -> None:
+    """Add the note to what the remote has; other logs may be anchored there meanwhile."""
+    clone = clones / f"anchor-{hashlib.sha256(remote.encode()).hexdigest()[:16]}"
+    clones.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(f"{clone}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (clone / ".git").is_dir():
+            shutil.rmtree(clone, ignore_errors=True)
+            _git(clones, "clone", "--quiet", "--", remote, str(clone))
+        for _ in range(PUSHES):
+            _follow(clone)
+            _write(clone / name, note)
+            with suppress(NotAnchored):
+                _commit(clone, name)
+                return
+        _follow(clone)
+        _write(clone / name, note)
+        _commit(clone, name)
+
+
+def _follow(clone: Path) -> None:
+    """Take what the remote has; what we could not push is made anew."""
+    _git(clone, "fetch", "--quiet", "origin")
+    # An empty repository has no branch yet.
+    if _git(clone, "branch", "--remotes", "--list", "origin/*"):
+        _git(clone, "remote", "set-head", "origin", "--auto")
+        _git(clone, "reset", "--quiet", "--hard", "origin/HEAD")
 
 
 def _commit(repository: Path, name: str) -> None:
@@ -94,6 +137,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _without_credentials(place: str) -> str:
+def shown(place: str) -> str:
+    """A place without what may be a password in its URL: so it stands in the log."""
     scheme, mark, rest = place.partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}" if mark else place

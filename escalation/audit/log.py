@@ -22,7 +22,7 @@ from .files import Disk, Files
 from .frame import SLOTS_LIMIT, recipient
 from .layout import Layout
 from .opening import Accepted, Opened, begin
-from .records import OWN, Close, Heartbeat, Intent, Level, Open, Outcome, Record
+from .records import OWN, Anchor, Close, Heartbeat, Intent, Level, Open, Outcome, Record
 from .stamps import Clock, MachineClock, identifier
 from .writer import Entry, Position
 
@@ -84,6 +84,7 @@ class AuditLog:
         self._secret = secrets.token_bytes(32)
         self._unspent: set[int] = set()
         self._open_intents: set[int] = set()
+        self._news = 0
         self._heart = self._loop.call_later(options.heartbeat_seconds, self._beat)
 
     @classmethod
@@ -194,6 +195,11 @@ class AuditLog:
         """Durable records."""
         return self._writer.state.seq
 
+    @property
+    def news(self) -> int:
+        """Records that this writer was given, signs of life and of anchors aside."""
+        return self._news
+
     async def close(self, reason: str = "stopped") -> None:
         """Answer open intents, write `close` and a last checkpoint, let go of the directory."""
         if self._closing:
@@ -227,6 +233,7 @@ class AuditLog:
         entry = self._sealing.entry(record, identifier(self._clock.wall_ms()), parts, ref)
         waiting = _Waiting(entry, self._loop.create_future())
         self._waiting.append(waiting)
+        self._news += not isinstance(record, Heartbeat | Anchor)
         self._wake()
         return waiting.future
 

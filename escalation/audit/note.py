@@ -5,6 +5,7 @@ as Go's sumdb writes them, so that its tools read ours.
 """
 
 import hashlib
+import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 ED25519 = b"\x01"
 # A note is a few lines; C2SP asks for room for 16 signatures.
 NOTE_LIMIT = 1 << 16
+CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
 
 
 class BadNote(Exception):
@@ -69,13 +71,15 @@ class Signer:
 
     name: str
     seed: bytes = field(repr=False)
+    verifier: Verifier = field(init=False, compare=False)
+    _key: Ed25519PrivateKey = field(init=False, repr=False, compare=False)
 
-    @property
-    def verifier(self) -> Verifier:
-        return Verifier(self.name, self._key().public_key().public_bytes_raw())
-
-    def _key(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.seed)
+    def __post_init__(self) -> None:
+        # Each derivation multiplies a point: one is enough.
+        key = Ed25519PrivateKey.from_private_bytes(self.seed)
+        object.__setattr__(self, "_key", key)
+        verifier = Verifier(self.name, key.public_key().public_bytes_raw())
+        object.__setattr__(self, "verifier", verifier)
 
     @property
     def secret(self) -> str:
@@ -89,13 +93,15 @@ class Signer:
         # Base64 has plus signs as well, a name has none.
         name, _, rest = text.strip().removeprefix("PRIVATE+KEY+").partition("+")
         raw = _decoded(rest.partition("+")[2])
+        if len(raw) != 33:
+            raise BadNote("not an Ed25519 signing key (PRIVATE+KEY+name+id+base64)")
         made = cls(name, raw[1:])
-        if len(raw) != 33 or made.secret != text.strip():
+        if made.secret != text.strip():
             raise BadNote("not an Ed25519 signing key (PRIVATE+KEY+name+id+base64)")
         return made
 
     def sign(self, checkpoint: Checkpoint) -> bytes:
-        signature = self.verifier.key_id + self._key().sign(checkpoint.text.encode())
+        signature = self.verifier.key_id + self._key.sign(checkpoint.text.encode())
         return f"{checkpoint.text}\n— {self.name} {b64encode(signature).decode()}\n".encode()
 
 
@@ -134,7 +140,7 @@ def _split(note: bytes) -> tuple[str, list[str]]:
     lines = rest.split("\n")
     if len(note) > NOTE_LIMIT or not blank or lines[-1] != "" or len(lines) < 2:
         raise BadNote("it is not a signed note")
-    if any(ord(char) < 32 and char != "\n" for char in whole):
+    if CONTROL.search(whole):
         raise BadNote("it has control characters")
     for line in lines[:-1]:
         parts = line.split(" ")

@@ -40,6 +40,34 @@ def _from(path: Path, offset: int, start: int) -> Iterator[tuple[Leaf, bytes]]:
         files.close(descriptor)
 
 
+def backwards(directory: Path) -> Iterator[Leaf]:
+    """Every whole leaf, the last one first.  Raises NotALog at a line that is no leaf."""
+    for number in reversed(_segments(directory)):
+        path = _path(directory, number)
+        for line in _lines_backwards(path):
+            try:
+                yield read(line)
+            except BadLeaf as error:
+                raise NotALog(f"{path.name}: {error}; run `audit verify`") from None
+
+
+def _lines_backwards(path: Path) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        end, rest = file.seek(0, os.SEEK_END), None
+        while end > 0:
+            begin = max(0, end - (1 << 16))
+            file.seek(begin)
+            first, *lines = (file.read(end - begin) + (rest or b"")).split(b"\n")
+            if rest is None and lines:
+                del lines[-1]  # Behind the last newline: being written, or torn.
+            elif rest is None:
+                first = b""
+            yield from reversed(lines)
+            end, rest = begin, first
+        if rest:
+            yield rest
+
+
 def one(directory: Path, seq: int) -> tuple[Leaf, bytes]:
     """Record `seq` and its line.  Raises NotALog where there is none."""
     for leaf, line in leaves(directory, seq):

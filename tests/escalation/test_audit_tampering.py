@@ -62,12 +62,13 @@ def test_every_bit_flipped(eight: World, name: str) -> None:
     whole = (eight.directory / name).read_bytes()
     found: Counter[str] = Counter()
     with world_in_memory(eight) as world:
-        path = world.directory / name
+        path, key = world.directory / name, world.verifier
         for bit in range(8 * len(whole)):
             flipped = bytearray(whole)
             flipped[bit // 8] ^= 1 << bit % 8
             path.write_bytes(flipped)
-            report = world.verify(payloads=name == PAYLOADS)
+            # The log's own checkpoint is enough: the head would only be found wrong, too.
+            report = verify(world.directory, (), key, name == PAYLOADS, jobs=1)
             assert report.code == 1, (bit, report)
             first = report.findings[0]
             found[first.what] += 1

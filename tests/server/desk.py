@@ -91,10 +91,12 @@ GO = {"model": "tiny", "languages": ["go"]}
 HAND = {"model": "large", "trigger": "manual"}
 PROFILES = {"go": Profile("tiny", ("go",)), "hand": Profile("large", trigger="manual")}
 # Settings that are tables of named rows, and what `one` and `other` come to together.
+ANCHORS = {"vault": "git@h:a.git", "disk": "/mnt/a"}
 ROWS: dict[str, dict[str, Any]] = {
     "engine.models": MODELS,
     "providers": PROVIDERS,
     "completion.profiles": PROFILES,
+    "audit.anchor": ANCHORS,
 }
 READER = f"x25519:{'A' * 43}="
 # What is never one of a few words, and never a number from 1 to 100.
@@ -156,6 +158,9 @@ CONTRACT = {
     "gate.idle_minutes": Row("S", 10, 1, 60, (0, *NO_NUMBER)),
     "audit.level": Row("S", "full", "metadata", "request", NO_WORD),
     "audit.recipients": Row("S", (), [READER], [], ("x25519:", [1], ["x25519:a"], True)),
+    "audit.anchor": Row("S", {}, {"vault": "git@h:a.git"}, {"disk": "/mnt/a"}, (1, "/a", True)),
+    "audit.anchor_minutes": Row("S", 5, 1, 60, (0, *NO_NUMBER)),
+    "audit.refuse_after_unanchored_hours": Row("S", "never", 24, 1, (0, *NO_NUMBER)),
     "index.enabled": Row("CT", True, True, False, NO_TRUTH, False),
     "index.exclude": Row(
         "CT", (), ["vendor/"], ["old/**"], ("a", ["!a/"], [1]), ("vendor/", "old/**")

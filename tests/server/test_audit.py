@@ -163,6 +163,7 @@ def test_erasure_leaves_nothing_and_breaks_no_proof(house: House, run: Run) -> N
     frame = file.read_bytes()[pay["off"] : pay["off"] + pay["len"]]
     (house.home / "before.zip").rename(house.home.parent / "before.zip")
     assert frame in frames(house)
+    before = run("export")[1]
     assert run("erase", "exchange:e0")[0] == 0
     assert frame in frames(house), "without --yes nothing is done"
     assert run("erase", "exchange:e0", "--yes")[0] == 1, "a reason is asked for"
@@ -175,6 +176,7 @@ def test_erasure_leaves_nothing_and_breaks_no_proof(house: House, run: Run) -> N
     assert run_json(run, "show", "4", "--payload")["records"][0]["payload"]
     code, said = run("verify")
     assert (code, "2 payloads erased" in said) == (0, True), said
+    assert run("export")[1].startswith(before), "every record is as it was"
     assert main([str(house.home.parent / "before.zip")]) == 0
     assert main([str(house.directory)]) == 0
 
@@ -197,9 +199,9 @@ def test_a_hold_is_stronger_than_erasure_and_retention(house: House, run: Run) -
 def test_an_anchor_in_git_and_its_use(house: House, run: Run) -> None:
     for words in (["init", "-q", "--bare", "remote"], ["clone", "-q", "remote", "anchors"]):
         subprocess.run(["git", *words], check=True, capture_output=True)
-    shown = run_json(run, "anchor", "--to", "anchors")
+    [shown] = run_json(run, "anchor", "--to", "anchors")["anchors"]
     assert (shown["kind"], shown["size"]) == ("git", 10)
-    remote = run_json(run, "anchor", "--to", str(house.home / "remote"))
+    [remote] = run_json(run, "anchor", "--to", str(house.home / "remote"))["anchors"]
     assert remote["size"] > 10
     listed = subprocess.run(
         ["git", "-C", "remote", "ls-tree", "-r", "--name-only", "HEAD"],

@@ -63,7 +63,7 @@ async def test_owners_and_readers_go_on_record(home: Home) -> None:
     assert (code, shown["erase"], shown["held"]) == (0, [first, first + 1], [second, second + 1])
     (home.root / "elsewhere").mkdir()
     code, said, shown = await audit(home, "anchor", "--to", str(home.root / "elsewhere"))
-    assert (code, said, shown["kind"]) == (0, "", "directory")
+    assert (code, said, shown["anchors"][0]["kind"]) == (0, "", "directory")
     kinds = [row["type"] for row in home.records()]
     assert kinds.count("open") == 1, "one process writes"
     assert [kind for kind in kinds if kind in ("access", "hold", "erasure", "anchor")] == [
