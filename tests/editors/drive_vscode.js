@@ -67,6 +67,18 @@ const scenarios = {
     return { done };
   },
 
+  // Types at a person's pace; when each key's character and ghost text were in one frame.
+  async keys(page) {
+    await status(page, "ready");
+    await type(page, "");
+    await page.evaluate(watchKeys, GHOST);
+    for (const [number, key] of [...asked.typed].entries()) {
+      await page.keyboard.press(key === "\n" ? "Enter" : key);
+      await page.waitForTimeout(asked.gaps[number]);
+    }
+    return { keys: await page.evaluate(() => window.keys) };
+  },
+
   // Types where the settings allow nothing, and asks why.
   async refused(page) {
     const seen = { ready: await status(page, "ready") };
@@ -88,6 +100,30 @@ const scenarios = {
     return seen;
   },
 };
+
+// Runs in the page: `keys` has an entry for each key, `shown` in milliseconds after it or null.
+function watchKeys(where) {
+  const keys = (window.keys = []);
+  const ghost = () =>
+    [...document.querySelectorAll(where)].map((part) => part.textContent).join("");
+  const lines = document.querySelector(".monaco-editor .view-lines");
+  const plain = () => lines.textContent.length - ghost().length;
+  const pressed = (event) => {
+    if (event.key.length > 1 && event.key !== "Enter") return;
+    const goesOn = ghost().replaceAll("\u00a0", " ").startsWith(event.key);
+    keys.push({ at: event.timeStamp, before: plain(), goesOn, without: 0, shown: null });
+  };
+  const look = () => {
+    const last = keys.at(-1);
+    if (last && last.shown === null && plain() !== last.before) {
+      if (ghost()) last.shown = performance.now() - last.at;
+      else last.without += 1;
+    }
+    requestAnimationFrame(look);
+  };
+  addEventListener("keydown", pressed, true);
+  requestAnimationFrame(look);
+}
 
 // Each takes the ghost text it finds and answers which events are true of it.
 const acts = {

@@ -1,5 +1,6 @@
 """Wicket in a real VS Code: code-server in a headless Chromium, our VSIX installed."""
 
+import contextlib
 import json
 import os
 import re
@@ -112,7 +113,14 @@ class Editor:
 
 @pytest.fixture(scope="module")
 def editor() -> Iterator[Editor]:
-    """One code-server for all tests, in a directory of its own, on loopback only."""
+    """One code-server for all tests."""
+    with code_server() as running:
+        yield running
+
+
+@contextlib.contextmanager
+def code_server() -> Iterator[Editor]:
+    """A code-server in a directory of its own, on loopback only."""
     ready = subprocess.run([ROOT / ".ci/vscode", "--check"], capture_output=True, text=True)
     if ready.returncode:
         pytest.fail(ready.stderr.strip(), pytrace=False)
