@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from ..indexing import build, text
 from ..indexing.build import Clock, Failures, Interest, Listed, Progress, Report, Workspace
-from ..indexing.languages import language_of
+from ..indexing.languages import indexed_as
 from ..indexing.pool import Pool, PoolFailed
 from ..indexing.reconcile import by_nearness
 from ..indexing.store import Store, StoreBroken, StoreFailed, remove
@@ -117,7 +117,7 @@ class Index:
         self.workspace = Workspace(
             told.root,
             exclusions.policy(told.exclude),
-            language_of,
+            indexed_as,
             told.max_files,
             told.max_file_kb << 10,
         )

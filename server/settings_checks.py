@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import pathspec
 
+from ..completion.shelf import Profile, Trigger
+
 Check = Callable[[object], object]
 
 # 32 bytes in base64.
@@ -43,7 +45,11 @@ class ModelSource:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSource:
-    """A provider of frontier or own models; fields as in `[providers.NAME]`."""
+    """A provider of frontier or own models; fields as in `[providers.NAME]`.
+
+    `key` says where its key is: keyring, file, `command: WORDS`, or None for whichever of
+    the first two has it.  `prices` are micro-USD for a million tokens in and out.
+    """
 
     kind: str
     base_url: str
@@ -52,6 +58,8 @@ class ProviderSource:
     region: str | None = None
     retention: str | None = None
     contract: str | None = None
+    key: str | None = None
+    prices: tuple[int, int] | None = None
 
 
 def truth(value: object) -> bool:
@@ -226,7 +234,22 @@ def model_names(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(model_name(name) for name in names))
 
 
-PROVIDER_KINDS = ("compatible",)
+def profile(value: object) -> Profile:
+    """Which model answers where; models go by name, as an editor may say this."""
+    if not isinstance(value, Mapping):
+        raise Unfit("must be a table with model, and languages or trigger")
+    row = cast(Mapping[str, object], value)
+    if unknown := sorted(set(row) - {"model", "languages", "trigger"}):
+        raise Unfit(f"knows model, languages and trigger, not {plain(unknown[0])}")
+    model = model_name(row.get("model"))
+    if not model:
+        raise Unfit("must have a model, by its name")
+    named = languages(row.get("languages", ["*"]))
+    trigger = one_of("any", "auto", "manual")(row.get("trigger", "any"))
+    return Profile(model, () if "*" in named else named, cast(Trigger, trigger))
+
+
+PROVIDER_KINDS = ("anthropic", "compatible")
 TIERS = ("frontier", "on-prem")
 
 
@@ -237,6 +260,7 @@ def provider_source(value: object) -> ProviderSource:
     known = ProviderSource.__dataclass_fields__
     if unknown := sorted(set(row) - set(known)):
         raise Unfit(f"knows {', '.join(known)}, not {plain(unknown[0])}")
+    prices = _prices(row.pop("prices")) if "prices" in row else None
     row = {"tier": "frontier"} | row
     texts = {name: text for name, text in row.items() if isinstance(text, str) and _is_plain(text)}
     if texts.keys() != row.keys() or not {"kind", "base_url", "model"} <= texts.keys():
@@ -247,7 +271,32 @@ def provider_source(value: object) -> ProviderSource:
     at_home = texts["tier"] == "on-prem" and _is_loopback(urlsplit(url).hostname or "")
     if not url.startswith("https://") and not at_home:
         raise Unfit("must be https; http is for an on-prem provider on this machine")
-    return ProviderSource(**(texts | {"base_url": url}))
+    if (key := texts.get("key")) and key not in ("keyring", "file"):
+        command_of(key)
+    return ProviderSource(**(texts | {"base_url": url}), prices=prices)
+
+
+def command_of(key: str) -> tuple[str, ...]:
+    """The words of `command: WORDS`.  Raises Unfit."""
+    kind, _, words = key.partition(":")
+    if kind != "command" or not words.strip():
+        raise Unfit("must have a key that is keyring, file or command: WORDS")
+    return _command(words)
+
+
+def _prices(value: object) -> tuple[int, int]:
+    row: Mapping[str, object] = {}
+    if isinstance(value, Mapping):
+        row = cast(Mapping[str, object], value)
+    prices = [row.get(name) for name in ("input", "output")]
+    dollars = [p for p in prices if isinstance(p, int | float) and not isinstance(p, bool)]
+    if (
+        set(row) != {"input", "output"}
+        or len(dollars) != 2
+        or not all(0 <= p < 1e6 for p in dollars)
+    ):
+        raise Unfit("must have prices = {input, output}, US dollars for a million tokens")
+    return round(dollars[0] * 1_000_000), round(dollars[1] * 1_000_000)
 
 
 def recipients(value: object) -> tuple[str, ...]:
@@ -255,6 +304,20 @@ def recipients(value: object) -> tuple[str, ...]:
     if texts is None or not all(RECIPIENT.fullmatch(text) for text in texts):
         raise Unfit('must be a list of public keys like "x25519:BASE64"')
     return tuple(texts)
+
+
+def repositories(value: object) -> tuple[Path, ...]:
+    """The folders that `[[repository]]` rows name, each once."""
+    rows = cast(Sequence[object], value) if isinstance(value, list | tuple) else None
+    if rows is None or len(rows) > 100:
+        raise Unfit("must be at most 100 tables, each [[repository]] with a path")
+    found: list[Path] = []
+    for row in rows:
+        path = cast(Mapping[str, object], row).get("path") if isinstance(row, Mapping) else row
+        if not isinstance(path, str | Path) or not _is_plain(str(path)) or not str(path):
+            raise Unfit("must be at most 100 tables, each [[repository]] with a path")
+        found.append(_absolute(str(path)))
+    return tuple(dict.fromkeys(found))
 
 
 def both(first: bool, second: bool) -> bool:

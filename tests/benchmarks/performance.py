@@ -93,11 +93,14 @@ ROWS = (
         "the same where the ghost text goes on, 95 % within, ms", "neovim_keys", "continued_p95_ms"
     ),
     Row(
-        "VS Code, key to ghost text in the page, half within, ms", "vscode_keys", "p50_ms", most(60)
+        "VS Code, key to ghost text on the screen, half within, ms",
+        "vscode_keys",
+        "all_p50_ms",
+        most(60),
     ),
-    Row("the same, 95 % within, ms", "vscode_keys", "p95_ms", most(150)),
+    Row("the same, 95 % within, ms", "vscode_keys", "all_p95_ms", most(150)),
     Row(
-        "frames without the ghost text that goes on",
+        "frames without ghost text though the key goes on in it",
         "vscode_keys",
         "continued_frames_without",
         most(0),
