@@ -78,7 +78,9 @@ def compare(arguments: argparse.Namespace, asked: dict[str, object]) -> None:
             found[name].append(figures)
             if len(set(whose.values())) < len(whose):
                 raise Failed(f"both interpreters run the Wicket in {whose[name]}")
-    result = Result.of(Path(sys.argv[0]).stem, found, before, **asked)
+    # Of a path the name is enough: results are shown around.
+    said = {k: Path(v).name if isinstance(v, str) else v for k, v in asked.items()}
+    result = Result.of(Path(sys.argv[0]).stem, found, before, **said)
     if arguments.append:
         result.append(Path(arguments.append))
     if arguments.json:

@@ -62,7 +62,7 @@ def test_both_sides_take_turns_with_the_same_seeds(tmp_path: Path, other: Path) 
     assert json.loads((tmp_path / "file").read_text()) == said
     assert said["subjects"]["here"]["ms"] == {"median": 9, "low": 6, "high": 12}
     assert said["ratios"]["against"]["ms"] == {"median": 1, "low": 1, "high": 1}
-    assert said["options"]["times"] == 3
+    assert said["options"] == {"times": 3, "log": "log"}
     assert {"machine", "processor", "cores", "load_before"} <= set(said["machine"])
     assert said["subjects"]["against"]["run_cpu_s"]["median"] >= 0
     shown = run(tmp_path, "--against", str(other), *more[:-1])
