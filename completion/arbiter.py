@@ -8,6 +8,7 @@ from operator import attrgetter
 from . import chances, trim
 from .copies import Copy
 from .cursor import Cursor, Suggestion
+from .place import Troubles
 from .trim import Draft
 
 # Copies that are trimmed and compared, and the chance that they must have at least; of
@@ -50,16 +51,20 @@ def sure(copies: Sequence[Copy]) -> bool:
 
 
 def choose(
-    cursor: Cursor, lines: int, copies: Sequence[Copy], written: Written | None
+    cursor: Cursor,
+    lines: int,
+    copies: Sequence[Copy],
+    written: Written | None,
+    troubles: Troubles | None = None,
 ) -> Suggestion:
     """The likeliest text, and of several lines as many as are likely enough.
 
     Empty where there is none; `filtered` then says which rule refused the likeliest.
-    `written` is None where no model was asked.
+    `written` is None where no model was asked, `troubles` where no grammar can be.
     """
-    best = _best(cursor, 1, copies, written)
+    best = _best(cursor, 1, copies, written, troubles)
     for more in range(2, lines + 1):
-        longer = _best(cursor, more, copies, written)
+        longer = _best(cursor, more, copies, written, troubles)
         if longer is None or longer.chance < chances.FURTHER:
             break
         best = longer
@@ -78,11 +83,15 @@ def choose(
 
 
 def _best(
-    cursor: Cursor, lines: int, copies: Sequence[Copy], written: Written | None
+    cursor: Cursor,
+    lines: int,
+    copies: Sequence[Copy],
+    written: Written | None,
+    troubles: Troubles | None,
 ) -> Candidate | None:
     """The likeliest text of `lines` lines, one that passes every rule if there is any."""
     least = LEAST if lines == 1 else chances.FURTHER
-    candidates = list(_candidates(cursor, lines, _cut(copies, lines), written, least))
+    candidates = list(_candidates(cursor, lines, _cut(copies, lines), written, least, troubles))
     passing = [one for one in candidates if one.draft.text]
     return max(passing or candidates, key=attrgetter("chance"), default=None)
 
@@ -93,18 +102,19 @@ def _candidates(
     copies: Sequence[Copy],
     written: Written | None,
     least: float,
+    troubles: Troubles | None,
 ) -> Iterator[Candidate]:
     """Only what can have a chance of `least` is trimmed, which is most of the work."""
     _, logprob = written.first(lines) if written else ("", None)
     likely = [copy for copy in copies if chances.hoped(copy, logprob) >= least]
     likely = sorted(likely, key=lambda copy: -chances.of_copy(copy, copy.text))[:CONSIDERED]
-    drafts = [(copy, trim.trim(cursor, copy.text, lines)) for copy in likely]
+    drafts = [(copy, trim.trim(cursor, copy.text, lines, troubles=troubles)) for copy in likely]
     if written is None:
         for copy, draft in drafts:
             yield Candidate(draft, chances.of_copy(copy, draft.text), copy)
         return
     text, logprob = written.first(lines)
-    own = trim.trim(cursor, text, lines, _ending(written, lines))
+    own = trim.trim(cursor, text, lines, _ending(written, lines), troubles)
     seconding = [copy for copy, draft in drafts if draft.text == own.text]
     yield Candidate(own, chances.of_model(written.sha256, logprob, next(iter(seconding), None)))
     for copy, draft in drafts:

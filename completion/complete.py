@@ -11,6 +11,7 @@ from .client import EngineClient, Generated, ignore
 from .copies import copies
 from .cursor import Cursor, Snippet, Suggestion
 from .earlier import Text, in_file
+from .place import Troubles
 from .trim import Mode
 from .wire import PREFIX_LIMIT, SUFFIX_LIMIT, Complete, Priority, State
 
@@ -22,8 +23,8 @@ UNSURE = "unsure"
 class Terms:
     """How a suggestion is asked for.
 
-    `hold_ms` is waited before text is generated; `context` goes before the prompt, and
-    `texts` are other places to copy from, the nearest first.
+    `hold_ms` is waited before text is generated; `context` goes before the prompt, `texts`
+    are other places to copy from, the nearest first, and `troubles` asks the grammar.
     """
 
     priority: Priority = "auto"
@@ -33,6 +34,7 @@ class Terms:
     max_lines: int = 8
     context: tuple[Snippet, ...] = ()
     texts: tuple[Text, ...] = ()
+    troubles: Troubles | None = None
 
     @property
     def by_hand(self) -> bool:
@@ -57,16 +59,18 @@ async def complete(
     found = copies(before, [*in_file(cursor.prefix, cursor.suffix), *terms.texts], lines)
     best = Suggestion("")
     if engine is None or (arbiter.sure(found) and not terms.by_hand):
-        best = arbiter.choose(cursor, lines, found, None)
+        best = arbiter.choose(cursor, lines, found, None, terms.troubles)
     if engine is not None and not (best.text and best.chance >= chances.SURE):
         state = await engine.open()
         if state.languages and cursor.language not in state.languages:
-            best = arbiter.choose(cursor, lines, found, None)
+            best = arbiter.choose(cursor, lines, found, None, terms.troubles)
             why = None if best.text else f"{state.model} does not know {cursor.language}"
             best = replace(best, model=state.model, filtered=why)
         else:
             generated = await ask(cursor, engine, terms, lines, hear)
-            best = arbiter.choose(cursor, lines, found, read(cursor, state, generated))
+            best = arbiter.choose(
+                cursor, lines, found, read(cursor, state, generated), terms.troubles
+            )
             why = None if best.text else generated.done.why or best.filtered
             best = replace(
                 best,
@@ -94,7 +98,7 @@ async def by_model(cursor: Cursor, engine: EngineClient, terms: Terms) -> Sugges
     if written is None:
         model = done.model or state.model
         return Suggestion("", model=model, filtered=done.why, ms=done.ms)
-    draft = trim.trim(cursor, written.text, lines, done.done)
+    draft = trim.trim(cursor, written.text, lines, done.done, terms.troubles)
     total = round((time.monotonic() - began) * 1000, 2)
     return Suggestion(
         text=draft.text,

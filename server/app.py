@@ -21,6 +21,7 @@ from ..completion.gguf import BadModel
 from ..completion.models import Model
 from ..completion.models.catalogue import SHIPPED
 from ..completion.pace import Pace
+from ..completion.place import Troubles
 from ..completion.recent import Recent
 from ..completion.wire import Priority, State
 from . import exclusions, processes, settings
@@ -42,6 +43,10 @@ Texts = Callable[[str], Sequence[Text]]
 Context = Callable[[Cursor, CompletionSettings, State | None, bool], Sequence[Snippet]]
 
 
+# How the document's grammar judges texts at a cursor.
+Judge = Callable[[Cursor], Troubles | None]
+
+
 def no_texts(_path: str) -> Sequence[Text]:
     """No other file is open."""
     return ()
@@ -52,6 +57,11 @@ def no_context(
 ) -> Sequence[Snippet]:
     """No other file is shown."""
     return ()
+
+
+def no_grammar(_cursor: Cursor) -> Troubles | None:
+    """No text is judged."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +146,10 @@ class Completions:
         texts: Texts = no_texts,
         spawn: processes.Spawn = processes.spawn,
         context: Context = no_context,
+        grammar: Judge = no_grammar,
     ) -> None:
         self.startup, self.texts, self.spawn = startup, texts, spawn
-        self.context = context
+        self.context, self.grammar = context, grammar
         self.engine = EngineClient(self._connect, __version__)
         self._recent = Recent()
         self._pace = Pace()
@@ -148,7 +159,7 @@ class Completions:
 
     def anew(self, startup: Startup) -> "Completions":
         """Another engine's, from the same documents."""
-        return Completions(startup, self.texts, self.spawn, self.context)
+        return Completions(startup, self.texts, self.spawn, self.context, self.grammar)
 
     @property
     def starter(self) -> processes.Starter:
@@ -244,6 +255,7 @@ class Completions:
             max_lines=wanted.max_lines,
             context=tuple(self.context(cursor, wanted, self.engine.state, priority != "prefetch")),
             texts=tuple(self.texts(cursor.path)),
+            troubles=self.grammar(cursor),
         )
 
     async def warm(
