@@ -7,7 +7,7 @@ from operator import itemgetter
 from tree_sitter import Node, QueryCursor
 
 from .facts import Definition, Facts, Import, Reference
-from .grammars import Grammar, grammar_of
+from .grammars import Grammar, grammar_of, tree_of
 from .languages import LANGUAGES, Language
 from .mend import broken, mend, without
 
@@ -52,7 +52,7 @@ def parse(language: str, source: bytes, typed: int | None = None) -> Facts:
         # A grammar ends a body at its last line that is not blank.
         source = without(source, (typed,), row.filler)
     references = _references(row, grammar.keywords, source)
-    root = grammar.parser.parse(source).root_node
+    root = tree_of(grammar.parser, source).root_node
     if not root.has_error:
         return Facts(language, lines, 1.0, *_rows(row, grammar, root, source), references)
     understood = 1 - broken(root) / len(source)

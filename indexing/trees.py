@@ -12,15 +12,13 @@ from threading import Lock
 
 from tree_sitter import Node, Parser, Point, Tree
 
-from .grammars import grammar_of
+from .grammars import CHUNK, grammar_of
 from .languages import LANGUAGES
 
 # Documents whose tree is kept; a tree takes some 24 times the bytes of its text.
 TREES = 12
 # Bytes of the largest text that gets one.
 LARGEST = 256 << 10
-# Bytes that a grammar is given at once; other threads may run in between.
-CHUNK = 4096
 # For a text that has no tree yet.
 FIRST_SECONDS = 1.0
 
