@@ -24,7 +24,9 @@ class Terms:
     """How a suggestion is asked for.
 
     `hold_ms` is waited before text is generated; `context` goes before the prompt, `texts`
-    are other places to copy from, the nearest first, and `troubles` asks the grammar.
+    are other places to copy from, the nearest first, and `troubles` asks the grammar.  So
+    many `alternatives` at most are looked for.  What is less likely than `least_chance` is
+    shown only to who asks by hand.
     """
 
     priority: Priority = "auto"
@@ -35,6 +37,8 @@ class Terms:
     context: tuple[Snippet, ...] = ()
     texts: tuple[Text, ...] = ()
     troubles: Troubles | None = None
+    alternatives: int = 1
+    least_chance: float = chances.SHOWN
 
     @property
     def by_hand(self) -> bool:
@@ -58,19 +62,22 @@ async def complete(
     before = cursor.prefix[-PREFIX_LIMIT:].encode("utf-8", "replace")
     found = copies(before, [*in_file(cursor.prefix, cursor.suffix), *terms.texts], lines)
     best = Suggestion("")
+    by_hand, troubles = terms.by_hand, terms.troubles
     if engine is None or (arbiter.sure(found) and not terms.by_hand):
-        best = arbiter.choose(cursor, lines, found, None, terms.troubles)
+        best = arbiter.choose(cursor, lines, found, None, by_hand=by_hand, troubles=troubles)
+    written = list[Written]()
     if engine is not None and not (best.text and best.chance >= chances.SURE):
         state = await engine.open()
         if state.languages and cursor.language not in state.languages:
-            best = arbiter.choose(cursor, lines, found, None, terms.troubles)
+            best = arbiter.choose(cursor, lines, found, None, by_hand=by_hand, troubles=troubles)
             why = None if best.text else f"{state.model} does not know {cursor.language}"
             best = replace(best, model=state.model, filtered=why)
         else:
             generated = await ask(cursor, engine, terms, lines, hear)
-            best = arbiter.choose(
-                cursor, lines, found, read(cursor, state, generated), terms.troubles
-            )
+            said = (read(cursor, state, one) for one in (generated, *generated.others))
+            written = [one for one in said if one]
+            first = next(iter(written), None)
+            best = arbiter.choose(cursor, lines, found, first, by_hand=by_hand, troubles=troubles)
             why = None if best.text else generated.done.why or best.filtered
             best = replace(
                 best,
@@ -82,10 +89,19 @@ async def complete(
             )
     if best.model is None and engine is not None and engine.state is not None:
         best = replace(best, model=engine.state.model)
-    if best.text and best.chance < chances.SHOWN and not terms.by_hand:
+    if best.text and best.chance < terms.least_chance and not terms.by_hand:
         best = replace(best, text="", replace=0, source="none", filtered=UNSURE)
+    if best.text and terms.alternatives > 1:
+        most = terms.alternatives - 1
+        others = arbiter.others(cursor, lines, found, written, best, most, troubles)
+        best = replace(best, others=tuple(_beside(best, other) for other in others))
     total = round((time.monotonic() - began) * 1000, 2)
     return replace(best, ms=best.ms | {"total": total})
+
+
+def _beside(best: Suggestion, other: Suggestion) -> Suggestion:
+    """One search found both."""
+    return replace(other, model=best.model, tokens=best.tokens, ms=best.ms, context=best.context)
 
 
 async def by_model(cursor: Cursor, engine: EngineClient, terms: Terms) -> Suggestion:
@@ -140,6 +156,7 @@ async def ask(
         deadline_ms=terms.deadline_ms,
         lines=lines,
         context=terms.context,
+        alternatives=terms.alternatives,
     )
     if terms.hold_ms:
         # The prompt is evaluated while a next key may still come.

@@ -34,8 +34,9 @@ class Grammar:
 
 def tree_of(parser: Parser, source: bytes) -> Tree:
     """The tree of `source`, made in steps: a grammar lets other threads run only where it asks
-    for more to read.  One thread may use a parser at a time."""
-    return parser.parse(lambda offset, _point: source[offset : offset + CHUNK])
+    for more to read.  They may have a parser of the same language, so each tree has its own."""
+    own = Parser(parser.language)
+    return own.parse(lambda offset, _point: source[offset : offset + CHUNK])
 
 
 @cache

@@ -22,7 +22,7 @@ from ..completion.models import Model
 from ..completion.models.catalogue import SHIPPED
 from ..completion.pace import Pace
 from ..completion.place import Troubles
-from ..completion.recent import Recent
+from ..completion.recent import Recent, before
 from ..completion.wire import Priority, State
 from . import exclusions, processes, settings
 from .engine import Order
@@ -34,6 +34,8 @@ from .settings_checks import is_path
 # for a machine so slow that the person has moved on.
 AUTOMATIC_MS = 1_500
 MANUAL_MS = 3_000
+# Texts to choose from for who asks by hand; further ones are hardly ever looked at.
+ALTERNATIVES = 3
 
 
 # Other texts that may be copied from for a path, the nearest first.
@@ -212,7 +214,8 @@ class Completions:
         if priority == "auto":
             self._pace.key(time.monotonic())
         # Before anything that waits: what was suggested and is being typed.
-        if known := self._recent.find(cursor, self.startup.model, wanted.lines):
+        known = self._recent.find(cursor, self.startup.model, wanted.lines)
+        if known and priority != "manual":
             return known
         if priority != "manual":
             for flight in self._flights:
@@ -224,8 +227,19 @@ class Completions:
         terms = self._terms(cursor, wanted, priority, deadline_ms, rejections)
         flight = Flight(cursor, wanted.lines, lambda hear: self._ask(cursor, terms, hear))
         self._take_off(flight)
-        suggestion = await flight.land(cursor, wanted.lines)
-        return suggestion or Suggestion("", filtered="superseded")
+        try:
+            suggestion = await flight.land(cursor, wanted.lines)
+        except EngineGone:
+            if not known:
+                raise
+            suggestion = None
+        if known and suggestion and suggestion.text:
+            return before(known, suggestion, ALTERNATIVES)
+        return known or suggestion or Suggestion("", filtered="superseded")
+
+    def prefer(self, text: str) -> None:
+        """Of suggestions that begin alike, this one was chosen."""
+        self._recent.prefer(text)
 
     def _take_off(self, flight: Flight) -> None:
         """Let go of what the newest request has no use for."""
@@ -256,6 +270,8 @@ class Completions:
             context=tuple(self.context(cursor, wanted, self.engine.state, priority != "prefetch")),
             texts=tuple(self.texts(cursor.path)),
             troubles=self.grammar(cursor),
+            alternatives=ALTERNATIVES if priority == "manual" else 1,
+            least_chance=wanted.least_chance / 100,
         )
 
     async def warm(

@@ -6,7 +6,7 @@ from typing import Any, cast
 from lsprotocol import types
 
 from .. import __version__
-from . import protocol
+from . import protocol, symbols
 from .contexts import Contexts
 from .documents import file_path
 from .explanations import EXPLAIN
@@ -45,6 +45,8 @@ def register(server: WicketServer, session: Session) -> None:
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
         session.configure(options(params.initialization_options), folders(server))
+        if session.completions.startup.effective.settings.editor.symbols:
+            symbols.register(server, lambda: session.completions.startup)
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
@@ -92,7 +94,7 @@ def register(server: WicketServer, session: Session) -> None:
     @server.feature(TOOK)
     def took(params: Any) -> None:
         said = mapping(params)
-        session.observer.took(said.get("item"), said.get("acceptedLength"))
+        session.took(said.get("item"), said.get("acceptedLength"))
 
 
 def options(said: object) -> dict[str, Any]:

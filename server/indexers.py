@@ -77,7 +77,10 @@ class Indexers:
         startup = self._session.completions.startup
         if not readable(startup):
             return []
-        folders = (file_path(uri) for uri in self._server.documents.folders)
+        folders = [file_path(uri) for uri in self._server.documents.folders]
+        clones = startup.effective.settings.repository
+        # Questions look into other clones, too: what the user names is kept as true.
+        folders += [place for place in clones if place.is_dir()] if any(folders) else []
         home = os.path.realpath(startup.paths.home)
         # A home directory that was opened is not one project, and never one's source only.
         return [
@@ -113,7 +116,8 @@ class Indexers:
         if not able or not able.dynamic_registration:
             return
         suffixes = sorted({s.lstrip(".") for row in LANGUAGES.values() for s in row.suffixes})
-        globs = [f"**/*.{{{','.join(suffixes)}}}", "**/.gitignore"]
+        names = sorted({name for row in LANGUAGES.values() for name in row.names})
+        globs = [f"**/*.{{{','.join(suffixes)}}}", *(f"**/{n}" for n in (*names, ".gitignore"))]
         options = types.DidChangeWatchedFilesRegistrationOptions(
             [types.FileSystemWatcher(glob) for glob in globs]
         )

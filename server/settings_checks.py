@@ -186,6 +186,38 @@ def file(value: object) -> Path | None:
     return _absolute(text) if text else None
 
 
+def texts(value: object) -> tuple[str, ...]:
+    found = _texts(value)
+    if found is None or len(found) > 100:
+        raise Unfit("must be a list of at most 100 texts")
+    return tuple(dict.fromkeys(found))
+
+
+def hub(value: object) -> str:
+    """Where files are fetched from: https, or http on this machine."""
+    url = _endpoint(value)
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (
+        parts.scheme == "http" and _is_loopback(parts.hostname or "")
+    ):
+        raise Unfit("must be an address like https://hub.example")
+    return url
+
+
+def proxy(value: object) -> str | None:
+    if value in (None, ""):
+        return None
+    url = _endpoint(value)
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise Unfit("must be an address like http://proxy.example:3128")
+    return url
+
+
+def argv(value: object) -> tuple[str, ...]:
+    """A command; an empty list is none."""
+    return () if value in ([], (), "") else _command(value)
+
+
 def model_names(value: object) -> tuple[str, ...]:
     """Names of models, the best first; an empty one is the model that ships."""
     names = cast(Sequence[object], value) if isinstance(value, list | tuple) else None
@@ -223,6 +255,20 @@ def recipients(value: object) -> tuple[str, ...]:
     if texts is None or not all(RECIPIENT.fullmatch(text) for text in texts):
         raise Unfit('must be a list of public keys like "x25519:BASE64"')
     return tuple(texts)
+
+
+def repositories(value: object) -> tuple[Path, ...]:
+    """The folders that `[[repository]]` rows name, each once."""
+    rows = cast(Sequence[object], value) if isinstance(value, list | tuple) else None
+    if rows is None or len(rows) > 100:
+        raise Unfit("must be at most 100 tables, each [[repository]] with a path")
+    found: list[Path] = []
+    for row in rows:
+        path = cast(Mapping[str, object], row).get("path") if isinstance(row, Mapping) else row
+        if not isinstance(path, str | Path) or not _is_plain(str(path)) or not str(path):
+            raise Unfit("must be at most 100 tables, each [[repository]] with a path")
+        found.append(_absolute(str(path)))
+    return tuple(dict.fromkeys(found))
 
 
 def both(first: bool, second: bool) -> bool:

@@ -8,11 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..completion.chances import SHOWN
+from ..completion.models.licences import ALLOWED
 from .settings_checks import (
     Check,
+    argv,
     both,
     file,
     globs,
+    hub,
     in_both,
     in_either,
     languages,
@@ -24,7 +28,10 @@ from .settings_checks import (
     model_source,
     one_of,
     provider_source,
+    proxy,
     recipients,
+    repositories,
+    texts,
     truth,
     truth_or,
     whole,
@@ -71,6 +78,8 @@ TABLE = (
         "offer one line, a block, or what fits the place"),
     Key("completion.max_lines", whole(1, 100), 10, "C",
         "lines of the longest suggestion"),
+    Key("completion.least_chance", whole(0, 99), round(100 * SHOWN), "C",
+        "percent that a suggestion must be likely to be right to come by itself"),
     Key("completion.model", model_choice, "", "C",
         "a model's name, empty for the one that ships; a path only in a settings file",
         from_editor=model_name),
@@ -92,6 +101,14 @@ TABLE = (
         "layers of the model on the GPU, or as many as fit"),
     Key("engine.idle_minutes", whole(1, 10_080), 15, "S",
         "minutes without use after which the engine leaves"),
+    Key("models.endpoint", hub, "https://huggingface.co", "S",
+        "the hub that `wicket model pull` fetches from, or a mirror that speaks like it"),
+    Key("models.token_command", argv, (), "S",
+        "a command that prints the token to show that hub"),
+    Key("models.licences", texts, ALLOWED, "S",
+        "licences of models that need no consent of their own; locked: no others at all"),
+    Key("network.proxy", proxy, None, "S",
+        "the HTTP proxy for `wicket model pull`"),
     Key("network.ca_file", file, None, "S",
         "certificates to believe instead of the system's, a PEM file"),
     Key("providers", provider_source, {}, "S",
@@ -115,6 +132,10 @@ TABLE = (
         "kilobytes of the largest file that is indexed", least),
     Key("index.watch", one_of("auto", "poll", "off"), "auto", "C",
         "hear of changes from the file system, look now and then, or only at the start"),
+    Key("editor.symbols", truth, False, "C",
+        "answer documentSymbol and workspace/symbol; read at the start of the server"),
+    Key("repository", repositories, (), "S",
+        "other clones on this machine that questions may look into: [[repository]] path = DIR"),
     Key("log.level", one_of("error", "warning", "info", "debug"), "info", "C",
         "how much Wicket's own log says; never source code"),
     Key("stats.enabled", truth, True, "CT",
@@ -133,10 +154,7 @@ KEYS = {key.name: key for key in TABLE}
 UNREAD: dict[str, Letters] = {
     "budget": "ST",
     "editor": "C",
-    "models": "S",
-    "network": "S",
     "policy": "S",
     "redaction": "S",
-    "repository": "S",
     "routes": "S",
 }

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ... import __version__
-from ...completion import chances, earlier, families, trim
+from ...completion import earlier, families, trim
 from ...completion.client import Connect, EngineClient, EngineGone, Generated, ignore
 from ...completion.complete import Terms, by_model, complete
 from ...completion.cursor import Snippet
@@ -202,7 +202,7 @@ async def product(
                 said.chance,
                 said.tokens,
                 said.ms["total"],
-                unsure=said.chance < chances.SHOWN,
+                unsure=said.chance < wanted.least_chance / 100,
             )
 
         async def memory() -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .test_commands import Home
+from .home import Home
 
 FILES = {
     "shop/store.py": "class Store:\n    def find(self, name: str) -> int: ...\n",
