@@ -1,5 +1,6 @@
 """What an editor may ask of Wicket: one short handler per LSP method and command."""
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ from .. import __version__
 from . import protocol, symbols
 from .contexts import Contexts
 from .documents import file_path
-from .explanations import EXPLAIN
+from .explanations import EXPLAIN, page
 from .grammar import Grammar
 from .indexers import Indexers
 from .inline import ACCEPTED, inline_completion
@@ -18,6 +19,7 @@ from .protocol import WicketServer
 from .session import Session
 from .stdio import Heard
 
+ASK = "wicket.ask"
 # What clients made for Copilot's server tell of a suggestion; others tell nothing.
 SHOWED = "textDocument/didShowCompletion"
 TOOK = "textDocument/didPartiallyAcceptCompletion"
@@ -41,6 +43,7 @@ def register(server: WicketServer, session: Session) -> None:
     session.completions.grammar = Grammar().of
     session.observer.observe(server.documents)
     indexers = Indexers(server, session)
+    conversations: OrderedDict[str, Any] = OrderedDict()
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
@@ -80,12 +83,23 @@ def register(server: WicketServer, session: Session) -> None:
     @server.feature(EXPLAIN)
     def explain(params: Any) -> dict[str, Any] | None:
         number = mapping(params).get("id")
-        return session.explanations.find(None if number is None else str(number))
+        found = session.explanations.find(None if number is None else str(number))
+        here = (file_path(uri) for uri in server.documents.open_now)
+        # A file outside of all folders is known by its name alone.
+        around = dict.fromkeys([*folders(server), *(file.parent for file in here if file)])
+        return found and found | {"page": page(found, list(around))}
 
     @server.command(ACCEPTED)
     def accepted(number: str = "") -> None:
         session.explanations.accept(number)
         session.observer.accepted(number)
+
+    @server.command(ASK)
+    async def ask(said: Any = None) -> dict[str, Any]:
+        # Imported when somebody asks: HTTP is a tenth of our memory.
+        from .ask_editor import converse  # noqa: PLC0415
+
+        return await converse(server, session, said, conversations)
 
     @server.feature(SHOWED)
     def showed(params: Any) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from . import app, settings_file
+from . import app, asked, settings_file
 from .app import Startup
 from .settings_file import Unwritten
 from .stats import figures, picture, store, tuning
@@ -54,11 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"wicket stats: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     if arguments.json:
-        print(json.dumps(figures.to_json(found), ensure_ascii=False))
+        said = figures.to_json(found) | {"asked": asked.to_json(startup.paths.stats, since)}
+        print(json.dumps(said, ensure_ascii=False))
         return 0
     if not startup.effective.settings.stats.enabled:
         print("stats.enabled is false: nothing new is kept.", file=sys.stderr)
     show(found)
+    if questions := asked.read(startup.paths.stats, since):
+        print(f"\n{asked.shown(questions)}")
     return 0
 
 
