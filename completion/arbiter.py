@@ -8,6 +8,7 @@ from operator import attrgetter
 from . import chances, trim
 from .copies import Copy
 from .cursor import Cursor, Suggestion, gist
+from .place import Troubles
 from .trim import Draft
 
 # Copies that are trimmed and compared, and the chance that they must have at least; of
@@ -56,19 +57,21 @@ def choose(
     written: Written | None,
     known: Sequence[Suggestion] = (),
     by_hand: bool = False,
+    troubles: Troubles | None = None,
 ) -> Suggestion:
     """The likeliest text, and of several lines as many as are likely enough.
 
     Empty where there is none; `filtered` then says which rule refused the likeliest.
     `written` is None where no model was asked.  What is `known` is not chosen again.  Who
-    asks `by_hand` gets a block that begins with a line break, however likely.
+    asks `by_hand` gets a block that begins with a line break, however likely.  `troubles` is
+    None where no grammar can be asked.
     """
     gists = {gist(one.text) for one in known}
-    best = _best(cursor, 1, copies, written, gists, LEAST)
+    best = _best(cursor, 1, copies, written, gists, LEAST, troubles)
     for more in range(2, lines + 1):
         blank = best is None or not best.draft.text
         least = 0.0 if by_hand and blank else chances.FURTHER
-        longer = _best(cursor, more, copies, written, gists, least)
+        longer = _best(cursor, more, copies, written, gists, least, troubles)
         if longer is None or longer.chance < least:
             break
         best = longer
@@ -94,6 +97,7 @@ def others(
     written: Sequence[Written],
     best: Suggestion,
     most: int,
+    troubles: Troubles | None = None,
 ) -> tuple[Suggestion, ...]:
     """So many texts beside the `best`, the likeliest first; no two have one gist.
 
@@ -101,11 +105,11 @@ def others(
     """
     found = [best]
     for text in written[1:]:
-        found.append(choose(cursor, lines, (), text, found, by_hand=True))
+        found.append(choose(cursor, lines, (), text, found, by_hand=True, troubles=troubles))
     first = next(iter(written), None)
     for _ in range(most):
         # Copies beside what the model thinks likeliest, and that text where a copy won.
-        found.append(choose(cursor, lines, copies, first, found, by_hand=True))
+        found.append(choose(cursor, lines, copies, first, found, by_hand=True, troubles=troubles))
     rest = [one for one in found[1:] if one.text]
     return tuple(sorted(rest, key=lambda one: -one.chance)[:most])
 
@@ -117,12 +121,13 @@ def _best(
     written: Written | None,
     known: Collection[str],
     least: float,
+    troubles: Troubles | None,
 ) -> Candidate | None:
     """The likeliest text of `lines` lines, one that passes every rule if there is any.
 
     Not one whose gist is `known`, and of copies those that can have a chance of `least`.
     """
-    found = _candidates(cursor, lines, _cut(copies, lines), written, least)
+    found = _candidates(cursor, lines, _cut(copies, lines), written, least, troubles)
     candidates = [one for one in found if not known or gist(one.draft.text) not in known]
     passing = [one for one in candidates if one.draft.text]
     return max(passing or candidates, key=attrgetter("chance"), default=None)
@@ -134,18 +139,19 @@ def _candidates(
     copies: Sequence[Copy],
     written: Written | None,
     least: float,
+    troubles: Troubles | None,
 ) -> Iterator[Candidate]:
     """Only what can have a chance of `least` is trimmed, which is most of the work."""
     _, logprob = written.first(lines) if written else ("", None)
     likely = [copy for copy in copies if chances.hoped(copy, logprob) >= least]
     likely = sorted(likely, key=lambda copy: -chances.of_copy(copy, copy.text))[:CONSIDERED]
-    drafts = [(copy, trim.trim(cursor, copy.text, lines)) for copy in likely]
+    drafts = [(copy, trim.trim(cursor, copy.text, lines, troubles=troubles)) for copy in likely]
     if written is None:
         for copy, draft in drafts:
             yield Candidate(draft, chances.of_copy(copy, draft.text), copy)
         return
     text, logprob = written.first(lines)
-    own = trim.trim(cursor, text, lines, _ending(written, lines))
+    own = trim.trim(cursor, text, lines, _ending(written, lines), troubles)
     seconding = [copy for copy, draft in drafts if draft.text == own.text]
     yield Candidate(own, chances.of_model(written.sha256, logprob, next(iter(seconding), None)))
     for copy, draft in drafts:

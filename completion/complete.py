@@ -11,6 +11,7 @@ from .client import EngineClient, Generated, ignore
 from .copies import copies
 from .cursor import Cursor, Snippet, Suggestion
 from .earlier import Text, in_file
+from .place import Troubles
 from .trim import Mode
 from .wire import PREFIX_LIMIT, SUFFIX_LIMIT, Complete, Priority, State
 
@@ -22,11 +23,10 @@ UNSURE = "unsure"
 class Terms:
     """How a suggestion is asked for.
 
-    `hold_ms` is waited before text is generated; `context` goes before the prompt, and
-    `texts` are other places to copy from, the nearest first.  So many `alternatives` at
-    most are looked for.
-    `texts` are other places to copy from, the nearest first.  What is less likely than
-    `least_chance` is shown only to who asks by hand.
+    `hold_ms` is waited before text is generated; `context` goes before the prompt, `texts`
+    are other places to copy from, the nearest first, and `troubles` asks the grammar.  So
+    many `alternatives` at most are looked for.  What is less likely than `least_chance` is
+    shown only to who asks by hand.
     """
 
     priority: Priority = "auto"
@@ -36,6 +36,7 @@ class Terms:
     max_lines: int = 8
     context: tuple[Snippet, ...] = ()
     texts: tuple[Text, ...] = ()
+    troubles: Troubles | None = None
     alternatives: int = 1
     least_chance: float = chances.SHOWN
 
@@ -61,13 +62,14 @@ async def complete(
     before = cursor.prefix[-PREFIX_LIMIT:].encode("utf-8", "replace")
     found = copies(before, [*in_file(cursor.prefix, cursor.suffix), *terms.texts], lines)
     best = Suggestion("")
+    by_hand, troubles = terms.by_hand, terms.troubles
     if engine is None or (arbiter.sure(found) and not terms.by_hand):
-        best = arbiter.choose(cursor, lines, found, None, by_hand=terms.by_hand)
+        best = arbiter.choose(cursor, lines, found, None, by_hand=by_hand, troubles=troubles)
     written = list[Written]()
     if engine is not None and not (best.text and best.chance >= chances.SURE):
         state = await engine.open()
         if state.languages and cursor.language not in state.languages:
-            best = arbiter.choose(cursor, lines, found, None, by_hand=terms.by_hand)
+            best = arbiter.choose(cursor, lines, found, None, by_hand=by_hand, troubles=troubles)
             why = None if best.text else f"{state.model} does not know {cursor.language}"
             best = replace(best, model=state.model, filtered=why)
         else:
@@ -75,7 +77,7 @@ async def complete(
             said = (read(cursor, state, one) for one in (generated, *generated.others))
             written = [one for one in said if one]
             first = next(iter(written), None)
-            best = arbiter.choose(cursor, lines, found, first, by_hand=terms.by_hand)
+            best = arbiter.choose(cursor, lines, found, first, by_hand=by_hand, troubles=troubles)
             why = None if best.text else generated.done.why or best.filtered
             best = replace(
                 best,
@@ -90,7 +92,8 @@ async def complete(
     if best.text and best.chance < terms.least_chance and not terms.by_hand:
         best = replace(best, text="", replace=0, source="none", filtered=UNSURE)
     if best.text and terms.alternatives > 1:
-        others = arbiter.others(cursor, lines, found, written, best, terms.alternatives - 1)
+        most = terms.alternatives - 1
+        others = arbiter.others(cursor, lines, found, written, best, most, troubles)
         best = replace(best, others=tuple(_beside(best, other) for other in others))
     total = round((time.monotonic() - began) * 1000, 2)
     return replace(best, ms=best.ms | {"total": total})
@@ -111,7 +114,7 @@ async def by_model(cursor: Cursor, engine: EngineClient, terms: Terms) -> Sugges
     if written is None:
         model = done.model or state.model
         return Suggestion("", model=model, filtered=done.why, ms=done.ms)
-    draft = trim.trim(cursor, written.text, lines, done.done)
+    draft = trim.trim(cursor, written.text, lines, done.done, terms.troubles)
     total = round((time.monotonic() - began) * 1000, 2)
     return Suggestion(
         text=draft.text,

@@ -2,12 +2,17 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
 from .cursor import Cursor
 from .syntax import Reading, Syntax, block_head, read, syntax_of
+
+# How often the document's grammar makes no sense of something in it, once a text stands for
+# so many code points behind the cursor; None where that is not known.
+Troubles = Callable[[int, str], int | None]
 
 # Code points read on either side, about 300 and 100 lines: 1 ms.
 BEFORE, AFTER = 12_288, 4_096
@@ -27,7 +32,7 @@ class Place:
     and `unread` say that the text before was read from its middle, and that behind not to
     its end.  `head` is the first line of the statement that asks for a block here.  `unit`
     is one step of indentation, "" where none is to be seen.  `words` is the text around
-    without the word at the cursor.
+    without the word at the cursor.  `troubles` is None where there is no grammar to ask.
     """
 
     before: str
@@ -44,6 +49,7 @@ class Place:
     words: str
     lines: int
     done: str
+    troubles: Troubles | None = None
 
     @property
     def above(self) -> str:
@@ -61,10 +67,13 @@ class Place:
         return width(self.unit) or STEP
 
 
-def place_of(cursor: Cursor, lines: int = 1, done: str = "stop") -> Place:
+def place_of(
+    cursor: Cursor, lines: int = 1, done: str = "stop", troubles: Troubles | None = None
+) -> Place:
     place = _read_around(cursor)
     # Where text follows on the line, a block would tear that line apart.
-    return replace(place, lines=1 if place.after.strip() else max(lines, 1), done=done)
+    lines = 1 if place.after.strip() else max(lines, 1)
+    return replace(place, lines=lines, done=done, troubles=troubles)
 
 
 @lru_cache(maxsize=2)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from . import overlap, shape
+from . import grammar, overlap, shape
 from .cursor import Cursor
-from .place import Place, place_of, width
+from .place import Place, Troubles, place_of, width
 
 Mode = Literal["auto", "line", "block"]
 
@@ -46,6 +46,7 @@ RULES = (
     Rule("lines", shape.limit_lines),
     Rule("suffix", overlap.yield_to_suffix),
     Rule("brackets", overlap.balance_brackets),
+    Rule("syntax", grammar.drop_broken),
     Rule("repetition", shape.cut_repetition),
     Rule("duplicate", overlap.drop_duplicate),
     Rule("unchanged", overlap.refuse_unchanged),
@@ -73,14 +74,16 @@ def lines_wanted(cursor: Cursor, mode: Mode, max_lines: int) -> int:
     return 1 if body else max_lines
 
 
-def trim(cursor: Cursor, raw: str, lines: int, done: str = "stop") -> Draft:
+def trim(
+    cursor: Cursor, raw: str, lines: int, done: str = "stop", troubles: Troubles | None = None
+) -> Draft:
     """What of `raw` may be shown at `cursor`, if `lines` were wanted.
 
     `done` is "stop" where the model came to its end; after "length" a line that was cut
     off may stay if it ends with a word, after anything else it goes.  Never raises, and
     leaves trimmed text as it is.
     """
-    place = place_of(cursor, lines, done)
+    place = place_of(cursor, lines, done, troubles)
     text, fired, filtered = raw, set[str](), None
     for _ in range(ROUNDS):
         start = text

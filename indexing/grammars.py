@@ -8,9 +8,12 @@ from importlib.resources import files
 from typing import cast
 
 from tree_sitter import Language as Compiled
-from tree_sitter import Parser, Query
+from tree_sitter import Parser, Query, Tree
 
 from .languages import LANGUAGES
+
+# Bytes that a grammar is given at once, which are a millisecond or two of its work.
+CHUNK = 16384
 
 # What a pattern may find; its other captures are parts of that.
 _FINDS = re.compile(
@@ -27,6 +30,13 @@ class Grammar:
     query: Query
     finds: tuple[str, ...]
     keywords: frozenset[bytes]
+
+
+def tree_of(parser: Parser, source: bytes) -> Tree:
+    """The tree of `source`, made in steps: a grammar lets other threads run only where it asks
+    for more to read.  They may have a parser of the same language, so each tree has its own."""
+    own = Parser(parser.language)
+    return own.parse(lambda offset, _point: source[offset : offset + CHUNK])
 
 
 @cache

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from tree_sitter import Node, Parser
 
+from .grammars import tree_of
 from .languages import Language
 
 # Rounds of mending, and bytes of the largest file for which it is tried.
@@ -22,14 +23,14 @@ def mend(
     """The best tree that is found for about the same source, and that source."""
     if typed is not None:
         text = without(source, (typed,), row.filler)
-        other = parser.parse(text).root_node
+        other = tree_of(parser, text).root_node
         if broken(other) < broken(root) or not other.has_error:
             root, source = other, text
     lost = broken(root)
     for _ in range(ROUNDS if lost and len(source) <= LARGEST else 0):
         better = None
         for text in _attempts(root, source, row):
-            other = parser.parse(text).root_node
+            other = tree_of(parser, text).root_node
             if (left := broken(other)) < lost:
                 lost, better = left, (other, text)
         if better is None:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from tree_sitter import Node, QueryCursor
 
 from .facts import Definition, Facts, Import, Reference
-from .grammars import Grammar, grammar_of
+from .grammars import Grammar, grammar_of, tree_of
 from .languages import LANGUAGES, Language
 from .manifests import READERS
 from .mend import broken, mend, without
@@ -60,7 +60,7 @@ def parse(language: str, source: bytes, typed: int | None = None) -> Facts:
         # A grammar ends a body at its last line that is not blank.
         source = without(source, (typed,), row.filler)
     references = () if row.outline else _references(row, grammar.keywords, source)
-    root = grammar.parser.parse(source).root_node
+    root = tree_of(grammar.parser, source).root_node
     understood = 1 - broken(root) / len(source) if root.has_error else 1.0
     if row.outline:
         rows, _imports = _rows(row, grammar, root, source)

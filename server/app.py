@@ -21,6 +21,7 @@ from ..completion.gguf import BadModel
 from ..completion.models import Model
 from ..completion.models.catalogue import SHIPPED
 from ..completion.pace import Pace
+from ..completion.place import Troubles
 from ..completion.recent import Recent, before
 from ..completion.shelf import Profile
 from ..completion.wire import Priority, State
@@ -46,6 +47,10 @@ Texts = Callable[[str], Sequence[Text]]
 Context = Callable[[Cursor, CompletionSettings, State | None, bool], Sequence[Snippet]]
 
 
+# How the document's grammar judges texts at a cursor.
+Judge = Callable[[Cursor], Troubles | None]
+
+
 def no_texts(_path: str) -> Sequence[Text]:
     """No other file is open."""
     return ()
@@ -56,6 +61,11 @@ def no_context(
 ) -> Sequence[Snippet]:
     """No other file is shown."""
     return ()
+
+
+def no_grammar(_cursor: Cursor) -> Troubles | None:
+    """No text is judged."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +180,10 @@ class Completions:
         texts: Texts = no_texts,
         spawn: processes.Spawn = processes.spawn,
         context: Context = no_context,
+        grammar: Judge = no_grammar,
     ) -> None:
         self.startup, self.texts, self.spawn = startup, texts, spawn
-        self.context = context
+        self.context, self.grammar = context, grammar
         self.engine = EngineClient(self._connect, __version__)
         self._recent = Recent()
         self._pace = Pace()
@@ -182,7 +193,7 @@ class Completions:
 
     def anew(self, startup: Startup) -> "Completions":
         """Another engine's, from the same documents."""
-        return Completions(startup, self.texts, self.spawn, self.context)
+        return Completions(startup, self.texts, self.spawn, self.context, self.grammar)
 
     @property
     def starter(self) -> processes.Starter:
@@ -296,6 +307,7 @@ class Completions:
             max_lines=wanted.max_lines,
             context=tuple(self.context(cursor, wanted, self.engine.state, priority != "prefetch")),
             texts=tuple(self.texts(cursor.path)),
+            troubles=self.grammar(cursor),
             alternatives=ALTERNATIVES if priority == "manual" else 1,
             least_chance=wanted.least_chance / 100,
         )

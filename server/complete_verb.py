@@ -16,6 +16,7 @@ from lsprotocol import types
 from ..completion.client import EngineGone
 from ..completion.cursor import Cursor, Snippet, Suggestion
 from ..completion.wire import State
+from . import grammar
 from .app import Completions, Startup, refusal, start
 from .contexts import Contexts
 from .documents import Documents
@@ -70,7 +71,7 @@ async def ask(
     uri = (folder / cursor.path).as_uri()
     documents.open(types.TextDocumentItem(uri, cursor.language, 1, cursor.text))
     nearby = Nearby(documents, lambda _file: wanted, lambda: startup)
-    completions = Completions(startup, nearby.texts)
+    completions = Completions(startup, nearby.texts, grammar=grammar.at_once)
     contexts = Contexts(documents, lambda: startup, completions.warm)
     ms = {"context": 0.0}
     try:

@@ -11,6 +11,7 @@ from . import protocol, symbols
 from .contexts import Contexts
 from .documents import file_path
 from .explanations import EXPLAIN, page
+from .grammar import Grammar
 from .indexers import Indexers
 from .inline import ACCEPTED, inline_completion
 from .nearby import Nearby
@@ -39,6 +40,7 @@ def register(server: WicketServer, session: Session) -> None:
     nearby = Nearby(server.documents, session.wanted, lambda: session.completions.startup)
     contexts = Contexts(server.documents, lambda: session.completions.startup, session.warm)
     session.completions.texts, session.completions.context = nearby.texts, contexts.of
+    session.completions.grammar = Grammar().of
     session.observer.observe(server.documents)
     indexers = Indexers(server, session)
     conversations: OrderedDict[str, Any] = OrderedDict()

@@ -17,10 +17,15 @@ from .settings_checks import is_path
 
 logger = logging.getLogger(__name__)
 
+# Python's own is five times that, which shows in how late an answer to a key is.
+SWITCH_SECONDS = 0.001
+
 
 def run(arguments: argparse.Namespace) -> int:
     if sys.stdin.isatty():
         print("wicket lsp: an editor starts this and talks LSP to it", file=sys.stderr)
+    # A thread that looks up a context gives way to what the editor says.
+    sys.setswitchinterval(SWITCH_SECONDS)
     startup = app.start()
     completions = app.Completions(startup)
     # The engine loads its model while this process still imports its own libraries.

@@ -24,6 +24,8 @@ SIBLINGS, LOOKED_UP = 40, 60
 SURROUNDINGS = 1500
 # How far likeness to the lines around raises a value: as a share of it, and by itself.
 ALIKE = (0.5, 10.0)
+# Languages in which a file takes from those beside it what others are not to take.
+BESIDE, HIDDEN_BESIDE = "defined in the same directory", frozenset(("python", "go", "java"))
 # Lines around the cursor that the model sees anyway.
 VISIBLE = 60
 
@@ -197,7 +199,7 @@ def of_surroundings(names: Names, spot: Spot) -> Iterator[Candidate]:
             reasons.setdefault(path, "beside what is imported")
     siblings = _siblings(names, spot)
     for path, _facts in siblings:
-        reasons.setdefault(path, "defined in the same directory")
+        reasons.setdefault(path, BESIDE)
     for sibling, facts in siblings:
         for one in facts.imports:
             for path in names.modules(one.module, sibling)[:1]:
@@ -205,8 +207,10 @@ def of_surroundings(names: Names, spot: Spot) -> Iterator[Candidate]:
     left = SURROUNDINGS
     for path, why in reasons.items():
         facts = names.facts(path)
+        beside = why == BESIDE and spot.facts.language in HIDDEN_BESIDE
         for name, number in names.tops(path).items() if facts and path != spot.path else ():
-            if left and facts and facts.definitions[number].exported and name not in bound:
+            shown = facts and (beside or facts.definitions[number].exported)
+            if left and shown and name not in bound:
                 left -= 1
                 yield Candidate(Symbol(path, number), 1, why, unbound=True)
 

@@ -16,6 +16,7 @@ from ...completion.earlier import Text
 from ...completion.holes import Hole, digest
 from ...completion.prompt import room_for_context
 from ...completion.wire import Complete, State, write_request
+from .. import grammar
 from ..app import refusal
 from ..lookup import items_at, snippets
 from ..settings import CompletionSettings
@@ -244,6 +245,7 @@ def terms_for(hole: Hole, wanted: CompletionSettings, texts: tuple[Text, ...] = 
         mode=mode_for(hole, wanted),
         max_lines=wanted.max_lines,
         texts=texts,
+        troubles=grammar.at_once(hole.cursor),
     )
 
 

@@ -101,6 +101,7 @@ def found(path: str, marked: str, budget: int = 1024) -> dict[str, Item]:
         ("shop/a.py", "from .store import Store\nx = 1\n$0", "money.py:as_euros", "2 other files"),
         ("shop/a.py", "def f():\n    calibrate_flux(1)\n    $0", "odd.py:calibrate_flux", "name"),
         ("shop/a.py", "from .money import LIMIT\n# rows\n$0", "money.py:total", "beside"),
+        ("shop/a.py", "x = 1\n$0", "store.py:_internal", "same directory"),
         (
             "shop/a.py",
             "from .store import Base\nclass A(Base):\n    def m(self):\n        $0",

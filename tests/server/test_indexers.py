@@ -164,3 +164,56 @@ async def test_some_folders_are_not_indexed(editor: Editor, why: str) -> None:
     await asyncio.sleep(1.0)
     assert editor.running() == []
     assert not editor.reader.refresh()
+
+
+SHOP = {
+    "store.py": "class Store:\n    def find(self, name: str) -> int: ...\n",
+    "bill.py": "from store import Store\nimport secret\n\n\ndef pay(s: Store):\n    s.\n",
+    ".env.py": "from store import Store\n\n\ndef never_seen(s: Store): ...\n",
+    "secret.py": "def hidden_away(): ...\n",
+}
+
+
+@pytest.mark.parametrize("wanted", [True, "auto"])
+async def test_what_the_index_finds_is_shown_to_the_model(editor: Editor, wanted: object) -> None:
+    """And told of; by itself not to one as small as that which ships, and never a secret."""
+    for path, content in SHOP.items():
+        make(editor.root, path, content=content)
+    editor.options = {"completion": {"context": wanted, "exclude": ["secret.py"]}}
+    await editor.start()
+    editor.open("bill.py")
+    await eventually(lambda: editor.reader.definers("find") == ("store.py",))
+
+    async def told(key: int) -> list[Any]:
+        # What was suggested here before would be suggested again.
+        uri, at = (editor.root / "bill.py").as_uri(), types.Position(2, key)
+        editor.client.text_document_did_change(
+            types.DidChangeTextDocumentParams(
+                types.VersionedTextDocumentIdentifier(2 + key, uri),
+                [types.TextDocumentContentChangePartial(types.Range(at, at), "#")],
+            )
+        )
+        await editor.client.text_document_inline_completion_async(
+            types.InlineCompletionParams(
+                types.InlineCompletionContext(types.InlineCompletionTriggerKind.Invoked),
+                types.TextDocumentIdentifier(uri),
+                types.Position(5, 6),
+            )
+        )
+        explained = await editor.client.protocol.send_request_async("wicket/explainSuggestion", {})
+        return explained.context
+
+    found: list[Any] = []
+    for key in range(100 if wanted is True else 5):
+        if not (found := await told(key)):
+            await asyncio.sleep(0.2)
+        else:
+            break
+    assert [row.path for row in found] == (["store.py"] if wanted is True else [])
+    if found:
+        (store,) = found
+        assert store.lines == [1, 2]
+        assert "member of s" in store.why
+        assert store.tokens > 0
+    log = (Path(editor.environment["HOME"]) / ".local/state/wicket/log/lsp.log").read_text()
+    assert "failed" not in log
