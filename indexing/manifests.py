@@ -53,7 +53,8 @@ def node_package(source: bytes) -> Said:
         return (), ()
     exports = said.get("exports")
     if isinstance(exports, dict):
-        exports = cast(dict[str, object], exports).get(".", exports)
+        conditions = cast(dict[str, object], exports)
+        exports = conditions.get(".", conditions)
     entries = [said.get(key) for key in _ENTRIES] + list(_texts(exports))
     texts = dict.fromkeys(e for e in entries if isinstance(e, str) and e and "*" not in e)
     rows = (Import(entry, "", name, 0, True) for entry in list(texts)[:MOST])
