@@ -24,9 +24,10 @@ from .reconcile import by_nearness, reconcile
 from .resolvers import resolve
 from .store import Store
 
-# A commit after so many files, or so many seconds.
+# A commit after so many files; or so many seconds, or a tenth of those that the run has taken
+# if that is longer: each writes pages again that the one before wrote.
 BATCH = 200
-BATCH_SECONDS = 0.25
+BATCH_SECONDS, BATCH_SHARE = 0.25, 0.1
 # Files that are listed for each one that may be indexed: most of some repositories is no
 # source at all.
 LISTED = 4
@@ -116,14 +117,17 @@ def refresh(
     ordered = sorted(plan.changed, key=lambda path: LANGUAGES[_language(workspace, path)].outline)
     queue = _Queue(workspace, store, failures, ordered)
     urgent, places = set(interest.files), _Places(listed.paths)
-    committed, uncommitted = time.monotonic(), 0
+    began = committed = time.monotonic()
+    uncommitted = 0
     try:
         for parsed in pool.parse(queue.take):
             _keep(store, failures, parsed)
             if parsed.packed is not None and parsed.job.path in urgent:
                 queue.prefer(_imported(parsed.job.path, parsed.packed, places))
             uncommitted += 1
-            if uncommitted >= BATCH or time.monotonic() - committed > BATCH_SECONDS:
+            now = time.monotonic()
+            patience = max(BATCH_SECONDS, BATCH_SHARE * (now - began))
+            if uncommitted >= BATCH or now - committed > patience:
                 # What the user has open is among the first to be found.
                 store.commit()
                 committed, uncommitted = time.monotonic(), 0

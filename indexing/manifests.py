@@ -53,8 +53,8 @@ def node_package(source: bytes) -> Said:
         return (), ()
     exports: object = said.get("exports")
     if isinstance(exports, dict):
-        by_way = cast(dict[str, object], exports)
-        exports = by_way.get(".", by_way)
+        conditions = cast(dict[str, object], exports)
+        exports = conditions.get(".", conditions)
     entries = [said.get(key) for key in _ENTRIES] + list(_texts(exports))
     texts = dict.fromkeys(e for e in entries if isinstance(e, str) and e and "*" not in e)
     rows = (Import(entry, "", name, 0, True) for entry in list(texts)[:MOST])

@@ -29,7 +29,7 @@ _USING = (
 )
 
 # Files that may define one name, so that it says which file uses which; and rows at most.
-DEFINERS, MOST_LINKS = 3, 2_000_000
+DEFINERS, MOST_LINKS = 3, 400_000
 _LINKS = """
 WITH rare AS (
   SELECT name, 1.0 / count(*) AS part FROM defined GROUP BY name HAVING count(*) <= ?

@@ -11,7 +11,7 @@ from .ranking import ranks
 from .repository import FILE_TOKENS, Passage, Repository, identifiers, tokens_of, wanted, words
 
 # Files whose definitions are looked at, the most used first.
-LOOKED_AT = 300
+LOOKED_AT = 150
 # Of one file, so that the map shows more than one.
 PER_FILE = 0.25
 # How much likelier the walk begins at a file in focus, or at one whose path the question names.
@@ -21,6 +21,7 @@ _KINDS = dict.fromkeys(CLASSES, 1.0) | {
     **{"function": 0.9, "method": 0.5, "namespace": 0.5, "macro": 0.4, "heading": 0.5},
     **{"variable": 0.25, "field": 0.15},
 }
+_TEST = 0.2
 _HIDDEN, _SPELLED, _LIKE = 0.2, 10.0, 3.0
 # Tokens by which a signature seems longer: a short one is not best for that alone.
 LONG = 30
@@ -74,13 +75,20 @@ def ranked_files(
             worth = FOCUSED
         elif about and about & set(words(path)):
             worth = PLACED
-        start[number] = worth * (0.3 if is_test(path) else 1.0)
+        start[number] = worth * (_TEST if is_test(path) and path not in focus else 1.0)
     edges = (
         (numbers[user], numbers[used], sqrt(weight))
         for user, used, weight in links
         if user in numbers and used in numbers
     )
-    return {paths[number]: worth for number, worth in ranks(edges, start).items()}
+    found = {paths[number]: worth for number, worth in ranks(edges, start).items()}
+    # Tests name each other's definitions, and nobody is lost without them.
+    found = {
+        path: worth * (_TEST if is_test(path) and path not in focus else 1.0)
+        for path, worth in found.items()
+    }
+    whole = sum(found.values()) or 1.0
+    return {path: worth / whole for path, worth in found.items()}
 
 
 def _value(
@@ -91,8 +99,11 @@ def _value(
     about: Mapping[str, float],
 ) -> float:
     value = _KINDS.get(one.kind, 0.0)
-    if one.parent >= 0 and facts.definitions[one.parent].kind in ("function", "method"):
-        return 0.0
+    parent = one.parent
+    while parent >= 0:
+        if facts.definitions[parent].kind in ("function", "method"):
+            return 0.0
+        parent = facts.definitions[parent].parent
     if not one.exported:
         value *= _HIDDEN
     if one.name in spelled:

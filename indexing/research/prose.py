@@ -20,6 +20,8 @@ MOST_BYTES, MOST_CODE = 16 << 20, 400
 K, B, HEADED = 1.2, 0.75, 3
 # Characters of a piece; longer ones are cut at an empty line.
 LONGEST = 2400
+# Characters of a line that may be a heading.
+LONGEST_HEADING = 400
 # A piece with fewer words says nothing.
 LEAST_WORDS = 6
 
@@ -28,7 +30,9 @@ _FENCE = re.compile(r"\s{0,3}(```|~~~)")
 _HEADING = re.compile(r"\s{0,3}(#{1,6})\s+(.+?)\s*#*\s*$")
 _UNDERLINE = re.compile(r"\s{0,3}(=+|-{3,}|~{3,}|\^{3,}|\"{3,}|\*{3,})\s*$")
 _STRING = re.compile(r'[rRuU]?("""|\'\'\')(.*?)\1', re.DOTALL)
-_COMMENT = re.compile(r"/\*\*(.*?)\*/", re.DOTALL)
+# No comment of many kilobytes is looked for: where none ends, each begin would be tried to
+# the end of the file.
+_COMMENT = re.compile(r"/\*\*(.{0,8000}?)\*/", re.DOTALL)
 _LINES = re.compile(r"(?:^[ \t]*(?:///?|#)!?[ \t].*\n){3,}", re.MULTILINE)
 
 
@@ -88,7 +92,7 @@ def sections(path: str, text: str) -> Iterator[Piece]:
     for number, line in enumerate(lines):
         if _FENCE.match(line):
             fenced = not fenced
-        if fenced:
+        if fenced or len(line) > LONGEST_HEADING:
             continue
         level, title, first = 0, "", number
         if found := _HEADING.match(line):

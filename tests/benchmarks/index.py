@@ -28,7 +28,7 @@ import psutil
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 from wicket.indexing import files
-from wicket.indexing.languages import language_of
+from wicket.indexing.languages import LANGUAGES, indexed_as
 from wicket.indexing.reader import Reader
 from wicket.server import app, processes
 from wicket.server.index import Order, order
@@ -38,10 +38,10 @@ MEGABYTE = 1_000_000
 FLOOR = """
 import sys
 from wicket.indexing.grammars import grammar_of
-from wicket.indexing.languages import language_of
+from wicket.indexing.languages import indexed_as
 for path in sys.stdin.read().split("\\0"):
     with open(path, "rb") as file:
-        grammar_of(language_of(path)).parser.parse(file.read())
+        grammar_of(indexed_as(path)).parser.parse(file.read())
 """
 PING_SECONDS = 0.002
 # Of the names in the synthetic tree.
@@ -129,7 +129,7 @@ class Cost:
 
 def whole_runs(folder: Path, told: Order, runs: int) -> dict[str, Any]:
     listed = files.list_files(folder, 1 << 30).paths
-    chosen = [path for path in listed if language_of(path)]
+    chosen = [path for path in listed if (name := indexed_as(path)) and LANGUAGES[name].grammar[0]]
     chosen = [path for path, _stamp in files.stamps(folder, chosen)]
     chosen = [path for path in chosen if _is_read(folder, path)]
     names = "\0".join(str(folder / path) for path in chosen)

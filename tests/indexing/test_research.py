@@ -247,6 +247,17 @@ def test_documents_are_cut_at_their_headings() -> None:
     assert all(word in joined for word in ("introduction", "seven", "comment", "zeta"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["/** " * 50_000, "# " * 50_000, "#" * 90_000 + "x", "=" * 90_000 + "x", '"""' * 30_001],
+)
+def test_prose_that_would_take_for_ever_does_not(text: str) -> None:
+    """Comments that never end, headings of many kilobytes: each is read about once."""
+    for path in ("a.md", "a.py", "a.js"):
+        found = [*prose.sections(path, text), *prose.documentation(path, text)]
+        assert all(len(one.text) <= 2 * prose.LONGEST for one in found)
+
+
 def test_every_piece_of_prose_finds_itself(clones: dict[str, Repository]) -> None:
     """The trap of a broken ranking: a piece's own words must lead to it first."""
     pieces = [
