@@ -101,7 +101,7 @@ def before(shown: Suggestion, found: Suggestion, most: int) -> Suggestion:
     """What is `shown` already, then what was `found` beside it; `most` texts in all."""
     rest = [one for one in (found, *found.others) if gist(one.text) != gist(shown.text)]
     others = tuple(replace(one, others=()) for one in rest[: most - 1])
-    return replace(shown, others=others, tokens=found.tokens, ms=found.ms)
+    return replace(shown, others=others)
 
 
 NONE = {"prefill": 0, "reused": 0, "decoded": 0}

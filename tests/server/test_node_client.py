@@ -82,7 +82,8 @@ def test_acceptance_is_taken_as_a_request_and_as_a_notification(
     seen: dict[str, Any],
 ) -> None:
     assert seen["explanation"]["accepted"] is False
-    assert seen["acceptedByNotification"] == seen["explanation"] | {"accepted": True}
+    before, after = seen["explanation"], seen["acceptedByNotification"]
+    assert after == before | {"accepted": True, "page": after["page"]}
     assert seen["accepted"] is None
     assert seen["messages"] == []
 
