@@ -83,6 +83,7 @@ def choose(
         rules=draft.rules,
         chance=round(best.chance, 3),
         where=(copy.where or cursor.path) if copy else "",
+        line=copy.line if copy else 1,
     )
 
 

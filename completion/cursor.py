@@ -57,9 +57,9 @@ class Suggestion:
 
     An empty `text` means that there is nothing to offer; `filtered` then names the rule
     that said no, or is None where nothing was produced.  `chance` is the chance that the
-    text is right, `where` the path that it was copied from.  `tokens` counts prefill,
-    reused and decoded; `ms` splits the time.  `others` are less likely texts for who asks
-    by hand, without any of their own.
+    text is right, `where` the path that it was copied from, `line` the line there, from 1.
+    `tokens` counts prefill, reused and decoded; `ms` splits the time.  `others` are less
+    likely texts for who asks by hand, without any of their own.
     """
 
     text: str
@@ -70,6 +70,7 @@ class Suggestion:
     rules: tuple[str, ...] = ()
     chance: float = 0.0
     where: str = ""
+    line: int = 1
     tokens: dict[str, int] = field(default_factory=dict[str, int])
     ms: dict[str, float] = field(default_factory=dict[str, float])
     context: tuple[Snippet, ...] = ()

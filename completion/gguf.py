@@ -153,6 +153,21 @@ def memory_needed(gguf: Gguf, context_tokens: int, batch_tokens: int = 128) -> i
     and recurrent models; the computation is one batch through the widest part of the
     network and the vocabulary, in f32, with attention scores not fused.
     """
+    width = gguf.number("embedding_length")
+    heads = max(gguf.number("attention.head_count"), 1)
+    weights = sum(tensor.size for tensor in gguf.tensors)
+    cache = cache_needed(gguf, context_tokens)
+    row = (
+        gguf.vocabulary_size
+        + 3 * gguf.number("feed_forward_length")
+        + 8 * width
+        + heads * context_tokens
+    )
+    return weights + cache + batch_tokens * row * 4 + FIXED_MARGIN
+
+
+def cache_needed(gguf: Gguf, context_tokens: int) -> int:
+    """Bytes of the KV cache for so many tokens, in f16, counted for every layer."""
     layers = gguf.number("block_count")
     width = gguf.number("embedding_length")
     heads = max(gguf.number("attention.head_count"), 1)
@@ -164,15 +179,7 @@ def memory_needed(gguf: Gguf, context_tokens: int, batch_tokens: int = 128) -> i
         kv_heads = sum(n for n in per_layer if isinstance(n, int))
     else:
         kv_heads = layers * gguf.number("attention.head_count_kv", heads)
-    weights = sum(tensor.size for tensor in gguf.tensors)
-    cache = context_tokens * kv_heads * (key + value) * 2
-    row = (
-        gguf.vocabulary_size
-        + 3 * gguf.number("feed_forward_length")
-        + 8 * width
-        + heads * context_tokens
-    )
-    return weights + cache + batch_tokens * row * 4 + FIXED_MARGIN
+    return context_tokens * kv_heads * (key + value) * 2
 
 
 def shown(text: object) -> str:

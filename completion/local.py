@@ -135,6 +135,10 @@ class LocalBackend:
     def resume(self) -> None:
         self._resume()
 
+    def close(self) -> None:
+        """Give the memory back; afterwards there is nothing to ask."""
+        self._llama.close()
+
     def complete(self, request: Complete, halted: Halted) -> Iterator[Answer]:
         began = time.monotonic()
         budget = budget_for(request, self._context, self._steady_rates(), self._fim.order)

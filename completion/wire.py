@@ -103,6 +103,8 @@ class State:
     `parameters` counts those of the model, 0 where that is not known.  `rates` are measured
     tokens per second; `languages` empty means any.  `served` is what
     a server elsewhere says that it serves, empty for a model in the engine itself.
+    `profiles` says which model completes a language while typing, where that is not
+    `model`; `held` names those in memory, where there may be several.
     """
 
     model: str
@@ -120,6 +122,8 @@ class State:
     rates: dict[str, float] = field(default_factory=dict[str, float])
     memory: int = 0
     pid: int = 0
+    profiles: dict[str, str] = field(default_factory=dict[str, str])
+    held: tuple[str, ...] = ()
 
 
 def hello(version: str, state: State | None = None) -> bytes:
@@ -140,6 +144,7 @@ def read_hello(line: bytes) -> tuple[str, State | None]:
 def read_state(said: Mapping[str, Any]) -> State:
     known = {k: said[k] for k in State.__dataclass_fields__ if k in said}
     known["languages"] = tuple(cast(list[str], known.get("languages", ())))
+    known["held"] = tuple(cast(list[str], known.get("held", ())))
     for name in ("model", "sha256", "state", "family", "order"):
         if not isinstance(known.get(name, ""), str):
             raise Malformed(f"{name} is not a text")

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from .facts import Facts
-from .languages import language_of
+from .languages import indexed_as
 from .parse import parse
 
 
@@ -19,7 +19,7 @@ class InMemory:
         self._definers: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._users: defaultdict[str, int] = defaultdict(int)
         for path, text in sorted(files.items()):
-            language = language_of(path)
+            language = indexed_as(path)
             if language is None:
                 continue
             facts = self._facts[path] = parse(language, text.encode())

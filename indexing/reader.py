@@ -5,6 +5,7 @@ What is missing, being built or broken is an empty answer: completion goes on wi
 
 import contextlib
 import os
+import re
 import sqlite3
 import zlib
 from collections import OrderedDict
@@ -177,6 +178,25 @@ class Reader:
             query = f"{_USE_COUNTS} WHERE file.path IN ({places}) GROUP BY name.id"
             found |= {_text(name): count for name, count in self._rows(query, *some)}
         return found
+
+    def spelled_like(self, letters: str, most: int = 100) -> tuple[str, ...]:
+        """Defined names that have these letters in this order, in any case: equal ones first,
+        then those that start so, those that hold them, and short ones before long ones."""
+        said = re.sub(r"([\\%_])", r"\\\1", letters)
+        whole = re.findall(r"\\.|.", said)
+        rows = self._rows(
+            "SELECT said FROM (SELECT CAST(text AS TEXT) AS said, id FROM name)"
+            " WHERE said LIKE ? ESCAPE '\\'"
+            " AND EXISTS (SELECT 1 FROM defined WHERE defined.name = id)"
+            " ORDER BY said = ? DESC, said LIKE ? ESCAPE '\\' DESC, said LIKE ? ESCAPE '\\' DESC,"
+            " length(said), said LIMIT ?",
+            f"%{'%'.join(whole)}%",
+            letters,
+            f"{said}%",
+            f"%{said}%",
+            most,
+        )
+        return tuple(name for (name,) in rows)
 
     def files(self) -> int:
         """How many files have facts."""

@@ -7,10 +7,10 @@ from typing import Any, cast
 from lsprotocol import types
 
 from .. import __version__
-from . import protocol
+from . import protocol, symbols
 from .contexts import Contexts
 from .documents import file_path
-from .explanations import EXPLAIN
+from .explanations import EXPLAIN, page
 from .indexers import Indexers
 from .inline import ACCEPTED, inline_completion
 from .nearby import Nearby
@@ -46,6 +46,8 @@ def register(server: WicketServer, session: Session) -> None:
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
         session.configure(options(params.initialization_options), folders(server))
+        if session.completions.startup.effective.settings.editor.symbols:
+            symbols.register(server, lambda: session.completions.startup)
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
@@ -79,7 +81,11 @@ def register(server: WicketServer, session: Session) -> None:
     @server.feature(EXPLAIN)
     def explain(params: Any) -> dict[str, Any] | None:
         number = mapping(params).get("id")
-        return session.explanations.find(None if number is None else str(number))
+        found = session.explanations.find(None if number is None else str(number))
+        here = (file_path(uri) for uri in server.documents.open_now)
+        # A file outside of all folders is known by its name alone.
+        around = dict.fromkeys([*folders(server), *(file.parent for file in here if file)])
+        return found and found | {"page": page(found, list(around))}
 
     @server.command(ACCEPTED)
     def accepted(number: str = "") -> None:

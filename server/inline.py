@@ -8,7 +8,7 @@ import logging
 
 from lsprotocol import types
 
-from ..completion.cursor import Cursor
+from ..completion.cursor import Cursor, Suggestion
 from .documents import Document, Documents, file_path
 from .session import Session
 
@@ -29,11 +29,12 @@ async def inline_completion(
         return NOTHING
     manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
     wanted = session.wanted(file_path(document.uri))
-    if not manual and wanted.trigger == "manual":
-        return NOTHING
     offset = document.offset_at(params.position, documents.encoding)
     path = documents.relative_path(document.uri)
     cursor = Cursor(path, document.language, document.text, offset)
+    if not manual and wanted.trigger == "manual":
+        session.remember(cursor, Suggestion("", filtered="completion.trigger is manual"))
+        return NOTHING
     start, chosen = offset, ""
     if selected := params.context.selected_completion_info:
         first = offset - len(cursor.line_before)

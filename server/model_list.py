@@ -9,14 +9,19 @@ from rich.table import Table
 
 from ..completion import models
 from ..completion.models import Model
-from ..completion.models.catalogue import MODELS, SHIPPED, Row, row_for
+from ..completion.models.catalogue import MODELS, SHIPPED, Row, recommended, row_for
+from ..completion.models.licences import question
 from ..completion.models.trial import Trial
-from . import model_trial, terminal
+from . import accelerators, machine, model_trial, terminal
 from .app import Startup
+from .engine import physical_cores
 
 
 def show(startup: Startup, as_json: bool) -> int:
     rows = table(startup)
+    best = fitting(startup)
+    for row in rows:
+        row["recommended"] = row["name"] == best.name
     if as_json:
         print(json.dumps({"models": rows}))
         return 0
@@ -28,8 +33,23 @@ def show(startup: Startup, as_json: bool) -> int:
             console.print(f"!! {row['problem']}", markup=False)
     if missing := [row for row in rows if row not in here]:
         console.print(_shown("Worth having: `wicket model pull NAME`", missing))
-    console.print("* in use.  Openness is of weights, training code and training data.")
+    console.print(f"* in use.  For this machine: {best.name} ({best.hardware}).")
+    console.print("Openness is of weights, training code and training data.")
     return 0
+
+
+def fitting(startup: Startup) -> Row:
+    """The model of the catalogue that fits this machine best, among free licences."""
+    listed = accelerators.llamas()
+    # One that shares the machine's memory is no reason for a larger model.
+    gpu = sum(device.total for device in listed if device.kind == "gpu")
+    allowed = startup.effective.settings.models.licences
+    return recommended(
+        physical_cores() or 1,
+        machine.memory_bytes(),
+        gpu,
+        lambda licence: not question(licence, allowed),
+    )
 
 
 def table(startup: Startup) -> list[dict[str, Any]]:
@@ -107,7 +127,7 @@ def _shown(title: str, rows: Sequence[dict[str, Any]]) -> Table:
     for row in rows:
         open_ = row.get("openness")
         shown.add_row(
-            f"{'*' if row['used'] else ' '} {row['name']}",
+            f"{'*' if row['used'] else ' '} {row['name']}{' (fits)' if row['recommended'] else ''}",
             _bytes(row["size"]),
             _bytes(row.get("memory", 0)),
             ", ".join(row["languages"]) or "any",

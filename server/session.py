@@ -54,7 +54,13 @@ class Session:
         logging.getLogger().setLevel(startup.effective.settings.log.level.upper())
         old = self.completions.startup
         engine = startup.effective.settings.engine
-        if startup.model != old.model or engine != old.effective.settings.engine:
+        before = old.effective.settings
+        profiles = startup.effective.settings.completion.profiles
+        if (startup.model, engine, profiles) != (
+            old.model,
+            before.engine,
+            before.completion.profiles,
+        ):
             # The old engine stays for other editors, or leaves when nobody needs it.
             self._closing = asyncio.ensure_future(self.completions.engine.close())
             self.completions = self.completions.anew(startup)

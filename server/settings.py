@@ -24,6 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from ..completion.shelf import Profile, model_for
+from ..completion.wire import Priority
 from ..escalation.policy import globs
 from . import policies
 from .paths import InsideWorkspace, Paths, refuse_inside
@@ -48,8 +50,14 @@ class CompletionSettings:
     max_lines: int
     least_chance: int
     model: str
+    profiles: Mapping[str, Profile]
     context: bool | Literal["auto"]
     exclude: tuple[str, ...]
+
+    def model_for(self, language: str, priority: Priority) -> str:
+        """The model that answers, by its name; empty is the one that ships."""
+        found = model_for(tuple(self.profiles.values()), language, priority)
+        return found or self.model
 
     def speaks(self, language: str) -> bool:
         """Whether documents in `language` may have completions."""
@@ -63,6 +71,7 @@ class EngineSettings:
     patience_ms: int
     threads: int | Literal["auto"]
     gpu_layers: int | Literal["auto"]
+    memory_mb: int | Literal["auto"]
     idle_minutes: int
 
 
@@ -106,6 +115,11 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EditorSettings:
+    symbols: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StatsSettings:
     enabled: bool
 
@@ -123,6 +137,7 @@ class Settings:
     gate: GateSettings
     audit: AuditSettings
     index: IndexSettings
+    editor: EditorSettings
     repository: tuple[Path, ...]
     log: LogSettings
     stats: StatsSettings
@@ -285,6 +300,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         gate=GateSettings(**fields("gate")),
         audit=AuditSettings(**fields("audit")),
         index=IndexSettings(**fields("index")),
+        editor=EditorSettings(**fields("editor")),
         repository=values["repository"],
         log=LogSettings(**fields("log")),
         stats=StatsSettings(**fields("stats")),
@@ -340,7 +356,7 @@ def _both_names(place: Path) -> tuple[Path, ...]:
 
 def _plain_data(value: object) -> object:
     match value:
-        case ModelSource() | ProviderSource():
+        case ModelSource() | ProviderSource() | Profile():
             fields = asdict(value).items()
             return {name: _plain_data(field) for name, field in fields if field}
         case Path():

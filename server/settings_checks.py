@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import pathspec
 
+from ..completion.shelf import Profile, Trigger
+
 Check = Callable[[object], object]
 
 # 32 bytes in base64.
@@ -230,6 +232,21 @@ def model_names(value: object) -> tuple[str, ...]:
     if names is None or len(names) > 8:
         raise Unfit("must be a list of at most 8 names of models")
     return tuple(dict.fromkeys(model_name(name) for name in names))
+
+
+def profile(value: object) -> Profile:
+    """Which model answers where; models go by name, as an editor may say this."""
+    if not isinstance(value, Mapping):
+        raise Unfit("must be a table with model, and languages or trigger")
+    row = cast(Mapping[str, object], value)
+    if unknown := sorted(set(row) - {"model", "languages", "trigger"}):
+        raise Unfit(f"knows model, languages and trigger, not {plain(unknown[0])}")
+    model = model_name(row.get("model"))
+    if not model:
+        raise Unfit("must have a model, by its name")
+    named = languages(row.get("languages", ["*"]))
+    trigger = one_of("any", "auto", "manual")(row.get("trigger", "any"))
+    return Profile(model, () if "*" in named else named, cast(Trigger, trigger))
 
 
 PROVIDER_KINDS = ("anthropic", "compatible")

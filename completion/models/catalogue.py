@@ -5,6 +5,7 @@ model's whole context.  A checksum stands only where we made the file: for every
 file it is the hub's own, kept from the first download on.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -207,6 +208,18 @@ MODELS = (
 )
 # The model that needs nothing but the package.
 SHIPPED = MODELS[0]
+
+
+def recommended(cores: int, memory: int, gpu: int, allowed: Callable[[str], bool]) -> Row:
+    """The largest that such a machine runs well: physical cores, bytes of memory, bytes of
+    memory of graphics processors that llama.cpp can use.  `allowed` looks at a licence."""
+    fit = [
+        row
+        for row in MODELS
+        if allowed(row.licence)
+        and ((0 < row.gpu <= gpu) or (0 < row.cores <= cores and row.memory * 2 <= memory))
+    ]
+    return max(fit, key=lambda row: row.size, default=SHIPPED)
 
 
 def row_for(name: str) -> Row | None:

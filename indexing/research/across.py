@@ -10,12 +10,20 @@ from typing import NamedTuple
 
 from ..facts import Definition, Import
 from ..resolvers import resolve
+from ..resolvers.packages import declared
 from ..retrieval.symbols import Names, Symbol
 from .references import Reference, passages, references
 from .repository import Passage, Repository, fitting
 
 # Files of another repository that are looked at for one name.
 MOST_FILES = 60
+
+# What names a package that others import: a separator and a file.
+_NODE = ("/", "package.json")
+_MANIFESTS = {
+    **{"go": ("/", "go.mod"), "rust": ("::", "Cargo.toml")},
+    **{"javascript": _NODE, "typescript": _NODE, "tsx": _NODE},
+}
 
 
 class Exported(NamedTuple):
@@ -146,6 +154,9 @@ def _is_root(home: Repository, language: str, module: str, file: str) -> bool:
 
     In Python `lib/http/json.py` is not what `import json` means, as `lib/http` is a package.
     """
+    if language in _MANIFESTS:
+        separator, manifest = _MANIFESTS[language]
+        return any(True for _found in declared(module, separator, manifest, home.index))
     if language != "python":
         return True
     tail = module.replace(".", "/")

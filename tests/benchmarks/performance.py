@@ -29,6 +29,7 @@ HERE = "tests/benchmarks"
 COMMANDS = {
     "keystrokes": f"python {HERE}/keystrokes.py",
     "neovim_keys": f"python {HERE}/neovim_keys.py",
+    "vscode_keys": f"python {HERE}/vscode_keys.py",
     "llama_vim": f"python {HERE}/llama_vim.py",
     "cancel": f"python {HERE}/cancel.py",
     "server": "wicket bench server",
@@ -90,6 +91,21 @@ ROWS = (
     Row("the same, 95 % within, ms", "neovim_keys", "all_p95_ms", most(150)),
     Row(
         "the same where the ghost text goes on, 95 % within, ms", "neovim_keys", "continued_p95_ms"
+    ),
+    Row(
+        "VS Code, key to ghost text on the screen, half within, ms",
+        "vscode_keys",
+        "all_p50_ms",
+        most(60),
+    ),
+    Row("the same, 95 % within, ms", "vscode_keys", "all_p95_ms", most(150)),
+    Row(
+        "frames without ghost text though the key goes on in it",
+        "vscode_keys",
+        "continued_frames_without",
+        most(0),
+        1,
+        0,
     ),
     Row(
         "key to valid ghost text, Wicket / llama.vim, p50",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import tomlkit
 from wicket.completion.models.licences import ALLOWED
+from wicket.completion.shelf import Profile
 from wicket.server.paths import Paths
 from wicket.server.settings import Effective, load
 from wicket.server.settings_checks import ModelSource, ProviderSource
@@ -86,8 +87,15 @@ PROVIDERS = {
     "cloud": ProviderSource("compatible", "https://api.example/v1", "m", "frontier"),
     "home": ProviderSource("compatible", "http://127.0.0.1:8000/v1", "m", "on-prem", "here"),
 }
+GO = {"model": "tiny", "languages": ["go"]}
+HAND = {"model": "large", "trigger": "manual"}
+PROFILES = {"go": Profile("tiny", ("go",)), "hand": Profile("large", trigger="manual")}
 # Settings that are tables of named rows, and what `one` and `other` come to together.
-ROWS: dict[str, dict[str, Any]] = {"engine.models": MODELS, "providers": PROVIDERS}
+ROWS: dict[str, dict[str, Any]] = {
+    "engine.models": MODELS,
+    "providers": PROVIDERS,
+    "completion.profiles": PROFILES,
+}
 READER = f"x25519:{'A' * 43}="
 # What is never one of a few words, and never a number from 1 to 100.
 NO_WORD = (True, 1, "", "AUTO", "other", ["auto"], {"auto": True})
@@ -111,6 +119,7 @@ CONTRACT = {
     "completion.max_lines": Row("C", 10, 3, 40, (0, *NO_NUMBER)),
     "completion.least_chance": Row("C", 15, 30, 5, (100, -1, *NO_NUMBER)),
     "completion.model": Row("C", "", "qwen2.5-coder", "tiny:q8", (1, "a\nb", ["x"])),
+    "completion.profiles": Row("C", {}, {"go": GO}, {"hand": HAND}, (1, "x", [GO], True)),
     "completion.context": Row("CT", "auto", True, False, NO_TRUTH, False),
     "completion.exclude": Row(
         "CT",
@@ -125,6 +134,7 @@ CONTRACT = {
     "engine.patience_ms": Row("S", 600, 50, 10_000, (49, *NO_NUMBER)),
     "engine.threads": Row("S", "auto", 4, 1, (0, *NO_NUMBER)),
     "engine.gpu_layers": Row("S", "auto", 0, 99, NO_NUMBER),
+    "engine.memory_mb": Row("S", "auto", 64, 4096, (63, *NO_NUMBER)),
     "engine.idle_minutes": Row("S", 15, 1, 60, (0, *NO_NUMBER)),
     "models.endpoint": Row(
         "S",
@@ -153,6 +163,7 @@ CONTRACT = {
     "index.max_files": Row("CT", 100_000, 500, 50, (0, *NO_NUMBER[:-1], 10**30), 50),
     "index.max_file_kb": Row("CT", 1024, 100, 64, (0, *NO_NUMBER[:-1], 10**30), 64),
     "index.watch": Row("C", "auto", "poll", "off", NO_WORD),
+    "editor.symbols": Row("C", False, True, False, NO_TRUTH),
     "repository": Row("S", (), [{"path": "/clones/a"}], [], (1, "x", [{}], [1], ["a"], True)),
     "log.level": Row("C", "info", "debug", "error", NO_WORD),
     "stats.enabled": Row("CT", True, True, False, NO_TRUTH, False),

@@ -72,31 +72,6 @@ def test_what_the_settings_exclude_is_in_no_context(home: Home) -> None:
     assert json.loads(done.stdout)["items"]
 
 
-def test_other_repositories_are_asked_as_well(home: Home, tmp_path: Path) -> None:
-    for name in ("shopclient", "billing"):
-        shutil.copytree(CLONES / name, tmp_path / name)
-        (tmp_path / name / ".git").mkdir()
-        assert home.wicket("index", name).returncode == 0
-    rows = "".join(
-        f'[[repository]]\npath = "{tmp_path / name}"\n'
-        for name in ("billing", "shopclient", "orders", "nowhere")
-    )
-    home.configure(rows)
-    (tmp_path / "orders").mkdir()
-    place = "shopclient/src/shopclient/client.py:15:1"
-    done = home.wicket("context", place, "--repos", "--json")
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    uses = {(one["repository"], one["path"]) for one in said["repositories"]}
-    assert uses == {("billing", f"billing/{name}.py") for name in ("app", "invoices", "reports")}
-    assert all(one["why"] for one in said["repositories"])
-    assert said["unindexed"] == [str(tmp_path / "orders")]
-    people = home.wicket("context", "billing/billing/credit.py:7:1", "--repos").stdout
-    assert "shopclient: src/shopclient/errors.py" in people
-    assert "-- imported on line 5" in people
-    assert "has no index yet; `wicket index" in people
-
-
 def complete(home: Home, *options: str) -> dict[str, Any]:
     done = home.wicket("complete", "repository/shop/bill.py:5:11", "--json", *options)
     assert done.returncode == 0, done.stderr
@@ -134,3 +109,28 @@ def test_who_is_shown_nothing(home: Home, settings: str) -> None:
     assert home.wicket("index", "repository").returncode == 0
     home.configure(settings)
     assert complete(home)["context"] == []
+
+
+def test_other_repositories_are_asked_as_well(home: Home, tmp_path: Path) -> None:
+    for name in ("shopclient", "billing"):
+        shutil.copytree(CLONES / name, tmp_path / name)
+        (tmp_path / name / ".git").mkdir()
+        assert home.wicket("index", name).returncode == 0
+    rows = "".join(
+        f'[[repository]]\npath = "{tmp_path / name}"\n'
+        for name in ("billing", "shopclient", "orders", "nowhere")
+    )
+    home.configure(rows)
+    (tmp_path / "orders").mkdir()
+    place = "shopclient/src/shopclient/client.py:15:1"
+    done = home.wicket("context", place, "--repos", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    uses = {(one["repository"], one["path"]) for one in said["repositories"]}
+    assert uses == {("billing", f"billing/{name}.py") for name in ("app", "invoices", "reports")}
+    assert all(one["why"] for one in said["repositories"])
+    assert said["unindexed"] == [str(tmp_path / "orders")]
+    people = home.wicket("context", "billing/billing/credit.py:7:1", "--repos").stdout
+    assert "shopclient: src/shopclient/errors.py" in people
+    assert "-- imported on line 5" in people
+    assert "has no index yet; `wicket index" in people
