@@ -46,12 +46,14 @@ def configure(place: Home, port: int) -> None:
     (keys / "keys.toml").chmod(0o600)
 
 
-def wait_for_question(editor: Neovim) -> None:
-    """Until Neovim asks for a key."""
-    end = time.monotonic() + ASKING_SECONDS
-    while not editor.nvim.api.get_mode()["blocking"]:
-        assert time.monotonic() < end, "nothing was asked"
-        time.sleep(0.05)
+# A picker as people install one: Neovim shows the server's questions with it.
+PICKER = """
+vim.g.asked = {}
+vim.ui.select = function(items, options, chosen)
+  vim.g.asked = vim.list_extend(vim.g.asked, { options.prompt })
+  vim.schedule(function() chosen(items[1]) end)
+end
+"""
 
 
 def texts(editor: Neovim) -> list[str]:
@@ -77,14 +79,19 @@ def test_asked_in_neovim(version: str) -> None:
                     " return c ~= nil and c.initialized == true"
                 ),
             )
+            editor.lua(PICKER)
+            # The Neovim that is installed for tests comes without its parser of Markdown,
+            # which that file type of 0.12 wants.
+            editor.nvim.command("filetype plugin off")
             editor.nvim.command("1,2WicketAsk What is this?")
-            wait_for_question(editor)
-            assert server.connections == 0
-            editor.nvim.input("1<CR>")
             end = time.monotonic() + ASKING_SECONDS
             while not any("Hello world" in text for text in texts(editor)):
                 assert time.monotonic() < end, texts(editor)
                 time.sleep(0.05)
+            (asked,) = editor.lua("return vim.g.asked")
+            assert [line.split()[0] for line in asked.split("\n")] == [
+                *("to", "sends", "masked", "then", "costs", "kept"),
+            ]
             (answer,) = [text for text in texts(editor) if "Hello world" in text]
             assert answer.startswith("# What is this?")
             assert b"store.py:1-2\\ndef open_store(path)" in server.requests[0][1]
