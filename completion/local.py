@@ -35,13 +35,20 @@ STEADY = 2.0
 UNMEASURED = {"prefill": 0.0, "decode": 0.0}
 # Tokens that are evaluated at the start, so that rates are known before the first key.
 TRIAL_TOKENS = 32
+# Another document's beginning is copied where it saves at least so many tokens: a copy is
+# of a whole slot, some milliseconds for a large model.
+COPY_TOKENS = 16
+# Where memory is short, fewer documents are remembered, and then the context shrinks, but
+# not below this.
+LEAST_CONTEXT = 2048
 
 
 @dataclass(slots=True)
 class Slot:
-    """What one KV sequence holds."""
+    """What one KV sequence holds, for which document, and when it was last used."""
 
     tokens: list[int] = field(default_factory=list[int])
+    path: str = ""
     used: int = 0
 
 
@@ -55,6 +62,7 @@ class LocalBackend:
         self._threads = threads
         self._gpu_layers = gpu_layers
         self._slots = [Slot() for _ in range(slots)]
+        self._evaluated = 0
         self._anchors = prompt.Anchors()
         self._rates = dict(UNMEASURED)
         self._assumed = dict(self._rates)
@@ -67,13 +75,8 @@ class LocalBackend:
             header = gguf.read(self._path)
         except gguf.BadModel as error:
             raise BackendError(str(error), "wicket model list") from None
-        self._context = min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS)
-        needed = gguf.memory_needed(header, self._context * len(self._slots))
-        if (free := available_bytes()) is not None and needed > free:
-            raise BackendError(
-                f"{self._path.name} needs {needed >> 20} MB of memory and {free >> 20} MB are free",
-                "wicket model list",
-            )
+        self._context, slots = self._fitting(header)
+        self._slots = [Slot() for _ in range(slots)]
         try:
             # Imported late: without the [llama] extra everything else still works.
             from . import llama  # noqa: PLC0415
@@ -100,8 +103,23 @@ class LocalBackend:
         self._words = Words(self._llama.pieces)
         self._interrupt, self._resume = self._llama.interrupt, self._llama.resume
         self._interrupted = llama.Interrupted
-        self._failed = llama.DecodeFailed
+        self._failed, self._no_memory = llama.DecodeFailed, llama.CannotLoad
         self._try_out()
+
+    def _fitting(self, header: gguf.Gguf) -> tuple[int, int]:
+        """Tokens of a context and how many, as the free memory allows; raises BackendError."""
+        free = available_bytes()
+        least = 0
+        context = min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS)
+        for tokens, slots in sizes(context, len(self._slots)):
+            least = gguf.memory_needed(header, tokens * slots)
+            if free is None or least <= free:
+                return tokens, slots
+        raise BackendError(
+            f"{self._path.name} needs {least >> 20} MB of memory and "
+            f"{(free or 0) >> 20} MB are free",
+            "wicket model list",
+        )
 
     def _try_out(self) -> None:
         """Learn the rates; the weights are then in memory, too."""
@@ -150,21 +168,21 @@ class LocalBackend:
         def done(reason: Reason) -> Done:
             return Done(request.id, reason, tokens=tokens, ms=ms)
 
-        number = self._choose(asked.ids)
-        slot = self._slots[number]
+        number = self._choose(request.path, asked.ids)
         reused = self._reuse(number, asked.ids)
         tokens["reused"] = reused
         fresh = asked.ids[reused:]
+        before = self._evaluated
         try:
             self._evaluate(number, fresh)
         except self._interrupted:
-            tokens["prefill"] = len(slot.tokens) - reused
+            tokens["prefill"] = self._evaluated - before
             ms["prefill"] = _ms(began)
             yield done(halted() or "cancelled")
             return
-        tokens["prefill"] = len(fresh)
+        tokens["prefill"] = self._evaluated - before
         ms["prefill"] = _ms(began)
-        self._measure("prefill", len(fresh), began)
+        self._measure("prefill", tokens["prefill"], began)
         if request.priority == "warm":
             yield done("stop")
             return
@@ -198,16 +216,23 @@ class LocalBackend:
         self._measure("decode", tokens["decoded"], began)
         yield done(reason)
 
-    def _choose(self, ids: Sequence[int]) -> int:
-        """The slot with the longest common beginning, else the one unused for longest."""
-        shared = [common(slot.tokens, ids) for slot in self._slots]
-        # Beginning alike (a header) is no reason to evict another file.
-        best = max(range(len(shared)), key=shared.__getitem__)
-        if shared[best] * 2 < min(len(ids), len(self._slots[best].tokens)):
-            best = min(range(len(shared)), key=lambda i: self._slots[i].used)
+    def _choose(self, path: str, ids: Sequence[int]) -> int:
+        """The slot that goes on with this document, else the one unused for longest.
+
+        Where that one and another begin alike, with the context of a repository or with
+        the same file from elsewhere, the beginning is copied and not evaluated again.
+        """
+        slots = self._slots
+        shared = [common(slot.tokens, ids) for slot in slots]
+        best = chosen = max(range(len(slots)), key=lambda i: (shared[i], slots[i].path == path))
+        if slots[best].path != path or shared[best] * 2 < min(len(ids), len(slots[best].tokens)):
+            chosen = min(range(len(slots)), key=lambda i: slots[i].used)
+            if shared[best] >= shared[chosen] + COPY_TOKENS:
+                kept = self._llama.copy(best, chosen, shared[best])
+                slots[chosen].tokens = list(ids[:kept])
         self._clock += 1
-        self._slots[best].used = self._clock
-        return best
+        slots[chosen].path, slots[chosen].used = path, self._clock
+        return chosen
 
     def _reuse(self, number: int, ids: Sequence[int]) -> int:
         """Keep what the slot shares with `ids`; at least the last token is evaluated."""
@@ -218,18 +243,46 @@ class LocalBackend:
         return kept
 
     def _evaluate(self, number: int, tokens: Sequence[int]) -> None:
-        """Append to a slot; what an interrupt or a failure left is recorded."""
-        slot = self._slots[number]
+        """Append to a slot, whatever it takes; raises Interrupted and BackendError.
+
+        After a failure nobody knows what the cache holds, whatever llama.cpp's code for it
+        (no room, a refused batch, memory, the computation): all slots are emptied and the
+        whole text is evaluated again; where that fails too, in a new context.
+        """
+        whole = [*self._slots[number].tokens, *tokens]
         try:
-            self._llama.evaluate(number, tokens, len(slot.tokens))
+            return self._append(number, tokens)
+        except self._failed:
+            self._forget()
+        try:
+            return self._append(number, whole)
+        except self._failed:
+            self._forget()
+        try:
+            self._llama.renew()
+            return self._append(number, whole)
+        except (self._failed, self._no_memory) as error:
+            self._forget()
+            raise BackendError(f"{error}; if it stays so, run `wicket stop engine`") from None
+
+    def _append(self, number: int, tokens: Sequence[int]) -> None:
+        """Evaluate behind what the slot holds; what an interrupt left is recorded."""
+        slot = self._slots[number]
+        held = len(slot.tokens)
+        try:
+            self._llama.evaluate(number, tokens, held)
             slot.tokens.extend(tokens)
         except self._interrupted:
-            kept = self._llama.length(number) - len(slot.tokens)
+            kept = self._llama.length(number) - held
             slot.tokens.extend(tokens[: max(0, kept)])
             raise
-        except self._failed as error:
+        finally:
+            self._evaluated += len(slot.tokens) - held
+
+    def _forget(self) -> None:
+        self._llama.forget()
+        for slot in self._slots:
             slot.tokens.clear()
-            raise BackendError(str(error)) from None
 
     def _choose_token(self, rest: bytes) -> tuple[int, float]:
         """The likeliest token that agrees with `rest`, and its log-probability."""
@@ -257,6 +310,17 @@ class LocalBackend:
             return
         rate = tokens / max(time.monotonic() - began, 1e-6)
         self._rates[what] += (rate - self._rates[what]) * (0.2 if self._rates[what] else 1.0)
+
+
+def sizes(context: int, slots: int) -> Iterator[tuple[int, int]]:
+    """Tokens of a context and how many of them, from what is wanted to the least."""
+    while slots > 1:
+        yield context, slots
+        slots //= 2
+    while context > LEAST_CONTEXT:
+        yield context, 1
+        context //= 2
+    yield context, 1
 
 
 def budget_for(
