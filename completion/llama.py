@@ -18,28 +18,14 @@ import llama_cpp.llama_cpp as api
 import numpy as np
 from numpy.typing import NDArray
 
+from .slots import CannotLoad, DecodeFailed, Interrupted
+
 # One llama_decode call takes at most BATCH tokens; the abort flag is looked at between
 # graph nodes, and a finished micro-batch of UBATCH tokens survives an abort.
 BATCH = 512
 UBATCH = 64
 # Texts whose tokens are remembered.
 TOKENIZED_TEXTS = 64
-
-
-class LlamaError(Exception):
-    """llama.cpp said no.  The message is one line."""
-
-
-class CannotLoad(LlamaError):
-    """The model or its context could not be created."""
-
-
-class Interrupted(LlamaError):
-    """`interrupt` was called during `evaluate`; finished micro-batches are kept."""
-
-
-class DecodeFailed(LlamaError):
-    """`llama_decode` failed; what the sequences hold is no longer known."""
 
 
 class Llama:

@@ -4,7 +4,7 @@ import codecs
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from . import families, gguf, prompt
 from .engine import Answer, BackendError, Halted
 from .families import Fim
+from .slots import CannotLoad, DecodeFailed, Interrupted, LlamaError, Slots
 from .wire import Complete, Done, Piece, Reason, State
 
 # Tokens of one line, and of each further line that a block may take.
@@ -35,21 +36,9 @@ STEADY = 2.0
 UNMEASURED = {"prefill": 0.0, "decode": 0.0}
 # Tokens that are evaluated at the start, so that rates are known before the first key.
 TRIAL_TOKENS = 32
-# Another document's beginning is copied where it saves at least so many tokens: a copy is
-# of a whole slot, some milliseconds for a large model.
-COPY_TOKENS = 16
 # Where memory is short, fewer documents are remembered, and then the context shrinks, but
 # not below this.
 LEAST_CONTEXT = 2048
-
-
-@dataclass(slots=True)
-class Slot:
-    """What one KV sequence holds, for which document, and when it was last used."""
-
-    tokens: list[int] = field(default_factory=list[int])
-    path: str = ""
-    used: int = 0
 
 
 class LocalBackend:
@@ -61,12 +50,10 @@ class LocalBackend:
         self._path = path
         self._threads = threads
         self._gpu_layers = gpu_layers
-        self._slots = [Slot() for _ in range(slots)]
-        self._evaluated = 0
+        self._most_slots = slots
         self._anchors = prompt.Anchors()
         self._rates = dict(UNMEASURED)
         self._assumed = dict(self._rates)
-        self._clock = 0
         self._interrupt: Callable[[], None] = lambda: None
         self._resume: Callable[[], None] = lambda: None
 
@@ -76,7 +63,6 @@ class LocalBackend:
         except gguf.BadModel as error:
             raise BackendError(str(error), "wicket model list") from None
         self._context, slots = self._fitting(header)
-        self._slots = [Slot() for _ in range(slots)]
         try:
             # Imported late: without the [llama] extra everything else still works.
             from . import llama  # noqa: PLC0415
@@ -91,19 +77,18 @@ class LocalBackend:
             self._llama = llama.Llama(
                 self._path,
                 context=self._context,
-                slots=len(self._slots),
+                slots=slots,
                 threads=self._threads,
                 gpu_layers=self._gpu_layers,
                 progress=progress,
             )
             self._fim: Fim = families.fim_for(self._llama)
-        except (llama.LlamaError, families.NotForInfill) as error:
+        except (LlamaError, families.NotForInfill) as error:
             raise BackendError(str(error), "wicket model list") from None
         self._ends = self._llama.ends | self._fim.stops
         self._words = Words(self._llama.pieces)
         self._interrupt, self._resume = self._llama.interrupt, self._llama.resume
-        self._interrupted = llama.Interrupted
-        self._failed, self._no_memory = llama.DecodeFailed, llama.CannotLoad
+        self._slots = Slots(self._llama, slots)
         self._try_out()
 
     def _fitting(self, header: gguf.Gguf) -> tuple[int, int]:
@@ -111,7 +96,7 @@ class LocalBackend:
         free = available_bytes()
         least = 0
         context = min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS)
-        for tokens, slots in sizes(context, len(self._slots)):
+        for tokens, slots in sizes(context, self._most_slots):
             least = gguf.memory_needed(header, tokens * slots)
             if free is None or least <= free:
                 return tokens, slots
@@ -130,9 +115,9 @@ class LocalBackend:
                 for chunk in tokens:
                     self._evaluate(0, chunk)
                 self._measure(what, sum(map(len, tokens)), began)
-        except self._interrupted:
+        except Interrupted:
             return
-        self._reuse(0, [0])
+        self._slots.forget()
 
     def describe(self, state: State) -> State:
         return replace(
@@ -168,19 +153,19 @@ class LocalBackend:
         def done(reason: Reason) -> Done:
             return Done(request.id, reason, tokens=tokens, ms=ms)
 
-        number = self._choose(request.path, asked.ids)
-        reused = self._reuse(number, asked.ids)
+        number = self._slots.choose(request.path, asked.ids)
+        reused = self._slots.reuse(number, asked.ids)
         tokens["reused"] = reused
         fresh = asked.ids[reused:]
-        before = self._evaluated
+        before = self._slots.evaluated
         try:
             self._evaluate(number, fresh)
-        except self._interrupted:
-            tokens["prefill"] = self._evaluated - before
+        except Interrupted:
+            tokens["prefill"] = self._slots.evaluated - before
             ms["prefill"] = _ms(began)
             yield done(halted() or "cancelled")
             return
-        tokens["prefill"] = self._evaluated - before
+        tokens["prefill"] = self._slots.evaluated - before
         ms["prefill"] = _ms(began)
         self._measure("prefill", tokens["prefill"], began)
         if request.priority == "warm":
@@ -209,80 +194,19 @@ class LocalBackend:
                 break
             try:
                 self._evaluate(number, [token])
-            except self._interrupted:
+            except Interrupted:
                 reason = halted() or "cancelled"
                 break
         ms["decode"] = _ms(began)
         self._measure("decode", tokens["decoded"], began)
         yield done(reason)
 
-    def _choose(self, path: str, ids: Sequence[int]) -> int:
-        """The slot that goes on with this document, else the one unused for longest.
-
-        Where that one and another begin alike, with the context of a repository or with
-        the same file from elsewhere, the beginning is copied and not evaluated again.
-        """
-        slots = self._slots
-        shared = [common(slot.tokens, ids) for slot in slots]
-        best = chosen = max(range(len(slots)), key=lambda i: (shared[i], slots[i].path == path))
-        if slots[best].path != path or shared[best] * 2 < min(len(ids), len(slots[best].tokens)):
-            chosen = min(range(len(slots)), key=lambda i: slots[i].used)
-            if shared[best] >= shared[chosen] + COPY_TOKENS:
-                kept = self._llama.copy(best, chosen, shared[best])
-                slots[chosen].tokens = list(ids[:kept])
-        self._clock += 1
-        slots[chosen].path, slots[chosen].used = path, self._clock
-        return chosen
-
-    def _reuse(self, number: int, ids: Sequence[int]) -> int:
-        """Keep what the slot shares with `ids`; at least the last token is evaluated."""
-        slot = self._slots[number]
-        kept = min(common(slot.tokens, ids), len(ids) - 1)
-        kept = self._llama.keep(number, kept)
-        del slot.tokens[kept:]
-        return kept
-
     def _evaluate(self, number: int, tokens: Sequence[int]) -> None:
-        """Append to a slot, whatever it takes; raises Interrupted and BackendError.
-
-        After a failure nobody knows what the cache holds, whatever llama.cpp's code for it
-        (no room, a refused batch, memory, the computation): all slots are emptied and the
-        whole text is evaluated again; where that fails too, in a new context.
-        """
-        whole = [*self._slots[number].tokens, *tokens]
+        """Append to a slot; raises Interrupted and BackendError."""
         try:
-            return self._append(number, tokens)
-        except self._failed:
-            self._forget()
-        try:
-            return self._append(number, whole)
-        except self._failed:
-            self._forget()
-        try:
-            self._llama.renew()
-            return self._append(number, whole)
-        except (self._failed, self._no_memory) as error:
-            self._forget()
+            self._slots.evaluate(number, tokens)
+        except (DecodeFailed, CannotLoad) as error:
             raise BackendError(f"{error}; if it stays so, run `wicket stop engine`") from None
-
-    def _append(self, number: int, tokens: Sequence[int]) -> None:
-        """Evaluate behind what the slot holds; what an interrupt left is recorded."""
-        slot = self._slots[number]
-        held = len(slot.tokens)
-        try:
-            self._llama.evaluate(number, tokens, held)
-            slot.tokens.extend(tokens)
-        except self._interrupted:
-            kept = self._llama.length(number) - held
-            slot.tokens.extend(tokens[: max(0, kept)])
-            raise
-        finally:
-            self._evaluated += len(slot.tokens) - held
-
-    def _forget(self) -> None:
-        self._llama.forget()
-        for slot in self._slots:
-            slot.tokens.clear()
 
     def _choose_token(self, rest: bytes) -> tuple[int, float]:
         """The likeliest token that agrees with `rest`, and its log-probability."""
@@ -395,14 +319,6 @@ class Text:
                     self.full = True
                     return text[:at]
         return text
-
-
-def common(a: Sequence[int], b: Sequence[int]) -> int:
-    """Length of the common beginning."""
-    limit = min(len(a), len(b))
-    if a[:limit] == b[:limit]:
-        return limit
-    return next(i for i in range(limit) if a[i] != b[i])
 
 
 def available_bytes() -> int | None:

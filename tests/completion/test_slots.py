@@ -8,6 +8,7 @@ import pytest
 from wicket.completion.cursor import Snippet
 from wicket.completion.engine import BackendError, resident_bytes
 from wicket.completion.local import LocalBackend, budget_for, sizes
+from wicket.completion.slots import common
 from wicket.completion.wire import Complete, Done, Piece
 
 from .gguf_files import Weights, byte_level, write
@@ -33,8 +34,8 @@ def complete(backend: LocalBackend, request: Complete) -> tuple[str, Done]:
 
 def check(backend: LocalBackend) -> None:
     """The bookkeeping says of every slot what llama.cpp says."""
-    held = [backend._llama.length(number) for number in range(len(backend._slots))]
-    assert held == [len(slot.tokens) for slot in backend._slots]
+    held = backend._slots.held()
+    assert held == [backend._llama.length(number) for number in range(len(held))]
 
 
 def asked(path: str, prefix: str, context: tuple[Snippet, ...] = (), lines: int = 1) -> Complete:
@@ -63,7 +64,7 @@ def test_a_copied_beginning_says_what_an_evaluated_one_says(fresh: LocalBackend)
     backend = load()
     complete(backend, asked("a.py", A, SHARED))
     for end in range(300, 2400, 600):
-        fresh._forget()
+        fresh._slots.forget()
         request = asked("b.py", B[:end], SHARED, lines=2)
         assert complete(backend, request)[0] == complete(fresh, request)[0]
 
@@ -112,7 +113,7 @@ def right(fresh: LocalBackend) -> list[str]:
     """What an engine says that has seen nothing before."""
     said: list[str] = []
     for request in (NEXT, *EARLIER):
-        fresh._forget()
+        fresh._slots.forget()
         said.append(complete(fresh, request)[0])
     return said
 
@@ -198,6 +199,28 @@ def psm(path: Path) -> Path:
     return write(path, metadata, tensors)
 
 
+def closed(prefix: str, suffix: str) -> str:
+    """`suffix` as it is in an editor that closes brackets and quotes by itself."""
+    line = prefix[prefix.rfind("\n") + 1 :]
+    return '"' * (line.count('"') % 2) + ")" * max(0, line.count("(") - line.count(")")) + suffix
+
+
+def test_brackets_that_close_themselves_cost_nothing() -> None:
+    backend = load()
+    start = SOURCE.index("def submit")
+    counts: list[int] = []
+    behind: set[str] = set()
+    for prefix, suffix in typing(SOURCE, start, 300):
+        suffix = closed(prefix, suffix)
+        behind.add(suffix[:2])
+        counts.append(evaluated(backend, Complete(1, "a.py", "python", prefix, suffix)))
+    first, *later = counts
+    assert len(behind) == 2
+    assert first > 300
+    assert sum(later) / len(later) <= 3
+    assert max(later) <= 20
+
+
 @pytest.mark.parametrize("rate", [400.0, 2000.0])
 def test_a_key_costs_a_psm_model_its_suffix(rate: float, tmp_path: Path) -> None:
     """The suffix stands behind the prefix: it is capped by what its evaluation takes."""
@@ -208,9 +231,8 @@ def test_a_key_costs_a_psm_model_its_suffix(rate: float, tmp_path: Path) -> None
     for at, (prefix, suffix) in enumerate(typing(SOURCE, start, 200)):
         # This machine would be too fast to have a cap that can be felt.
         backend._rates = {"prefill": rate, "decode": 100.0}
-        # An editor that closes brackets by itself; an edit far below now and then.
-        line = prefix[prefix.rfind("\n") :]
-        suffix = ")" * max(0, line.count("(") - line.count(")")) + suffix
+        # An edit far below now and then.
+        suffix = closed(prefix, suffix)
         suffix = suffix[:3000] + "# changed\n" * (at // 50) + suffix[3000:]
         request = Complete(1, "a.py", "python", prefix, suffix)
         caps.add(budget_for(request, backend._context, backend._steady_rates(), "psm").suffix)
@@ -219,3 +241,11 @@ def test_a_key_costs_a_psm_model_its_suffix(rate: float, tmp_path: Path) -> None
     first, *later = counts
     assert first > 3 * cap
     assert max(later) <= cap + 6
+
+
+def test_common_beginning() -> None:
+    assert [common(a, b) for a, b in (("", "x"), ("ab", "ab"), ("abc", "abd"))] == [
+        0,
+        2,
+        2,
+    ]  # type: ignore[arg-type]
