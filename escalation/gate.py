@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -27,9 +27,10 @@ from .audit.records import (
 from .audit.records import Provider as Recorded
 from .envelope import Envelope, seal
 from .exchange import Exchange
+from .noting import Note
 from .providers import KINDS
 from .providers.provider import Provider
-from .task import Task
+from .task import Malformed, Task
 from .transport import Network, Reach
 
 # How long a prepared request, and the approval of it, is good.
@@ -182,6 +183,21 @@ class Gate:
         if found := self._exchanges.get(exchange):
             found.cancel()
         return found is not None
+
+    async def note(self, log: str, notes: Sequence[Note]) -> list[int]:
+        """Write what readers and owners have to say; their records' numbers, once durable.
+
+        Also while nothing may be sent.  Raises Malformed and Closed.
+        """
+        if self._log is None:
+            raise self._closed or Closed("there is no audit log", "wicket audit doctor")
+        if self._log.log_id != log:
+            raise Malformed("the gate writes another log")
+        try:
+            done = [self._log.note(note.record, ref=note.ref) for note in notes]
+            return [position.seq for position in await asyncio.gather(*done)]
+        except AuditError as error:
+            raise _closed_by(error) from error
 
     async def close(self) -> None:
         """Cancel what runs, write its outcomes, and close the log."""

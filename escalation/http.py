@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import task
+from . import noting, task
 from .exchange import Exchange
 from .gate import Closed, Denial, Gate, Unprepared
 
@@ -43,11 +43,16 @@ def application(gate: Gate) -> ASGIApp:
         known = gate.cancel(request.path_params["id"])
         return JSONResponse({"cancelled": known}, 200 if known else 404)
 
+    async def notes(request: Request) -> Response:
+        log, said = noting.read(await _body(request, noting.LARGEST))
+        return JSONResponse({"seqs": await gate.note(log, said)})
+
     routes = [
         Route("/v1/status", status),
         Route("/v1/prepare", _said(prepare), methods=["POST"]),
         Route("/v1/send", _said(send), methods=["POST"]),
         Route("/v1/exchanges/{id}", cancel, methods=["DELETE"]),
+        Route("/v1/notes", _said(notes), methods=["POST"]),
     ]
     return guarded(Starlette(routes=routes))
 

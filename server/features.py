@@ -6,7 +6,8 @@ from typing import Any, cast
 from lsprotocol import types
 
 from .. import __version__
-from . import protocol
+from . import protocol, symbols
+from .contexts import Contexts
 from .documents import file_path
 from .explanations import EXPLAIN
 from .indexers import Indexers
@@ -33,14 +34,17 @@ def serve(session: Session, client_process_id: int | None, heard: Heard) -> int:
 
 def register(server: WicketServer, session: Session) -> None:
     session.status.send = server.protocol.notify
-    nearby = Nearby(server.documents, session.wanted, lambda: session.completions.startup.paths)
-    session.completions.texts = nearby.texts
+    nearby = Nearby(server.documents, session.wanted, lambda: session.completions.startup)
+    contexts = Contexts(server.documents, lambda: session.completions.startup, session.warm)
+    session.completions.texts, session.completions.context = nearby.texts, contexts.of
     session.observer.observe(server.documents)
     indexers = Indexers(server, session)
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
         session.configure(options(params.initialization_options), folders(server))
+        if session.completions.startup.effective.settings.editor.symbols:
+            symbols.register(server, lambda: session.completions.startup)
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
@@ -56,6 +60,10 @@ def register(server: WicketServer, session: Session) -> None:
     def folders_changed(_params: types.DidChangeWorkspaceFoldersParams) -> None:
         session.configure(None, folders(server))
         indexers.follow()
+
+    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+    def saved(params: types.DidSaveTextDocumentParams) -> None:
+        contexts.saved(params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     async def complete(
@@ -84,7 +92,7 @@ def register(server: WicketServer, session: Session) -> None:
     @server.feature(TOOK)
     def took(params: Any) -> None:
         said = mapping(params)
-        session.observer.took(said.get("item"), said.get("acceptedLength"))
+        session.took(said.get("item"), said.get("acceptedLength"))
 
 
 def options(said: object) -> dict[str, Any]:

@@ -60,6 +60,19 @@ def truth(value: object) -> bool:
     return value
 
 
+def truth_or(word: str) -> Check:
+    """true, false, or `word`, which leaves it open."""
+
+    def check(value: object) -> bool | str:
+        if value == word:
+            return word
+        if not isinstance(value, bool):
+            raise Unfit(f"must be true, false or {word}")
+        return value
+
+    return check
+
+
 def one_of(*words: str) -> Check:
     def check(value: object) -> str:
         if not isinstance(value, str) or value not in words:
@@ -173,6 +186,38 @@ def file(value: object) -> Path | None:
     return _absolute(text) if text else None
 
 
+def texts(value: object) -> tuple[str, ...]:
+    found = _texts(value)
+    if found is None or len(found) > 100:
+        raise Unfit("must be a list of at most 100 texts")
+    return tuple(dict.fromkeys(found))
+
+
+def hub(value: object) -> str:
+    """Where files are fetched from: https, or http on this machine."""
+    url = _endpoint(value)
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (
+        parts.scheme == "http" and _is_loopback(parts.hostname or "")
+    ):
+        raise Unfit("must be an address like https://hub.example")
+    return url
+
+
+def proxy(value: object) -> str | None:
+    if value in (None, ""):
+        return None
+    url = _endpoint(value)
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise Unfit("must be an address like http://proxy.example:3128")
+    return url
+
+
+def argv(value: object) -> tuple[str, ...]:
+    """A command; an empty list is none."""
+    return () if value in ([], (), "") else _command(value)
+
+
 def model_names(value: object) -> tuple[str, ...]:
     """Names of models, the best first; an empty one is the model that ships."""
     names = cast(Sequence[object], value) if isinstance(value, list | tuple) else None
@@ -212,8 +257,27 @@ def recipients(value: object) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def repositories(value: object) -> tuple[Path, ...]:
+    """The folders that `[[repository]]` rows name, each once."""
+    rows = cast(Sequence[object], value) if isinstance(value, list | tuple) else None
+    if rows is None or len(rows) > 100:
+        raise Unfit("must be at most 100 tables, each [[repository]] with a path")
+    found: list[Path] = []
+    for row in rows:
+        path = cast(Mapping[str, object], row).get("path") if isinstance(row, Mapping) else row
+        if not isinstance(path, str | Path) or not _is_plain(str(path)) or not str(path):
+            raise Unfit("must be at most 100 tables, each [[repository]] with a path")
+        found.append(_absolute(str(path)))
+    return tuple(dict.fromkeys(found))
+
+
 def both(first: bool, second: bool) -> bool:
     return first and second
+
+
+def least_true(first: bool | str, second: bool | str) -> bool | str:
+    """No before a word that leaves it open, and that before yes."""
+    return min(first, second, key=lambda said: (False, "auto", True).index(said))
 
 
 def least(first: int, second: int) -> int:

@@ -41,6 +41,12 @@ def read(path: Path, owner: int | None = None) -> dict[str, object]:
 
     Raises Unreadable, and Forbidden where it may not be read.
     """
+    found = content(path, owner)
+    return {} if found is None else _parsed(found, shown(path))
+
+
+def content(path: Path, owner: int | None = None) -> bytes | None:
+    """The bytes of a file as `read` reads it; None where there is no file.  Raises likewise."""
     where = shown(path)
     try:
         with open(path, "rb", opener=_at_once) as file:
@@ -50,18 +56,18 @@ def read(path: Path, owner: int | None = None) -> dict[str, object]:
             if owner is not None:
                 _refuse_writers(where, found, owner)
                 _refuse_writers(shown(path.parent), os.stat(path.parent), owner)
-            content = file.read(LARGEST_FILE + 1)
+            said = file.read(LARGEST_FILE + 1)
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return None
     except PermissionError as error:
         raise Forbidden(f"{where}: {error.strerror}; it is ignored") from error
     except OSError as error:
         raise Unreadable(f"{where}: {error.strerror}; it is ignored") from error
     except ValueError as error:  # A name that no file can have.
         raise Unreadable(f"{where}: {error}; it is ignored") from error
-    if len(content) > LARGEST_FILE:
+    if len(said) > LARGEST_FILE:
         raise Unreadable(f"{where} is larger than {LARGEST_FILE} bytes; it is ignored")
-    return _parsed(content, where)
+    return said
 
 
 def set_user(paths: Paths, name: str, value: object) -> None:

@@ -49,10 +49,12 @@ def measure(asked: argparse.Namespace) -> dict[str, float]:
         sys.exit("no llama-bench in the cache; build it as this file's first lines say")
     backend = LocalBackend(path, threads=asked.threads, slots=1)
     backend.load(lambda _share: None)
+    # Markers and the path belong to a prompt; the bench gets as many tokens.
+    count = generate(backend, prompt(backend, asked.prompt), "warm").tokens["prefill"]
     figures: dict[str, float] = {}
     for what in ("prefill", "decode"):
         turns: list[Callable[[], tuple[float, float]]] = [
-            lambda what=what: benched(bench, path, asked, what),
+            lambda what=what: benched(bench, path, asked, what, count),
             lambda what=what: ours(backend, asked, what),
         ]
         # Whose turn is first changes with the seed.
@@ -69,8 +71,10 @@ def measure(asked: argparse.Namespace) -> dict[str, float]:
     return figures | {"own_ms_per_token": own_ms()}
 
 
-def benched(bench: Path, model: Path, asked: argparse.Namespace, what: str) -> tuple[float, float]:
-    """Seconds and CPU seconds per token by llama-bench.
+def benched(
+    bench: Path, model: Path, asked: argparse.Namespace, what: str, count: int
+) -> tuple[float, float]:
+    """Seconds and CPU seconds per token by llama-bench, with prompts of `count` tokens.
 
     CPU seconds are told by the difference of a short and a long run, which holds no start,
     no warm-up and no prompt.
@@ -81,17 +85,17 @@ def benched(bench: Path, model: Path, asked: argparse.Namespace, what: str) -> t
     walls: list[float] = []
     for times in (1, 3):
         if what == "prefill":
-            tokens, words = asked.prompt, ["-p", asked.prompt, "-n", 0, "-r", times]
+            tokens, words = count, ["-p", count, "-n", 0, "-r", times]
         else:
             tokens = asked.generate * times
-            words = ["-p", 0, "-n", tokens, "-d", asked.prompt, "-r", 1]
+            words = ["-p", 0, "-n", tokens, "-d", count, "-r", 1]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         called = [str(word) for word in (*command, *words)]
         said = subprocess.run(called, capture_output=True, text=True, check=True).stdout
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         walls += [ns / 1e9 / tokens for ns in json.loads(said)[0]["samples_ns"]]
         cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    more = 2 * (asked.prompt if what == "prefill" else asked.generate)
+    more = 2 * (count if what == "prefill" else asked.generate)
     return sorted(walls)[len(walls) // 2], (cpu[1] - cpu[0]) / more
 
 

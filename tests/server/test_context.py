@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_commands import Home
+from .home import Home
 
 FILES = {
     "shop/store.py": "class Store:\n    def find(self, name: str) -> int: ...\n",
@@ -67,3 +67,6 @@ def test_what_the_settings_exclude_is_in_no_context(home: Home) -> None:
     done = home.wicket("context", "repository/shop/bill.py:3:1", "--json")
     assert "hidden_away" not in done.stdout
     assert json.loads(done.stdout)["items"]
+
+
+from .home import Home
