@@ -129,10 +129,49 @@ VERBS = (
         "record and send what may leave (started by itself)",
         "gate_verb:run",
         (
+            argument(
+                "action",
+                nargs="?",
+                choices=("freeze", "thaw"),
+                help="send nothing more, and end what is under way; or send again",
+            ),
+            argument("--reason", metavar="TEXT", help="why it is frozen, on record"),
             argument("--started", metavar="SOCKET", help=argparse.SUPPRESS),
             argument("--idle", type=float, metavar="SECONDS", help="leave after so long unused"),
         ),
         reaches=True,
+    ),
+    Verb(
+        "ask",
+        "ask a provider about the code here; shows first what would leave",
+        "ask_verb:run",
+        (
+            argument("question", metavar="QUESTION", help="in your own words"),
+            argument(
+                "--file",
+                action="append",
+                metavar="PATH:A-B",
+                help="what it is about, these lines or all; may be said several times",
+            ),
+            argument("--provider", metavar="NAME", help="instead of the first in your settings"),
+            argument("--show", action="store_true", help="print every byte, and send none"),
+            argument("--yes", action="store_true", help="send it without the question"),
+            JSON,
+        ),
+    ),
+    Verb(
+        "key",
+        "keep the keys of providers, which only the gate reads",
+        "key_verb:run",
+        (
+            argument(
+                "action",
+                choices=("set", "list", "remove"),
+                help="ask for a key, or read it from standard input; say which there are; forget",
+            ),
+            argument("name", nargs="?", metavar="NAME", help="of [providers.NAME]"),
+            JSON,
+        ),
     ),
     Verb(
         "index",

@@ -1,5 +1,6 @@
 """What an editor may ask of Wicket: one short handler per LSP method and command."""
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from .protocol import WicketServer
 from .session import Session
 from .stdio import Heard
 
+ASK = "wicket.ask"
 # What clients made for Copilot's server tell of a suggestion; others tell nothing.
 SHOWED = "textDocument/didShowCompletion"
 TOOK = "textDocument/didPartiallyAcceptCompletion"
@@ -39,6 +41,7 @@ def register(server: WicketServer, session: Session) -> None:
     session.completions.texts, session.completions.context = nearby.texts, contexts.of
     session.observer.observe(server.documents)
     indexers = Indexers(server, session)
+    conversations: OrderedDict[str, Any] = OrderedDict()
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
@@ -84,6 +87,13 @@ def register(server: WicketServer, session: Session) -> None:
     def accepted(number: str = "") -> None:
         session.explanations.accept(number)
         session.observer.accepted(number)
+
+    @server.command(ASK)
+    async def ask(said: Any = None) -> dict[str, Any]:
+        # Imported when somebody asks: HTTP is a tenth of our memory.
+        from .ask_editor import converse  # noqa: PLC0415
+
+        return await converse(server, session, said, conversations)
 
     @server.feature(SHOWED)
     def showed(params: Any) -> None:

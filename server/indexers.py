@@ -79,7 +79,11 @@ class Indexers:
             return []
         folders = [file_path(uri) for uri in self._server.documents.folders]
         # Questions look into other clones, too: what the user names is kept as true.
-        folders += [place for place in wanted.repository if place.is_dir()] if any(folders) else []
+        folders += (
+            [place for place in startup.effective.settings.repository if place.is_dir()]
+            if any(folders)
+            else []
+        )
         home = os.path.realpath(startup.paths.home)
         # A home directory that was opened is not one project, and never one's source only.
         return [

@@ -105,6 +105,11 @@ class Paths:
         return self.config / "heads"
 
     @property
+    def gate(self) -> Path:
+        """What the gate keeps beside its log: whether it is frozen."""
+        return self.state / "gate"
+
+    @property
     def provider_keys(self) -> Path:
         """Apart from the settings, so that who may read those cannot read this."""
         return self.data / "providers" / "keys.toml"

@@ -43,7 +43,11 @@ class ModelSource:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSource:
-    """A provider of frontier or own models; fields as in `[providers.NAME]`."""
+    """A provider of frontier or own models; fields as in `[providers.NAME]`.
+
+    `key` says where its key is: keyring, file, `command: WORDS`, or None for whichever of
+    the first two has it.  `prices` are micro-USD for a million tokens in and out.
+    """
 
     kind: str
     base_url: str
@@ -52,6 +56,8 @@ class ProviderSource:
     region: str | None = None
     retention: str | None = None
     contract: str | None = None
+    key: str | None = None
+    prices: tuple[int, int] | None = None
 
 
 def truth(value: object) -> bool:
@@ -226,7 +232,7 @@ def model_names(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(model_name(name) for name in names))
 
 
-PROVIDER_KINDS = ("compatible",)
+PROVIDER_KINDS = ("anthropic", "compatible")
 TIERS = ("frontier", "on-prem")
 
 
@@ -237,6 +243,7 @@ def provider_source(value: object) -> ProviderSource:
     known = ProviderSource.__dataclass_fields__
     if unknown := sorted(set(row) - set(known)):
         raise Unfit(f"knows {', '.join(known)}, not {plain(unknown[0])}")
+    prices = _prices(row.pop("prices")) if "prices" in row else None
     row = {"tier": "frontier"} | row
     texts = {name: text for name, text in row.items() if isinstance(text, str) and _is_plain(text)}
     if texts.keys() != row.keys() or not {"kind", "base_url", "model"} <= texts.keys():
@@ -247,7 +254,32 @@ def provider_source(value: object) -> ProviderSource:
     at_home = texts["tier"] == "on-prem" and _is_loopback(urlsplit(url).hostname or "")
     if not url.startswith("https://") and not at_home:
         raise Unfit("must be https; http is for an on-prem provider on this machine")
-    return ProviderSource(**(texts | {"base_url": url}))
+    if (key := texts.get("key")) and key not in ("keyring", "file"):
+        command_of(key)
+    return ProviderSource(**(texts | {"base_url": url}), prices=prices)
+
+
+def command_of(key: str) -> tuple[str, ...]:
+    """The words of `command: WORDS`.  Raises Unfit."""
+    kind, _, words = key.partition(":")
+    if kind != "command" or not words.strip():
+        raise Unfit("must have a key that is keyring, file or command: WORDS")
+    return _command(words)
+
+
+def _prices(value: object) -> tuple[int, int]:
+    row: Mapping[str, object] = {}
+    if isinstance(value, Mapping):
+        row = cast(Mapping[str, object], value)
+    prices = [row.get(name) for name in ("input", "output")]
+    dollars = [p for p in prices if isinstance(p, int | float) and not isinstance(p, bool)]
+    if (
+        set(row) != {"input", "output"}
+        or len(dollars) != 2
+        or not all(0 <= p < 1e6 for p in dollars)
+    ):
+        raise Unfit("must have prices = {input, output}, US dollars for a million tokens")
+    return round(dollars[0] * 1_000_000), round(dollars[1] * 1_000_000)
 
 
 def recipients(value: object) -> tuple[str, ...]:

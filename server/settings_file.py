@@ -96,7 +96,7 @@ def set_user(paths: Paths, name: str, value: object) -> None:
             raise Unwritten(f"the file has an unusual form; {by_hand}")
         if not path.parent.exists():
             private_directory(path.parent)
-        _replace(path, after.encode())
+        replace(path, after.encode())
     except Unfit as error:
         raise Unwritten(f"{plain(name)} {error}") from error
     except Unreadable as error:
@@ -182,7 +182,7 @@ def _edited(text: str, place: tuple[str, ...], value: object) -> str:
     return tomlkit.dumps(document)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes) -> None:
     """Write a private file beside `path`, make it durable, then let it replace it."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from . import app, settings_file
+from . import app, asked, settings_file
 from .app import Startup
 from .settings_file import Unwritten
 from .stats import figures, picture, store, tuning
@@ -59,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not startup.effective.settings.stats.enabled:
         print("stats.enabled is false: nothing new is kept.", file=sys.stderr)
     show(found)
+    if questions := asked.read(startup.paths.stats, since):
+        print(f"\n{asked.shown(questions)}")
     return 0
 
 

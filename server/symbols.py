@@ -47,6 +47,8 @@ def register(server: WicketServer, startup: Callable[[], Startup]) -> None:
         params: types.DocumentSymbolParams,
     ) -> Sequence[types.DocumentSymbol] | Sequence[types.SymbolInformation]:
         document = server.document(params.text_document.uri)
+        if document is None:
+            return []
         path = server.documents.relative_path(document.uri)
         language = indexed_as(path)
         file = file_path(document.uri)
