@@ -18,28 +18,14 @@ import llama_cpp.llama_cpp as api
 import numpy as np
 from numpy.typing import NDArray
 
+from .slots import CannotLoad, DecodeFailed, Interrupted
+
 # One llama_decode call takes at most BATCH tokens; the abort flag is looked at between
 # graph nodes, and a finished micro-batch of UBATCH tokens survives an abort.
 BATCH = 512
 UBATCH = 64
 # Texts whose tokens are remembered.
 TOKENIZED_TEXTS = 64
-
-
-class LlamaError(Exception):
-    """llama.cpp said no.  The message is one line."""
-
-
-class CannotLoad(LlamaError):
-    """The model or its context could not be created."""
-
-
-class Interrupted(LlamaError):
-    """`interrupt` was called during `evaluate`; finished micro-batches are kept."""
-
-
-class DecodeFailed(LlamaError):
-    """`llama_decode` failed; the sequence was dropped."""
 
 
 class Llama:
@@ -59,6 +45,7 @@ class Llama:
         gpu_layers: int = 0,
         progress: Callable[[float], None] = lambda _share: None,
     ) -> None:
+        """Raises CannotLoad."""
         api.llama_log_set(_SILENT, ctypes.c_void_p(0))
         api.llama_backend_init()
 
@@ -79,30 +66,45 @@ class Llama:
         self.size: int = api.llama_vocab_n_tokens(self._vocabulary)
         self.context = context
         self.slots = slots
+        self._threads = threads
+        # Context and batch to a return code; a test puts one here that fails on purpose.
+        self.decode: Callable[[Any, Any], int] = api.llama_decode
         self._tokenized: dict[str, list[int]] = {}
         self._metadata = self._read_metadata()
         # The abort callback is libc's strlen over this buffer: an empty string means go
         # on, a non-empty one means stop.  No Python runs inside the computation.
         self._stop = ctypes.create_string_buffer(64)
-        self._context = self._new_context(threads)
-        self._memory: Any = api.llama_get_memory(self._context)
         self._batch = _Batch(BATCH)
+        try:
+            self._context = self._new_context()
+        except CannotLoad:
+            api.llama_model_free(self._model)
+            raise
+        self._memory: Any = api.llama_get_memory(self._context)
 
-    def _new_context(self, threads: int) -> Any:
+    def renew(self) -> None:
+        """Compute in a new context, whose slots are empty.
+
+        Raises CannotLoad where there is no memory for one; the old one then stays.
+        """
+        context = self._new_context()
+        api.llama_free(self._context)
+        self._context, self._memory = context, api.llama_get_memory(context)
+
+    def _new_context(self) -> Any:
         params = api.llama_context_default_params()
         params.n_ctx = self.context * self.slots
         params.n_seq_max = self.slots
         params.kv_unified = False
         params.n_batch = BATCH
         params.n_ubatch = UBATCH
-        params.n_threads = params.n_threads_batch = threads
+        params.n_threads = params.n_threads_batch = self._threads
         params.no_perf = True
         strlen: Any = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p).value
         params.abort_callback = api.ggml_abort_callback(strlen)
         params.abort_callback_data = ctypes.cast(self._stop, ctypes.c_void_p)
         context = api.llama_init_from_model(self._model, params)
         if not context:
-            api.llama_model_free(self._model)
             raise CannotLoad(
                 f"no memory for a context of {self.context} tokens; close other programs "
                 "or choose a smaller model with `wicket model use NAME`"
@@ -171,18 +173,17 @@ class Llama:
     def evaluate(self, slot: int, tokens: Sequence[int], position: int) -> None:
         """Append `tokens` to `slot` at `position`; `logits` then speaks of the last one.
 
-        Raises Interrupted (`length` says how much was kept) or DecodeFailed (the slot is
-        empty afterwards).
+        Raises Interrupted (`length` says how much was kept) or DecodeFailed (`forget` or
+        `renew` makes the state known again).
         """
         for start in range(0, len(tokens), BATCH):
             chunk = tokens[start : start + BATCH]
             last = start + len(chunk) == len(tokens)
             self._batch.fill(chunk, position + start, slot, logits=last)
-            code = api.llama_decode(self._context, self._batch.struct)
+            code = self.decode(self._context, self._batch.struct)
             if code == 2:
                 raise Interrupted("interrupted")
             if code != 0:
-                self.keep(slot, 0)
                 raise DecodeFailed(_DECODE_CODES.get(code, f"llama_decode gave {code}"))
 
     def logits(self) -> NDArray[np.float32]:
@@ -203,6 +204,21 @@ class Llama:
             return length
         api.llama_memory_seq_rm(self._memory, slot, -1, -1)
         return 0
+
+    def copy(self, source: int, target: int, length: int) -> int:
+        """Have `target` hold the first `length` tokens of `source`, which keeps them.
+
+        Answers what it holds.  Slots are buffers of their own, so llama.cpp copies a whole
+        one, before the next computation: some milliseconds for a large model.  In one
+        common buffer nothing would be copied, but each token would attend to the cells of
+        every document.
+        """
+        api.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        return self.keep(target, length)
+
+    def forget(self) -> None:
+        """Empty every slot."""
+        api.llama_memory_clear(self._memory, True)
 
     def interrupt(self) -> None:
         """Make a running `evaluate` raise Interrupted within one graph node."""

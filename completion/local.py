@@ -4,7 +4,7 @@ import codecs
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from . import families, gguf, prompt
 from .engine import Answer, BackendError, Halted
 from .families import Fim
+from .slots import CannotLoad, DecodeFailed, Interrupted, LlamaError, Slots
 from .wire import Complete, Done, Piece, Reason, State
 
 # Tokens of one line, and of each further line that a block may take.
@@ -37,14 +38,9 @@ STEADY = 2.0
 UNMEASURED = {"prefill": 0.0, "decode": 0.0}
 # Tokens that are evaluated at the start, so that rates are known before the first key.
 TRIAL_TOKENS = 32
-
-
-@dataclass(slots=True)
-class Slot:
-    """What one KV sequence holds."""
-
-    tokens: list[int] = field(default_factory=list[int])
-    used: int = 0
+# Where memory is short, fewer documents are remembered, and then the context shrinks, but
+# not below this.
+LEAST_CONTEXT = 2048
 
 
 class LocalBackend:
@@ -56,11 +52,10 @@ class LocalBackend:
         self._path = path
         self._threads = threads
         self._gpu_layers = gpu_layers
-        self._slots = [Slot() for _ in range(slots)]
+        self._most_slots = slots
         self._anchors = prompt.Anchors()
         self._rates = dict(UNMEASURED)
         self._assumed = dict(self._rates)
-        self._clock = 0
         self._interrupt: Callable[[], None] = lambda: None
         self._resume: Callable[[], None] = lambda: None
 
@@ -69,14 +64,8 @@ class LocalBackend:
             header = gguf.read(self._path)
         except gguf.BadModel as error:
             raise BackendError(str(error), "wicket model list") from None
-        self._context = min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS)
+        self._context, slots = self._fitting(header)
         self._parameters = header.parameters
-        needed = gguf.memory_needed(header, self._context * len(self._slots))
-        if (free := available_bytes()) is not None and needed > free:
-            raise BackendError(
-                f"{self._path.name} needs {needed >> 20} MB of memory and {free >> 20} MB are free",
-                "wicket model list",
-            )
         try:
             # Imported late: without the [llama] extra everything else still works.
             from . import llama  # noqa: PLC0415
@@ -91,20 +80,34 @@ class LocalBackend:
             self._llama = llama.Llama(
                 self._path,
                 context=self._context,
-                slots=len(self._slots),
+                slots=slots,
                 threads=self._threads,
                 gpu_layers=self._gpu_layers,
                 progress=progress,
             )
             self._fim: Fim = families.fim_for(self._llama)
-        except (llama.LlamaError, families.NotForInfill) as error:
+        except (LlamaError, families.NotForInfill) as error:
             raise BackendError(str(error), "wicket model list") from None
         self._ends = self._llama.ends | self._fim.stops
         self._words = Words(self._llama.pieces)
         self._interrupt, self._resume = self._llama.interrupt, self._llama.resume
-        self._interrupted = llama.Interrupted
-        self._failed = llama.DecodeFailed
+        self._slots = Slots(self._llama, slots)
         self._try_out()
+
+    def _fitting(self, header: gguf.Gguf) -> tuple[int, int]:
+        """Tokens of a context and how many, as the free memory allows; raises BackendError."""
+        free = available_bytes()
+        least = 0
+        context = min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS)
+        for tokens, slots in sizes(context, self._most_slots):
+            least = gguf.memory_needed(header, tokens * slots)
+            if free is None or least <= free:
+                return tokens, slots
+        raise BackendError(
+            f"{self._path.name} needs {least >> 20} MB of memory and "
+            f"{(free or 0) >> 20} MB are free",
+            "wicket model list",
+        )
 
     def _try_out(self) -> None:
         """Learn the rates; the weights are then in memory, too."""
@@ -115,9 +118,9 @@ class LocalBackend:
                 for chunk in tokens:
                     self._evaluate(0, chunk)
                 self._measure(what, sum(map(len, tokens)), began)
-        except self._interrupted:
+        except Interrupted:
             return
-        self._reuse(0, [0])
+        self._slots.forget()
 
     def describe(self, state: State) -> State:
         return replace(
@@ -158,21 +161,21 @@ class LocalBackend:
         def done(reason: Reason) -> Done:
             return Done(request.id, reason, tokens=tokens, ms=ms)
 
-        number = self._choose(asked.ids)
-        slot = self._slots[number]
-        reused = self._reuse(number, asked.ids)
+        number = self._slots.choose(request.path, asked.ids)
+        reused = self._slots.reuse(number, asked.ids)
         tokens["reused"] = reused
         fresh = asked.ids[reused:]
+        before = self._slots.evaluated
         try:
             self._evaluate(number, fresh)
-        except self._interrupted:
-            tokens["prefill"] = len(slot.tokens) - reused
+        except Interrupted:
+            tokens["prefill"] = self._slots.evaluated - before
             ms["prefill"] = _ms(began)
             yield done(halted() or "cancelled")
             return
-        tokens["prefill"] = len(fresh)
+        tokens["prefill"] = self._slots.evaluated - before
         ms["prefill"] = _ms(began)
-        self._measure("prefill", len(fresh), began)
+        self._measure("prefill", tokens["prefill"], began)
         if request.priority == "warm":
             yield done("stop")
             return
@@ -229,7 +232,7 @@ class LocalBackend:
                 return
             try:
                 self._evaluate(number, [token])
-            except self._interrupted:
+            except Interrupted:
                 yield halted() or "cancelled"
                 return
             token, logprob = self._choose_token(self._llama.logits(), rest)
@@ -244,16 +247,14 @@ class LocalBackend:
         halted: Halted,
     ) -> Iterator[Piece]:
         """Other texts, each from another first token; one that comes too late is not sent."""
-        slot, end = self._slots[number], time.monotonic() + ALTERNATIVES_SECONDS
+        end = time.monotonic() + ALTERNATIVES_SECONDS
 
         def late() -> Reason | None:
             return halted() or ("deadline" if time.monotonic() > end else None)
 
         for rank in range(1, wanted):
-            del slot.tokens[prompt_length:]
-            if late() or self._llama.keep(number, prompt_length) < prompt_length:
-                # A recurrent model forgets everything.
-                del slot.tokens[self._llama.length(number) :]
+            # A recurrent model forgets everything.
+            if late() or self._slots.keep(number, prompt_length) < prompt_length:
                 return
             *pieces, ended = decode(rank, late)
             if ended in ("stop", "length"):
@@ -261,38 +262,12 @@ class LocalBackend:
                     if isinstance(piece, Piece):
                         yield replace(piece, alternative=rank)
 
-    def _choose(self, ids: Sequence[int]) -> int:
-        """The slot with the longest common beginning, else the one unused for longest."""
-        shared = [common(slot.tokens, ids) for slot in self._slots]
-        # Beginning alike (a header) is no reason to evict another file.
-        best = max(range(len(shared)), key=shared.__getitem__)
-        if shared[best] * 2 < min(len(ids), len(self._slots[best].tokens)):
-            best = min(range(len(shared)), key=lambda i: self._slots[i].used)
-        self._clock += 1
-        self._slots[best].used = self._clock
-        return best
-
-    def _reuse(self, number: int, ids: Sequence[int]) -> int:
-        """Keep what the slot shares with `ids`; at least the last token is evaluated."""
-        slot = self._slots[number]
-        kept = min(common(slot.tokens, ids), len(ids) - 1)
-        kept = self._llama.keep(number, kept)
-        del slot.tokens[kept:]
-        return kept
-
     def _evaluate(self, number: int, tokens: Sequence[int]) -> None:
-        """Append to a slot; what an interrupt or a failure left is recorded."""
-        slot = self._slots[number]
+        """Append to a slot; raises Interrupted and BackendError."""
         try:
-            self._llama.evaluate(number, tokens, len(slot.tokens))
-            slot.tokens.extend(tokens)
-        except self._interrupted:
-            kept = self._llama.length(number) - len(slot.tokens)
-            slot.tokens.extend(tokens[: max(0, kept)])
-            raise
-        except self._failed as error:
-            slot.tokens.clear()
-            raise BackendError(str(error)) from None
+            self._slots.evaluate(number, tokens)
+        except (DecodeFailed, CannotLoad) as error:
+            raise BackendError(f"{error}; if it stays so, run `wicket stop engine`") from None
 
     def _choose_token(
         self, logits: NDArray[np.float32], rest: bytes, rank: int = 0
@@ -320,6 +295,17 @@ class LocalBackend:
             return
         rate = tokens / max(time.monotonic() - began, 1e-6)
         self._rates[what] += (rate - self._rates[what]) * (0.2 if self._rates[what] else 1.0)
+
+
+def sizes(context: int, slots: int) -> Iterator[tuple[int, int]]:
+    """Tokens of a context and how many of them, from what is wanted to the least."""
+    while slots > 1:
+        yield context, slots
+        slots //= 2
+    while context > LEAST_CONTEXT:
+        yield context, 1
+        context //= 2
+    yield context, 1
 
 
 def budget_for(
@@ -394,14 +380,6 @@ class Text:
                     self.full = True
                     return text[:at]
         return text
-
-
-def common(a: Sequence[int], b: Sequence[int]) -> int:
-    """Length of the common beginning."""
-    limit = min(len(a), len(b))
-    if a[:limit] == b[:limit]:
-        return limit
-    return next(i for i in range(limit) if a[i] != b[i])
 
 
 def available_bytes() -> int | None:

@@ -35,6 +35,11 @@ FILES = 32
 # The word that the cursor stands in: its tokens are taken back and generated again under
 # a constraint, because half a word is tokenised unlike a whole.
 PARTIAL_WORD = re.compile(r"\w{1,32}\Z")
+# Closers at the end of the cursor's line.  Editors put them there and take them back from
+# key to key, and where the suffix comes first the whole prompt would be evaluated anew.
+# What is suggested there takes their place anyway (`overlap.replaced`), and the embedded
+# model says the same without them (docs/evaluation.md).
+CLOSERS = re.compile(r"[)\]}\"'`]+(?=[ \t]*\r?(?:\n|\Z))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,8 @@ def build(
     path = path[-PATH:]
     before, after = families.to_model(fim, prefix), families.to_model(fim, suffix)
     before, healed = split_partial_word(before) if heal else (before, "")
+    if fim.order == "spm" and (closers := CLOSERS.match(after)):
+        after = after[closers.end() :]
     after = cut_suffix(after, vocabulary, budget.suffix)
 
     def ids(window: str, snippets: Sequence[Snippet]) -> list[int]:

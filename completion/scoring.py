@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from . import families, gguf, prompt
 from .engine import BackendError
 from .local import CONTEXT_TOKENS, UNMEASURED, Words, budget_for
+from .slots import LlamaError
 from .wire import Complete
 
 
@@ -32,7 +33,7 @@ class Scorer:
                 path, context=self._context, slots=1, threads=threads, gpu_layers=gpu_layers
             )
             self._fim = families.fim_for(self._llama)
-        except (llama.LlamaError, gguf.BadModel, families.NotForInfill) as error:
+        except (LlamaError, gguf.BadModel, families.NotForInfill) as error:
             raise BackendError(str(error), "wicket model list") from None
         self._words = Words(self._llama.pieces)
 

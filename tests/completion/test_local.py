@@ -8,7 +8,7 @@ import pytest
 import wicket.completion.models as models_folder
 from wicket.completion import local
 from wicket.completion.engine import BackendError, Halted
-from wicket.completion.local import LocalBackend, Text, Words, common
+from wicket.completion.local import LocalBackend, Text, Words
 from wicket.completion.wire import Complete, Done, Piece, Reason
 
 from .gguf_files import Weights, write
@@ -35,7 +35,8 @@ def ask(
     path: str = "a.py",
     lines: int = 1,
 ) -> tuple[str, Done]:
-    request = Complete(1, path, "python", prefix, suffix, lines=lines)
+    # By hand: what an automatic request may cost depends on how fast the machine is just now.
+    request = Complete(1, path, "python", prefix, suffix, "manual", lines=lines)
     *pieces, done = backend.complete(request, lambda: None)
     assert isinstance(done, Done)
     assert all(isinstance(p, Piece) and p.logprob <= 0 for p in pieces)
@@ -94,7 +95,7 @@ def test_reuse_changes_no_answer(warm: LocalBackend) -> None:
         llama.keep(0, length - 1)
         llama.evaluate(0, [ids[length - 1]], length - 1)
         apart.append(float(abs(fresh - llama.logits()).max()))
-    warm._slots[0].tokens.clear()
+    warm._slots.forget()
     assert sorted(apart)[len(apart) // 2] < 0.05, apart
 
 
@@ -260,11 +261,3 @@ def test_text_keeps_characters_whole_and_lines_counted() -> None:
     text = Text(2)
     assert [text.add(b) for b in (b"\xc3", b"\xa9\n", b"b\nc")] == ["", "é\n", "b"]
     assert text.full
-
-
-def test_common_beginning() -> None:
-    assert [common(a, b) for a, b in (("", "x"), ("ab", "ab"), ("abc", "abd"))] == [
-        0,
-        2,
-        2,
-    ]  # type: ignore[arg-type]

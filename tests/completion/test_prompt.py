@@ -84,6 +84,13 @@ def test_a_window_begins_at_a_line_and_stays_there() -> None:
     assert sum(a != b for a, b in itertools.pairwise(starts)) <= 6
 
 
+@pytest.mark.parametrize("behind", ["", ")", '")', "]})", "'", ") \t", ")\r"])
+def test_closers_that_come_and_go_change_no_prompt(behind: str) -> None:
+    shown = behind.lstrip(")]}\"'") + "\ny"
+    assert build("f(x", behind + "\ny") == build("f(x", shown)
+    assert build("f(x", f"{behind} + 1") != build("f(x", " + 1") or not behind.strip()
+
+
 def test_the_suffix_ends_with_a_whole_line() -> None:
     suffix = "".join(f"\nsuffix {n}" for n in range(50))
     shown = build("x", suffix).split("[S]")[1].split("[P]")[0]

@@ -82,8 +82,8 @@ class Forgetful(LocalBackend):
     """Evaluates half of each prompt again: the cache is cut short before a request."""
 
     def complete(self, request: Complete, halted: Halted) -> Iterator[Answer]:
-        for slot in self._slots:
-            del slot.tokens[len(slot.tokens) // 2 :]
+        for number, held in enumerate(self._slots.held()):
+            self._slots.keep(number, held // 2)
         return super().complete(request, halted)
 
 
