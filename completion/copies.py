@@ -7,7 +7,7 @@ there, and the more text before it agrees the more the vote says.  Places are fo
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .earlier import Text, common_end, earlier, following
 
@@ -23,7 +23,7 @@ class Copy:
     """`text` stands behind the same bytes in `where`, from byte `at` on.
 
     The most bytes before it that agree are `length`.  Of `places[i]` places that agree in
-    REACHES[i] bytes, `votes[i]` go on with this text.
+    REACHES[i] bytes, `votes[i]` go on with this text.  `origin` is what `at` counts in.
     """
 
     text: str
@@ -32,6 +32,12 @@ class Copy:
     at: int
     votes: tuple[int, ...]
     places: tuple[int, ...]
+    origin: Text | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def line(self) -> int:
+        """Where `text` begins in its file, from 1."""
+        return self.origin.line(self.at) if self.origin else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Place:
     length: int
     where: str
     at: int
+    origin: Text | None = field(compare=False, repr=False)
 
 
 def copies(before: bytes, texts: Sequence[Text], lines: int = 1) -> list[Copy]:
@@ -53,14 +60,14 @@ def copies(before: bytes, texts: Sequence[Text], lines: int = 1) -> list[Copy]:
     if longest is not None and longest.length >= REACHES[0]:
         places = found[longest.text]
         if not any(p.at == longest.at and p.where == longest.where for p in places):
-            places.append(Place(longest.length, longest.where, longest.at))
+            places.append(Place(longest.length, longest.where, longest.at, longest.origin))
     lengths = [place.length for places in found.values() for place in places]
     total = tuple(sum(length >= reach for length in lengths) for reach in REACHES)
     rows: list[Copy] = []
     for text, places in found.items():
         best = max(places, key=lambda place: place.length)
         votes = tuple(sum(p.length >= reach for p in places) for reach in REACHES)
-        rows.append(Copy(text, best.length, best.where, best.at, votes, total))
+        rows.append(Copy(text, best.length, best.where, best.at, votes, total, best.origin))
     return sorted(rows, key=lambda row: (-row.length, -row.votes[0]))
 
 
@@ -76,4 +83,5 @@ def _places(before: bytes, texts: Sequence[Text]) -> Iterator[tuple[Text, Place]
             left -= 1
             end = at + len(key) - 1
             behind = at + len(key)
-            yield text, Place(common_end(before, text.data, behind), text.path(behind), behind)
+            length = common_end(before, text.data, behind)
+            yield text, Place(length, text.path(behind), behind, text)

@@ -8,7 +8,7 @@ in the file first and then in others, and what follows it there is the answer.  
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 # Bytes of a match beyond which a longer one says no more.
@@ -27,30 +27,40 @@ class Buffer(Protocol):
 class Text:
     """UTF-8 to look in; `where` is for a person: a path.
 
-    Of several files in one text, `parts` has where each begins, and its path.
+    Of several files in one text, `parts` has where each begins, and its path.  `first` is
+    the number that the first line has in its file.
     """
 
     where: str
     data: Buffer
     parts: tuple[tuple[int, str], ...] = ()
+    first: int = 1
 
     def path(self, at: int) -> str:
         """Of the file that byte `at` is in."""
+        return self._part(at)[1]
+
+    def line(self, at: int) -> int:
+        """Of byte `at` in its file, from 1."""
+        return self.first + bytes(self.data[self._part(at)[0] : at]).count(b"\n")
+
+    def _part(self, at: int) -> tuple[int, str]:
         number = bisect_right(self.parts, at, key=lambda part: part[0])
-        return self.parts[number - 1][1] if number else self.where
+        return self.parts[number - 1] if number else (0, self.where)
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
     """`text` followed there; `length` bytes before it are as those before the cursor.
 
-    `at` is the offset in bytes at which `text` begins in `where`.
+    `at` is the offset in bytes at which `text` begins in `where`, a file of `origin`.
     """
 
     text: str
     length: int
     where: str
     at: int
+    origin: Text | None = field(default=None, compare=False, repr=False)
 
 
 def earlier(before: bytes, texts: Iterable[Text], lines: int = 1) -> Earlier | None:
@@ -72,14 +82,15 @@ def earlier(before: bytes, texts: Iterable[Text], lines: int = 1) -> Earlier | N
     if best is None:
         return None
     length, text, at = best
-    return Earlier(following(text.data, at, lines), length, text.path(at), at)
+    return Earlier(following(text.data, at, lines), length, text.path(at), at, text)
 
 
 def in_file(before: str, after: str) -> tuple[Text, ...]:
     """A file as texts to look in: the lines before the cursor's, then those behind it."""
     above = before[: before.rfind("\n") + 1]
     below = after[after.find("\n") + 1 :] if "\n" in after else ""
-    return (Text("", above.encode()), Text("", below.encode()))
+    first = before.count("\n") + 2
+    return (Text("", above.encode()), Text("", below.encode(), first=first))
 
 
 def common_end(before: bytes, data: Buffer, end: int) -> int:

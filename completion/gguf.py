@@ -4,6 +4,7 @@ The layout is the GGUF specification, versions 2 and 3, little endian.  llama.cp
 or prints pages about a file it dislikes; this reader comes first and says one line.
 """
 
+import math
 import os
 import stat
 import struct
@@ -92,6 +93,10 @@ class Gguf:
         return self.number("context_length")
 
     @property
+    def parameters(self) -> int:
+        return sum(math.prod(tensor.shape) for tensor in self.tensors)
+
+    @property
     def vocabulary_size(self) -> int:
         return self.lengths.get("tokenizer.ggml.tokens", self.number("vocab_size"))
 
@@ -148,6 +153,21 @@ def memory_needed(gguf: Gguf, context_tokens: int, batch_tokens: int = 128) -> i
     and recurrent models; the computation is one batch through the widest part of the
     network and the vocabulary, in f32, with attention scores not fused.
     """
+    width = gguf.number("embedding_length")
+    heads = max(gguf.number("attention.head_count"), 1)
+    weights = sum(tensor.size for tensor in gguf.tensors)
+    cache = cache_needed(gguf, context_tokens)
+    row = (
+        gguf.vocabulary_size
+        + 3 * gguf.number("feed_forward_length")
+        + 8 * width
+        + heads * context_tokens
+    )
+    return weights + cache + batch_tokens * row * 4 + FIXED_MARGIN
+
+
+def cache_needed(gguf: Gguf, context_tokens: int) -> int:
+    """Bytes of the KV cache for so many tokens, in f16, counted for every layer."""
     layers = gguf.number("block_count")
     width = gguf.number("embedding_length")
     heads = max(gguf.number("attention.head_count"), 1)
@@ -159,15 +179,7 @@ def memory_needed(gguf: Gguf, context_tokens: int, batch_tokens: int = 128) -> i
         kv_heads = sum(n for n in per_layer if isinstance(n, int))
     else:
         kv_heads = layers * gguf.number("attention.head_count_kv", heads)
-    weights = sum(tensor.size for tensor in gguf.tensors)
-    cache = context_tokens * kv_heads * (key + value) * 2
-    row = (
-        gguf.vocabulary_size
-        + 3 * gguf.number("feed_forward_length")
-        + 8 * width
-        + heads * context_tokens
-    )
-    return weights + cache + batch_tokens * row * 4 + FIXED_MARGIN
+    return context_tokens * kv_heads * (key + value) * 2
 
 
 def shown(text: object) -> str:

@@ -166,4 +166,4 @@ async def converse(
 
 def _outline(state: State) -> tuple[object, ...]:
     """What a client must be told of when it changes."""
-    return state.model, state.state, state.reason, state.family, state.languages
+    return state.model, state.state, state.reason, state.family, state.languages, state.held

@@ -51,10 +51,10 @@ def node_package(source: bytes) -> Said:
     name = said.get("name")
     if not isinstance(name, str) or not name:
         return (), ()
-    exports = said.get("exports")
+    exports: object = said.get("exports")
     if isinstance(exports, dict):
-        conditions = cast(dict[str, object], exports)
-        exports = conditions.get(".", conditions)
+        by_way = cast(dict[str, object], exports)
+        exports = by_way.get(".", by_way)
     entries = [said.get(key) for key in _ENTRIES] + list(_texts(exports))
     texts = dict.fromkeys(e for e in entries if isinstance(e, str) and e and "*" not in e)
     rows = (Import(entry, "", name, 0, True) for entry in list(texts)[:MOST])

@@ -13,18 +13,20 @@ from typing import Any
 from .. import __version__
 from ..completion import models
 from ..completion.client import EngineClient, EngineGone, Streams
-from ..completion.complete import Terms, complete
-from ..completion.cursor import Cursor, Suggestion
+from ..completion.complete import Terms, complete, warm
+from ..completion.cursor import Cursor, Snippet, Suggestion
 from ..completion.earlier import Text
 from ..completion.flight import Flight, Hear
 from ..completion.gguf import BadModel
 from ..completion.models import Model
 from ..completion.models.catalogue import SHIPPED
 from ..completion.pace import Pace
-from ..completion.recent import Recent
-from ..completion.wire import Priority
+from ..completion.recent import Recent, before
+from ..completion.shelf import Profile
+from ..completion.wire import Priority, State
 from . import exclusions, processes, settings
 from .engine import Order
+from .machine import memory_bytes
 from .paths import Paths, UnsafePath, socket_directory
 from .settings import CompletionSettings, Effective
 from .settings_checks import is_path
@@ -33,14 +35,26 @@ from .settings_checks import is_path
 # for a machine so slow that the person has moved on.
 AUTOMATIC_MS = 1_500
 MANUAL_MS = 3_000
+# Texts to choose from for who asks by hand; further ones are hardly ever looked at.
+ALTERNATIVES = 3
 
 
 # Other texts that may be copied from for a path, the nearest first.
 Texts = Callable[[str], Sequence[Text]]
+# What goes before the prompt at a cursor, with these settings and this engine; the last
+# argument says whether somebody typed, or is only thought to go on here.
+Context = Callable[[Cursor, CompletionSettings, State | None, bool], Sequence[Snippet]]
 
 
 def no_texts(_path: str) -> Sequence[Text]:
     """No other file is open."""
+    return ()
+
+
+def no_context(
+    _cursor: Cursor, _wanted: CompletionSettings, _state: State | None, _typed: bool
+) -> Sequence[Snippet]:
+    """No other file is shown."""
     return ()
 
 
@@ -53,7 +67,13 @@ class Startup:
     model: str
 
     def with_model(self, name: str | None) -> "Startup":
-        return replace(self, model=name) if name else self
+        """One that was asked for by name answers everywhere, whatever the profiles say."""
+        if not name:
+            return self
+        settings = self.effective.settings
+        completion = replace(settings.completion, profiles={})
+        effective = replace(self.effective, settings=replace(settings, completion=completion))
+        return replace(self, effective=effective, model=name)
 
 
 def start(editor: Mapping[str, Any] | None = None, folders: Sequence[Path] = ()) -> Startup:
@@ -96,15 +116,36 @@ def fallback_models(startup: Startup, first: Model) -> tuple[Model, ...]:
     return tuple(chain[1:])
 
 
+def profile_models(startup: Startup, first: Model) -> tuple[tuple[Profile, ...], tuple[Model, ...]]:
+    """The profiles in force, and the models that they add to `first`.
+
+    One whose model is not there is left out; `wicket doctor` says so.
+    """
+    models = {first.name: first}
+    profiles: list[Profile] = []
+    for profile in startup.effective.settings.completion.profiles.values():
+        with contextlib.suppress(BadModel):
+            if profile.model not in models:
+                models[profile.model] = chosen_model(replace(startup, model=profile.model))
+            profiles.append(profile)
+    if len(models) == 1:
+        return (), ()
+    return tuple(profiles), tuple(models.values())[1:]
+
+
 def order(startup: Startup) -> Order:
     """What the engine of this startup is told.  Raises BadModel and UnsafePath."""
     wanted, model = startup.effective.settings.engine, chosen_model(startup)
     fallback = fallback_models(startup, model)
+    profiles, others = profile_models(startup, model)
+    megabytes = memory_bytes() >> 21 if wanted.memory_mb == "auto" else wanted.memory_mb
     name = processes.socket_name(
         "engine",
         *(model.endpoint or model.sha256 for model in (model, *fallback)),
         *(f"{model.token_command} {model.ca_file}" for model in (model, *fallback)),
         f"{wanted.threads} {wanted.gpu_layers} {wanted.patience_ms}",
+        *(model.endpoint or model.sha256 for model in others),
+        f"{profiles} {megabytes}" if profiles else "",
     )
     return Order(
         socket_directory(startup.paths) / name,
@@ -114,6 +155,9 @@ def order(startup: Startup) -> Order:
         wanted.threads,
         wanted.gpu_layers,
         wanted.idle_minutes,
+        others,
+        profiles,
+        megabytes << 20,
     )
 
 
@@ -125,14 +169,20 @@ class Completions:
         startup: Startup,
         texts: Texts = no_texts,
         spawn: processes.Spawn = processes.spawn,
+        context: Context = no_context,
     ) -> None:
         self.startup, self.texts, self.spawn = startup, texts, spawn
+        self.context = context
         self.engine = EngineClient(self._connect, __version__)
         self._recent = Recent()
         self._pace = Pace()
         self._flights: list[Flight] = []
         self._starter: processes.Starter | None = None
         self._choosing = threading.Lock()
+
+    def anew(self, startup: Startup) -> "Completions":
+        """Another engine's, from the same documents."""
+        return Completions(startup, self.texts, self.spawn, self.context)
 
     @property
     def starter(self) -> processes.Starter:
@@ -184,21 +234,34 @@ class Completions:
             return Suggestion("", filtered=reason)
         if priority == "auto":
             self._pace.key(time.monotonic())
+        model = self._model(cursor, wanted, priority)
         # Before anything that waits: what was suggested and is being typed.
-        if known := self._recent.find(cursor, self.startup.model, wanted.lines):
+        known = self._recent.find(cursor, model, wanted.lines)
+        if known and priority != "manual":
             return known
         if priority != "manual":
             for flight in self._flights:
                 if flight.carries(cursor, wanted.lines):
                     suggestion = await flight.land(cursor, wanted.lines)
-                    known = self._recent.find(cursor, self.startup.model, wanted.lines)
+                    known = self._recent.find(cursor, model, wanted.lines)
                     if known or (suggestion and flight.began_at(cursor)):
                         return known or suggestion or Suggestion("")
         terms = self._terms(cursor, wanted, priority, deadline_ms, rejections)
-        flight = Flight(cursor, wanted.lines, lambda hear: self._ask(cursor, terms, hear))
+        flight = Flight(cursor, wanted.lines, lambda hear: self._ask(cursor, terms, model, hear))
         self._take_off(flight)
-        suggestion = await flight.land(cursor, wanted.lines)
-        return suggestion or Suggestion("", filtered="superseded")
+        try:
+            suggestion = await flight.land(cursor, wanted.lines)
+        except EngineGone:
+            if not known:
+                raise
+            suggestion = None
+        if known and suggestion and suggestion.text:
+            return before(known, suggestion, ALTERNATIVES)
+        return known or suggestion or Suggestion("", filtered="superseded")
+
+    def prefer(self, text: str) -> None:
+        """Of suggestions that begin alike, this one was chosen."""
+        self._recent.prefer(text)
 
     def _take_off(self, flight: Flight) -> None:
         """Let go of what the newest request has no use for."""
@@ -206,6 +269,11 @@ class Completions:
             if other.path == flight.path or not other.awaited:
                 other.cancel()
         self._flights = [flight, *(other for other in self._flights if not other.over)]
+
+    def _model(self, cursor: Cursor, wanted: CompletionSettings, priority: Priority) -> str:
+        """Who answers: what one model said is no answer of another."""
+        found = wanted.model_for(cursor.language, priority)
+        return self.startup.model if found == wanted.model else found
 
     def _terms(
         self,
@@ -226,10 +294,27 @@ class Completions:
             hold_ms=hold,
             mode=wanted.lines,
             max_lines=wanted.max_lines,
+            context=tuple(self.context(cursor, wanted, self.engine.state, priority != "prefetch")),
             texts=tuple(self.texts(cursor.path)),
+            alternatives=ALTERNATIVES if priority == "manual" else 1,
+            least_chance=wanted.least_chance / 100,
         )
 
-    async def _ask(self, cursor: Cursor, terms: Terms, hear: Hear) -> Suggestion:
+    async def warm(
+        self, cursor: Cursor, wanted: CompletionSettings, context: Sequence[Snippet]
+    ) -> bool:
+        """Have the engine read a prompt that may be asked for next; whether it did.
+
+        No engine is started for it.
+        """
+        if not self.engine.connected:
+            return False
+        terms = Terms("warm", mode=wanted.lines, max_lines=wanted.max_lines, context=tuple(context))
+        with contextlib.suppress(EngineGone):
+            return await warm(cursor, self.engine, terms)
+        return False
+
+    async def _ask(self, cursor: Cursor, terms: Terms, model: str, hear: Hear) -> Suggestion:
         try:
             suggestion = await complete(cursor, self.engine, terms, hear)
         except EngineGone:
@@ -238,7 +323,7 @@ class Completions:
                 raise
         if spent := suggestion.ms.get("decode"):
             self._pace.generated(spent)
-        self._recent.remember(cursor, self.startup.model, terms.mode, suggestion)
+        self._recent.remember(cursor, model, terms.mode, suggestion)
         return suggestion
 
 

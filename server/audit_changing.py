@@ -1,31 +1,28 @@
 """`wicket audit erase`, `hold`, `retain`, `anchor`, `accept-rollback`: changes, on record.
 
-Each shows first what it would do; only with --yes it is done.  Nobody else may be writing.
+Each shows first what it would do; only with --yes it is done.  While the gate writes the log,
+the gate puts it on record.
 """
 
 import argparse
-import asyncio
 import getpass
 import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
-from .. import __version__
 from ..escalation.audit import erasing
 from ..escalation.audit.anchors import anchor as copy_checkpoint
 from ..escalation.audit.erasing import Holdings, holdings
-from ..escalation.audit.errors import AuditError, NotALog, SecondWriter
+from ..escalation.audit.errors import AuditError, NotALog
 from ..escalation.audit.files import Disk
 from ..escalation.audit.layout import Layout
 from ..escalation.audit.leaf import timestamp
-from ..escalation.audit.log import AuditLog, Options
 from ..escalation.audit.opening import Accepted
 from ..escalation.audit.projection import COLUMNS
-from ..escalation.audit.records import Anchor, Erasure, Hold, Open, Retention
-from . import audit_place
+from ..escalation.audit.records import Anchor, Erasure, Hold, Retention
+from . import audit_noting, audit_place
 from .audit_place import Place
 from .audit_reading import numbers, projected
 from .paths import Paths
@@ -47,15 +44,12 @@ def erase(arguments: argparse.Namespace) -> int:
     if not seqs or not arguments.yes:
         return _preview(arguments, shown, f"{_count(seqs)} would be erased; {len(held)} are held")
     who, reason = _who(arguments)
-
-    async def act(log: AuditLog, layout: Layout) -> None:
-        # A crash behind the record leaves content that `verify` reports: erase it again.
-        for start in range(0, len(seqs), ERASURE_LIMIT):
-            await log.note(Erasure(who, reason, tuple(seqs[start : start + ERASURE_LIMIT])))
-        frames = [pay for seq in seqs if (pay := found.payloads[seq].pay)]
-        await asyncio.to_thread(erasing.wipe, Disk(), layout, frames)
-
-    _act(place, act)
+    starts = range(0, len(seqs), ERASURE_LIMIT)
+    parts = [tuple(seqs[start : start + ERASURE_LIMIT]) for start in starts]
+    audit_noting.put(place, *(Erasure(who, reason, part) for part in parts))
+    # A crash here leaves content that `verify` reports: erase it again.
+    frames = [pay for seq in seqs if (pay := found.payloads[seq].pay)]
+    erasing.wipe(Disk(), _layout(place), frames)
     return _preview(arguments, shown | {"done": True}, f"{_count(seqs)} erased; {len(held)} held")
 
 
@@ -86,8 +80,7 @@ def hold(arguments: argparse.Namespace) -> int:
     shown = {"hold": name, "seqs": list(seqs), "lifted": arguments.lift, "done": arguments.yes}
     if arguments.yes:
         who, reason = _who(arguments)
-        record = Hold(name, who, reason, arguments.lift, seqs)
-        _act(place, lambda log, _layout: log.note(record))
+        audit_noting.put(place, Hold(name, who, reason, arguments.lift, seqs))
     verb = "lifted from" if arguments.lift else "laid on"
     return _preview(arguments, shown, f"hold {name} {verb} {len(seqs)} records")
 
@@ -102,13 +95,9 @@ def retain(arguments: argparse.Namespace) -> int:
     shown = {"segments": old, "months": months, "done": bool(old) and arguments.yes}
     if old and arguments.yes:
         who, _reason = _who(arguments)
-
-        async def act(log: AuditLog, layout: Layout) -> None:
-            # A crash behind the record leaves files that the next `retain` removes.
-            await log.note(Retention(tuple(old), months, who))
-            await asyncio.to_thread(erasing.remove, Disk(), layout, old)
-
-        _act(place, act)
+        audit_noting.put(place, Retention(tuple(old), months, who))
+        # A crash here leaves files that the next `retain` removes.
+        erasing.remove(Disk(), _layout(place), old)
     return _preview(arguments, shown, f"{len(old)} payload segments older than {months} months")
 
 
@@ -121,14 +110,11 @@ def anchor(arguments: argparse.Namespace) -> int:
         return 2
     made = copy_checkpoint(place.directory, arguments.to, paths.cache / "audit")
     root, size = made.checkpoint.root.hex(), made.checkpoint.size
-    record = Anchor(made.kind, made.place, size, root)
     shown = {"kind": made.kind, "place": made.place, "size": size, "root": root, "done": True}
     try:
-        _act(place, lambda log, _layout: log.note(record))
-    except SecondWriter:
-        print(
-            "wicket audit anchor: anchored; no record of it, the gate is writing", file=sys.stderr
-        )
+        audit_noting.put(place, Anchor(made.kind, made.place, size, root))
+    except AuditError as error:
+        print(f"wicket audit anchor: anchored, but not on record: {error}", file=sys.stderr)
     return _preview(arguments, shown, f"{size} records anchored in {made.place}")
 
 
@@ -137,12 +123,7 @@ def accept_rollback(arguments: argparse.Namespace) -> int:
     place = _own(audit_place.the_one(Paths.of(os.environ), arguments.dir))
     shown = {"log": place.directory.name, "done": arguments.yes}
     if arguments.yes:
-        who, reason = _who(arguments)
-
-        async def act(_log: AuditLog, _layout: Layout) -> None:
-            """Opening it was all."""
-
-        _act(place, act, Accepted(who, reason))
+        audit_noting.put(place, accepted=Accepted(*_who(arguments)))
         return _preview(arguments, shown, "accepted, and recorded")
     return _preview(arguments, shown, "the log would be continued, and its rollback recorded")
 
@@ -159,27 +140,8 @@ def _who(arguments: argparse.Namespace) -> tuple[str, str]:
     return arguments.who or getpass.getuser(), arguments.reason
 
 
-def _act(
-    place: Place,
-    act: Callable[[AuditLog, Layout], Awaitable[object]],
-    accepted: Accepted | None = None,
-) -> None:
-    """Open the log as its writer, act, close it.  Raises AuditError."""
-    assert place.head is not None
-    layout = Layout(place.directory, Path(place.head))
-
-    async def whole() -> None:
-        opened, options = Open(__version__, process="audit"), Options(level="metadata")
-        log = await AuditLog.open(layout.directory, layout.head, opened, options, accepted=accepted)
-        try:
-            await act(log, layout)
-        finally:
-            await log.close("done")
-
-    try:
-        asyncio.run(whole())
-    except SecondWriter as error:
-        raise SecondWriter(f"{error}; `wicket stop gate` first") from None
+def _layout(place: Place) -> Layout:
+    return Layout(place.directory, place.head or place.directory / "head")
 
 
 def _preview(arguments: argparse.Namespace, shown: Mapping[str, object], text: str) -> int:

@@ -1,7 +1,6 @@
 """`wicket audit show`, `tail`, `search`, `doctor`: what the log says, without changing it."""
 
 import argparse
-import asyncio
 import getpass
 import json
 import os
@@ -10,17 +9,15 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .. import __version__
 from ..escalation.audit import reading
 from ..escalation.audit.errors import AuditError, NoKey
 from ..escalation.audit.frame import ReaderKey
 from ..escalation.audit.leaf import Leaf
-from ..escalation.audit.log import AuditLog, Options
 from ..escalation.audit.note import unverified
 from ..escalation.audit.projection import COLUMNS, Projection
-from ..escalation.audit.records import Access, Open
+from ..escalation.audit.records import Access
 from ..escalation.audit.verification import is_live
-from . import audit_place
+from . import audit_noting, audit_place
 from .audit_place import Place
 from .paths import Paths, private_directory, private_file
 
@@ -37,10 +34,10 @@ def show(arguments: argparse.Namespace) -> int:
         print("wicket audit show: say which records, such as 12 or 12-15", file=sys.stderr)
         return 2
     found = [reading.one(place.directory, seq)[0] for seq in seqs]
-    reader = _reader(paths, arguments) if arguments.payload else None
-    if reader is not None:
-        put_access_on_record(place, tuple(seqs))
-    rows = [_row(place, leaf, reader) for leaf in found]
+    key = reader(paths, arguments) if arguments.payload else None
+    if key is not None:
+        put_access_on_record(place, tuple(seqs), "wicket audit show --payload")
+    rows = [_row(place, leaf, key) for leaf in found]
     if arguments.json:
         print(json.dumps({"records": rows}))
     else:
@@ -49,7 +46,8 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _reader(paths: Paths, arguments: argparse.Namespace) -> ReaderKey:
+def reader(paths: Paths, arguments: argparse.Namespace) -> ReaderKey:
+    """The key to open payloads with.  Raises NoKey, OSError."""
     if arguments.reader:
         return ReaderKey.of(Path(arguments.reader).read_text())
     if (key := audit_place.reader_key(paths)) is None:
@@ -57,15 +55,15 @@ def _reader(paths: Paths, arguments: argparse.Namespace) -> ReaderKey:
     return key
 
 
-def _row(place: Place, leaf: Leaf, reader: ReaderKey | None) -> dict[str, object]:
+def _row(place: Place, leaf: Leaf, key: ReaderKey | None) -> dict[str, object]:
     its = leaf.tail
     row: dict[str, object] = {"seq": its.seq, "type": its.type, "ts": its.ts, "id": its.id}
     row |= {"ref": its.ref, "h": its.h, "data": leaf.data}
     if its.pay is not None:
         row["payload_bytes"] = its.pay.len
-    if reader is not None and its.pay is not None:
+    if key is not None and its.pay is not None:
         try:
-            parts = reading.payload(place.directory, its, reader)
+            parts = reading.payload(place.directory, its, key)
             row["payload"] = {
                 name: content.decode("utf-8", "backslashreplace") for name, content in parts.items()
             }
@@ -75,28 +73,16 @@ def _row(place: Place, leaf: Leaf, reader: ReaderKey | None) -> dict[str, object
     return row
 
 
-def put_access_on_record(place: Place, seqs: tuple[int, ...]) -> None:
+def put_access_on_record(place: Place, seqs: tuple[int, ...], purpose: str) -> None:
     """Write who opens payloads; where that cannot be, say so."""
     if place.head is None:
         print("wicket audit: a copy of a log; this access is not recorded in it", file=sys.stderr)
         return
     try:
-        record = Access(getpass.getuser(), "wicket audit show --payload", seqs)
-        asyncio.run(note(place, record))
+        record = Access(getpass.getuser(), purpose, seqs)
+        audit_noting.put(place, record)
     except AuditError as error:
         print(f"wicket audit: this access is not recorded: {error}", file=sys.stderr)
-
-
-async def note(place: Place, *records: object, ref: int | None = None) -> None:
-    """Append records to a log that nobody writes just now.  Raises AuditError."""
-    assert place.head is not None
-    opened = Open(__version__, process="audit")
-    log = await AuditLog.open(place.directory, place.head, opened, Options(level="metadata"))
-    try:
-        for record in records:
-            await log.note(record, ref=ref)  # type: ignore[arg-type]
-    finally:
-        await log.close("done")
 
 
 def numbers(texts: list[str]) -> list[int]:

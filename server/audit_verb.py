@@ -22,6 +22,7 @@ ACTIONS = {
     "tail": "audit_reading:tail",
     "search": "audit_reading:search",
     "doctor": "audit_reading:doctor",
+    "report": "audit_report:report",
     "prove": "audit_proving:prove",
     "export": "audit_proving:export",
     "erase": "audit_changing:erase",
@@ -57,8 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 def verification(arguments: argparse.Namespace) -> int:
     """Examine every log; the worst of them is the exit code."""
     paths = Paths.of(os.environ)
-    key = Verifier.of(Path(arguments.key).read_text()) if arguments.key else None
-    reports = [_verify(place, key, arguments) for place in audit_place.places(paths, arguments.dir)]
+    reports = [verified(place, arguments) for place in audit_place.places(paths, arguments.dir)]
     if arguments.json:
         print(json.dumps({"logs": [report.to_json() for report in reports]}))
     else:
@@ -68,9 +68,9 @@ def verification(arguments: argparse.Namespace) -> int:
     return TAMPERED if TAMPERED in codes else max(codes)
 
 
-def _verify(
-    place: audit_place.Place, key: Verifier | None, arguments: argparse.Namespace
-) -> Report:
+def verified(place: audit_place.Place, arguments: argparse.Namespace) -> Report:
+    """One log examined, against what was kept elsewhere as well.  Raises BadNote, OSError."""
+    key = Verifier.of(Path(arguments.key).read_text()) if arguments.key else None
     expected = [Expected(name, _bytes(Path(name))) for name in arguments.expect or ()]
     if place.head is not None and place.head.exists():
         expected.append(Expected("head", place.note))

@@ -7,16 +7,16 @@ import json
 import platform
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 
 from .. import __version__
 from ..completion import gguf
 from ..completion.client import EngineGone
 from ..completion.cursor import Cursor
-from . import build, mounts, security
+from . import accelerators, build, mounts, security
 from .app import Completions, Startup, chosen_model, fallback_models, start
 from .complete_verb import PATIENCE_MS
+from .engine import layers_for
 from .paths import UnsafePath, private_directory, socket_directory
 
 # Asked of the model to see it at work; any text does, a wrong one too.
@@ -54,8 +54,9 @@ def examine(startup: Startup) -> Iterator[Finding]:
     yield sockets(startup)
     yield llama(startup)
     yield model(startup)
+    yield from profiles(startup)
     yield asyncio.run(engine(startup))
-    yield accelerator()
+    yield accelerator(startup)
     yield index(startup)
 
 
@@ -117,6 +118,18 @@ def model(startup: Startup) -> Finding:
     return Finding("model", True, f"{chosen.name}, {size:.1f} MB, {chosen.path}")
 
 
+def profiles(startup: Startup) -> Iterator[Finding]:
+    """Which models profiles name; one that is not there is left out silently elsewhere."""
+    for name, one in startup.effective.settings.completion.profiles.items():
+        where = ", ".join(one.languages) or "any language"
+        asked = "" if one.trigger == "any" else f", {one.trigger}"
+        try:
+            chosen_model(replace(startup, model=one.model))
+            yield Finding("profile", True, f"{name}: {one.model} for {where}{asked}")
+        except gguf.BadModel as error:
+            yield Finding("profile", False, f"{name}: {error}", "wicket model list")
+
+
 async def engine(startup: Startup) -> Finding:
     """Start the engine, if it does not run, and have it answer once."""
     completions = Completions(startup)
@@ -150,17 +163,16 @@ def index(startup: Startup) -> Finding:
     return Finding("index", True, str(place))
 
 
-def accelerator() -> Finding:
-    """A GPU that llama.cpp was not built for is worth a word."""
-    if not shutil.which("nvidia-smi"):
-        return Finding("accelerator", True, "none seen; the model runs on the CPU")
-    spec = importlib.util.find_spec("llama_cpp")
-    folder = Path(spec.origin).parent / "lib" if spec and spec.origin else None
-    if folder and list(folder.glob("*cuda*")):
-        return Finding("accelerator", True, "NVIDIA, used")
-    return Finding(
-        "accelerator",
-        False,
-        "an NVIDIA GPU is unused: llama-cpp-python was built without CUDA",
-        'CMAKE_ARGS="-DGGML_CUDA=on" wicket engine build',
-    )
+def accelerator(startup: Startup) -> Finding:
+    """Graphics processors, and whether the chosen model is computed on them."""
+    listed = accelerators.llamas()
+    layers = 0
+    try:
+        chosen = chosen_model(startup)
+        if not chosen.endpoint:
+            wanted = startup.effective.settings.engine.gpu_layers
+            layers = layers_for(chosen.path, wanted, listed)
+    except gguf.BadModel:
+        pass  # Another line says so.
+    said = accelerators.advice(accelerators.look(), listed, layers)
+    return Finding("accelerator", said.ok, said.detail, said.fix)

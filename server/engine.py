@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import __version__
+from ..completion import devices, gguf
+from ..completion.devices import Device
 from ..completion.engine import Backend, Engine
+from ..completion.gguf import BadModel, Gguf
 from ..completion.models import Model
 from ..completion.serve import serve
+from ..completion.shelf import Member, Profile, Shelf
 from ..completion.wire import State
 from . import limits, processes, urls
 from .paths import Paths
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 # per second with one thread, 240 to 770 with two beside one busy process on two cores).
 TINY_BYTES = 64 << 20
 MOST_THREADS = 8
+# Documents whose prompts stay evaluated, and the longest that one may be, in tokens.
+SLOTS, CONTEXT_TOKENS = 4, 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,10 @@ class Order:
     threads: int | Literal["auto"]
     gpu_layers: int | Literal["auto"]
     idle_minutes: int
+    # Models that profiles name, the profiles, and the bytes that all may take together.
+    others: tuple[Model, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    budget: int = 0
 
     def write(self) -> str:
         return json.dumps(asdict(self), default=str)
@@ -56,12 +66,17 @@ class Order:
             "socket": Path(said["socket"]),
             "model": _model(said["model"]),
             "fallback": tuple(_model(model) for model in said["fallback"]),
+            "others": tuple(_model(model) for model in said["others"]),
+            "profiles": tuple(
+                Profile(one["model"], tuple(one["languages"]), one["trigger"])
+                for one in said["profiles"]
+            ),
         }
         return cls(**(said | rebuilt))
 
     @property
     def models(self) -> tuple[Model, ...]:
-        return (self.model, *self.fallback)
+        return (self.model, *self.fallback, *self.others)
 
 
 def run(order: Order, idle: float | None) -> int:
@@ -83,7 +98,8 @@ def run(order: Order, idle: float | None) -> int:
         return 1
     # What the first tier does not know, another may.
     anything = any(not one.languages for one in order.models)
-    languages = () if anything else tuple(model.languages)
+    known = dict.fromkeys(name for one in order.models for name in one.languages)
+    languages = () if anything else tuple(known)
     state = State(model.name, model.sha256, "loading", languages=languages)
     _wake_accelerator()
     print(f"wicket engine: {confine(order).shown}", file=sys.stderr)
@@ -133,7 +149,15 @@ def _wake_accelerator() -> None:
 
 
 def backend(order: Order) -> Backend:
-    """The model's own, or, where it is a server, a chain that goes on without it."""
+    """The model's own; where it is a server, a chain that goes on without it; and with
+    profiles a shelf of all their models."""
+    if order.profiles:
+        plain = replace(order, profiles=(), others=())
+        return Shelf(
+            [_member(plain, model) for model in (order.model, *order.others)],
+            order.profiles,
+            order.budget,
+        )
     if order.model.endpoint is None:
         return local(order)
     from ..completion.tiers import Tier, Tiers  # noqa: PLC0415  Needs HTTP.
@@ -148,6 +172,16 @@ def backend(order: Order) -> Backend:
         for model in order.models
     ]
     return Tiers(tiers, order.patience_ms)
+
+
+def _member(order: Order, model: Model) -> Member:
+    """One model on the shelf; a server goes on to the fallback of all."""
+    own = replace(order, model=model, fallback=order.fallback if model.endpoint else ())
+    size = 0
+    if not model.endpoint:
+        with contextlib.suppress(BadModel):
+            size = gguf.memory_needed(*_context(gguf.read(model.path)))
+    return Member(model.name, lambda: backend(own), size, model.languages)
 
 
 def distant(model: Model) -> "RemoteBackend | TeamBackend":
@@ -173,9 +207,22 @@ def local(order: Order) -> Backend:
     return LocalBackend(
         path,
         threads=threads_for(path) if order.threads == "auto" else order.threads,
-        # A negative number means all layers; without a GPU it means nothing.
-        gpu_layers=-1 if order.gpu_layers == "auto" else order.gpu_layers,
+        gpu_layers=layers_for(path, order.gpu_layers, devices.devices()),
+        slots=SLOTS,
     )
+
+
+def layers_for(path: Path, wanted: int | str, listed: Sequence[Device]) -> int:
+    """How many layers of the model at `path` go to these devices; negative is all.
+
+    Raises BadModel.
+    """
+    return devices.layers_on_gpu(*_context(gguf.read(path)), listed, wanted)
+
+
+def _context(header: Gguf) -> tuple[Gguf, int]:
+    """A model and the tokens that an engine keeps of all documents together."""
+    return header, min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS) * SLOTS
 
 
 def _model(said: dict[str, Any]) -> Model:

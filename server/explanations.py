@@ -1,6 +1,8 @@
 """Why this suggestion, why none: the JSON of `wicket complete` and of the editor."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ..completion.cursor import Cursor, Suggestion
@@ -23,14 +25,67 @@ def explain(cursor: Cursor, suggestion: Suggestion) -> dict[str, Any]:
         "model": suggestion.model,
         "chance": suggestion.chance,
         "copied_from": suggestion.where or None,
+        "copied_line": suggestion.line if suggestion.where else None,
         "filtered": suggestion.filtered,
         "rules": list(suggestion.rules),
         "tokens": suggestion.tokens,
         "ms": suggestion.ms,
         "context": [
-            {"path": s.path, "lines": list(s.lines), "why": s.why} for s in suggestion.context
+            {"path": s.path, "lines": list(s.lines), "why": s.why, "tokens": s.tokens}
+            for s in suggestion.context
         ],
     }
+
+
+SOURCES = {
+    "model": "the model",
+    "model-free": "a copy; the same text stands before it there",
+    "cache": "kept from an earlier answer; no model was asked",
+    "mixed": "the model and a copy",
+}
+
+
+def page(said: dict[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
+    """An explanation for a person: its `lines`, and the `links` that stand in them.
+
+    A link is {text, path, line}: its text as it stands in a line, an absolute path and a
+    1-based line.  Files that are not there are named without a link.
+    """
+    links: list[dict[str, Any]] = []
+
+    def place(path: str, line: int) -> str:
+        text = f"{path}:{line}"
+        found = (folder / path for folder in folders)
+        if file := next((file for file in found if file.is_file()), None):
+            links.append({"text": text, "path": str(file), "line": line})
+        return text
+
+    rows: list[tuple[str, str]] = []
+    if said["text"]:
+        first, *more = said["text"].strip("\n").split("\n")
+        rows += [("suggested", first), *(("", line) for line in more)]
+        rows.append(("source", SOURCES[said["source"]]))
+        rows.append(("chance", f"{100 * said['chance']:.0f} % to be right"))
+    else:
+        rows.append(("nothing", said["filtered"] or "the model has nothing to offer"))
+    if said["copied_from"]:
+        rows.append(("copied from", place(said["copied_from"], said["copied_line"])))
+    rows.append(("rules", ", ".join(said["rules"]) or "none changed it"))
+    rows.append(("model", said["model"] or "none was asked"))
+    rows.append(("tokens", _counts(said["tokens"])))
+    rows.append(("ms", _counts(said["ms"])))
+    context = [(place(s["path"], s["lines"][0]), s["why"]) for s in said["context"]]
+    rows += [
+        ("context" if not number else "", f"{where}  {why}".rstrip())
+        for number, (where, why) in enumerate(context)
+    ] or [("context", "this file alone")]
+    if said["text"]:
+        rows.append(("accepted", "yes" if said.get("accepted") else "no"))
+    return {"lines": [f"{name:12} {text}".rstrip() for name, text in rows], "links": links}
+
+
+def _counts(counts: dict[str, float]) -> str:
+    return ", ".join(f"{name} {number:g}" for name, number in counts.items()) or "none"
 
 
 class Explanations:

@@ -1,5 +1,6 @@
 """What an editor may ask of Wicket: one short handler per LSP method and command."""
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any, cast
 
@@ -7,8 +8,9 @@ from lsprotocol import types
 
 from .. import __version__
 from . import protocol, symbols
+from .contexts import Contexts
 from .documents import file_path
-from .explanations import EXPLAIN
+from .explanations import EXPLAIN, page
 from .indexers import Indexers
 from .inline import ACCEPTED, inline_completion
 from .nearby import Nearby
@@ -16,6 +18,7 @@ from .protocol import WicketServer
 from .session import Session
 from .stdio import Heard
 
+ASK = "wicket.ask"
 # What clients made for Copilot's server tell of a suggestion; others tell nothing.
 SHOWED = "textDocument/didShowCompletion"
 TOOK = "textDocument/didPartiallyAcceptCompletion"
@@ -33,10 +36,12 @@ def serve(session: Session, client_process_id: int | None, heard: Heard) -> int:
 
 def register(server: WicketServer, session: Session) -> None:
     session.status.send = server.protocol.notify
-    nearby = Nearby(server.documents, session.wanted, lambda: session.completions.startup.paths)
-    session.completions.texts = nearby.texts
+    nearby = Nearby(server.documents, session.wanted, lambda: session.completions.startup)
+    contexts = Contexts(server.documents, lambda: session.completions.startup, session.warm)
+    session.completions.texts, session.completions.context = nearby.texts, contexts.of
     session.observer.observe(server.documents)
     indexers = Indexers(server, session)
+    conversations: OrderedDict[str, Any] = OrderedDict()
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
@@ -59,6 +64,10 @@ def register(server: WicketServer, session: Session) -> None:
         session.configure(None, folders(server))
         indexers.follow()
 
+    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+    def saved(params: types.DidSaveTextDocumentParams) -> None:
+        contexts.saved(params.text_document.uri)
+
     @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     async def complete(
         params: types.InlineCompletionParams,
@@ -72,12 +81,23 @@ def register(server: WicketServer, session: Session) -> None:
     @server.feature(EXPLAIN)
     def explain(params: Any) -> dict[str, Any] | None:
         number = mapping(params).get("id")
-        return session.explanations.find(None if number is None else str(number))
+        found = session.explanations.find(None if number is None else str(number))
+        here = (file_path(uri) for uri in server.documents.open_now)
+        # A file outside of all folders is known by its name alone.
+        around = dict.fromkeys([*folders(server), *(file.parent for file in here if file)])
+        return found and found | {"page": page(found, list(around))}
 
     @server.command(ACCEPTED)
     def accepted(number: str = "") -> None:
         session.explanations.accept(number)
         session.observer.accepted(number)
+
+    @server.command(ASK)
+    async def ask(said: Any = None) -> dict[str, Any]:
+        # Imported when somebody asks: HTTP is a tenth of our memory.
+        from .ask_editor import converse  # noqa: PLC0415
+
+        return await converse(server, session, said, conversations)
 
     @server.feature(SHOWED)
     def showed(params: Any) -> None:
@@ -86,7 +106,7 @@ def register(server: WicketServer, session: Session) -> None:
     @server.feature(TOOK)
     def took(params: Any) -> None:
         said = mapping(params)
-        session.observer.took(said.get("item"), said.get("acceptedLength"))
+        session.took(said.get("item"), said.get("acceptedLength"))
 
 
 def options(said: object) -> dict[str, Any]:

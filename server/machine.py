@@ -25,6 +25,14 @@ def in_words(said: Mapping[str, Any]) -> str:
     return f"{', '.join(known)}, {said['cores']} cores, load before {said['load_before']}"
 
 
+def memory_bytes() -> int:
+    """All of this machine's memory; 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0
+
+
 def cpu_seconds(pid: int) -> float:
     """What a process has used of the processors so far (Linux; 0 elsewhere)."""
     with contextlib.suppress(OSError, IndexError, ValueError):

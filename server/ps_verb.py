@@ -3,11 +3,18 @@
 import argparse
 import json
 import os
+import socket
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
+from ..completion.wire import LINE_LIMIT, Malformed, read_hello
 from . import processes
 from .paths import Paths, UnsafePath, socket_directory
+
+# An engine that hangs says nothing, and is listed all the same.
+HELLO_SECONDS = 1.0
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -21,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
             "process": process.process,
             "pid": process.pid,
             "memory_mb": memory_mb(process.pid),
+            "models": models(process),
             "socket": str(process.path),
         }
         for process in found
@@ -29,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"processes": rows}))
     else:
         for row in rows:
-            print("{process:8} {pid:>8} {memory_mb:>6} MB  {socket}".format(**row))
+            line = "{process:8} {pid:>8} {memory_mb:>6} MB  {socket}".format(**row)
+            print("  ".join([line, *names(row)]))
         if not rows:
             print("Nothing runs; editors start what they need.")
     return 0
@@ -49,6 +58,25 @@ def stop(arguments: argparse.Namespace) -> int:
             print(f"{process.process} {process.pid} {'stopped' if gone else 'stays'}")
             code = code if gone else 1
     return code
+
+
+def models(process: processes.Running) -> list[str]:
+    """What an engine has in memory: it says so before it is asked anything."""
+    if process.process != "engine":
+        return []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(HELLO_SECONDS)
+        try:
+            sock.connect(str(process.path))
+            with sock.makefile("rb") as said:
+                _version, state = read_hello(said.readline(LINE_LIMIT))
+        except (OSError, Malformed, TypeError):
+            return []
+    return list(state.held or (state.model,)) if state else []
+
+
+def names(row: Mapping[str, object]) -> Sequence[str]:
+    return cast(Sequence[str], row["models"])
 
 
 def memory_mb(pid: int) -> int:

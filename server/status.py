@@ -1,7 +1,7 @@
 """What the user is told about completion: one line, sent when it changes, never a popup."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from ..completion.wire import State
@@ -22,6 +22,8 @@ class Status:
 
 def of_engine(state: State, language: str | None) -> Status:
     """The status that an engine's state means for a document in `language`."""
+    if language and language in state.profiles:
+        state = replace(state, model=state.profiles[language])
     if state.state == "loading":
         return Status("loading", state.model, progress=state.progress)
     if state.state == "off":

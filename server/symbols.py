@@ -46,7 +46,7 @@ def register(server: WicketServer, startup: Callable[[], Startup]) -> None:
     async def of_document(
         params: types.DocumentSymbolParams,
     ) -> Sequence[types.DocumentSymbol] | Sequence[types.SymbolInformation]:
-        document = server.documents.get(params.text_document.uri)
+        document = server.document(params.text_document.uri)
         if document is None:
             return []
         path = server.documents.relative_path(document.uri)

@@ -6,6 +6,7 @@ const os = require("node:os");
 const readline = require("node:readline");
 const vscode = require("vscode");
 const lc = require("vscode-languageclient/node");
+const asking = require("./ask");
 const { serverCommand } = require("./command");
 
 // Pauses before the first restarts; a third crash within the window ends them.
@@ -13,6 +14,8 @@ const RESTART_AFTER_MS = [500, 2000];
 const CRASH_WINDOW_MS = 60_000;
 const ICONS = { ready: "$(check)", loading: "$(loading~spin)", off: "$(circle-slash)" };
 const EXPLANATION = "wicket-explanation";
+// Settings that are the extension's own; the others are the server's.
+const OWN = ["wicket.enabled", "wicket.command"];
 
 let comfort, log, item, client, status, restart;
 let turn = 0;
@@ -21,7 +24,7 @@ let lastWords = "";
 
 exports.activate = (context) => {
   const settings = Object.keys(context.extension.packageJSON.contributes.configuration.properties);
-  comfort = settings.filter((name) => name.startsWith("wicket.completion."));
+  comfort = settings.filter((name) => !OWN.includes(name));
   log = vscode.window.createOutputChannel("Wicket", { log: true });
   item = vscode.window.createStatusBarItem("wicket.status", vscode.StatusBarAlignment.Right, 100);
   item.name = "Wicket";
@@ -35,11 +38,16 @@ exports.activate = (context) => {
     on("wicket.toggle", toggle),
     on("wicket.details", details),
     vscode.workspace.registerTextDocumentContentProvider(EXPLANATION, {
-      provideTextDocumentContent: (uri) => uri.query,
+      provideTextDocumentContent: (uri) => JSON.parse(uri.query).lines.join("\n") + "\n",
     }),
+    vscode.languages.registerDocumentLinkProvider(
+      { scheme: EXPLANATION },
+      { provideDocumentLinks: links },
+    ),
     vscode.workspace.onDidChangeConfiguration(configured),
     vscode.workspace.onDidGrantWorkspaceTrust(begin),
   );
+  asking.register(context, () => client);
   begin();
 };
 
@@ -72,13 +80,15 @@ async function start() {
   if (problem) return fail(problem, "install Wicket, or set wicket.command", "Open Settings");
   show({ state: "loading", reason: "the server is starting" });
   const mine = (client = new Client("wicket", "Wicket", server(command), options()));
+  mine.registerFeature(asking.feature);
+  mine.onNotification("wicket/answer", asking.heard);
   mine.onNotification("wicket/status", (news) => mine === client && show(news));
   mine.onDidChangeState(({ newState }) => newState === lc.State.Stopped && crashed(mine));
   await mine.start().catch(() => crashed(mine));
 }
 
 function configured(event) {
-  if (["wicket.enabled", "wicket.command"].some((name) => event.affectsConfiguration(name))) {
+  if (OWN.some((name) => event.affectsConfiguration(name))) {
     begin();
   } else if (event.affectsConfiguration("wicket") && client?.state === lc.State.Running) {
     client.sendNotification("workspace/didChangeConfiguration", { settings: choices() });
@@ -196,14 +206,26 @@ function toggle() {
 async function why() {
   const explanation = await client
     ?.sendRequest("wicket/explainSuggestion", {})
-    .catch((error) => ({ error: error.message }));
+    .catch((error) => log.warn(error.message));
   if (!explanation) {
     return vscode.window.showInformationMessage("Wicket has suggested nothing yet.");
   }
-  const text = JSON.stringify(explanation, null, 2) + "\n";
-  const uri = vscode.Uri.from({ scheme: EXPLANATION, path: "/suggestion.json", query: text });
+  const query = JSON.stringify(explanation.page);
+  const uri = vscode.Uri.from({ scheme: EXPLANATION, path: "/Why this suggestion", query });
   await vscode.window.showTextDocument(uri, {
     viewColumn: vscode.ViewColumn.Beside,
     preserveFocus: true,
+  });
+}
+
+// Files that the page names, each at its line.
+function links(document) {
+  const { lines, links } = JSON.parse(document.uri.query);
+  return links.map(({ text, path, line }) => {
+    const row = lines.findIndex((one) => one.includes(text));
+    const start = lines[row].indexOf(text);
+    const range = new vscode.Range(row, start, row, start + text.length);
+    const target = vscode.Uri.file(path).with({ fragment: `L${line}` });
+    return new vscode.DocumentLink(range, target);
   });
 }

@@ -34,6 +34,12 @@ class Secrets:
     def text(self) -> str:
         return f"{self.signer.secret}\npseudonyms+{self.pseudonyms.hex()}\n"
 
+    @classmethod
+    def of(cls, text: bytes) -> "Secrets":
+        """Raises ValueError, BadNote."""
+        signing, pseudonyms = text.decode().splitlines()
+        return cls(Signer.of(signing), bytes.fromhex(pseudonyms.removeprefix("pseudonyms+")))
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -201,8 +207,7 @@ def _secrets(files: Files, layout: Layout) -> Secrets:
         replace(files, layout.secrets, made.text.encode())
         return made
     try:
-        signing, pseudonyms = text.decode().splitlines()
-        return Secrets(Signer.of(signing), bytes.fromhex(pseudonyms.removeprefix("pseudonyms+")))
+        return Secrets.of(text)
     except (ValueError, BadNote):
         raise NotALog(f"{layout.secrets} does not hold the keys of a log") from None
 

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jedi
+from wicket.indexing.memory import InMemory
 from wicket.indexing.retrieval import retrieve
-
-from tests.indexing.repository import Repository
 
 BUDGETS = (256, 512, 1024)
 RESAMPLES = 2000
@@ -70,7 +69,7 @@ def measured(root: Path, calls: int) -> dict[str, list[dict[int, bool]]]:
         path.relative_to(root).as_posix(): path.read_text("utf-8", "replace")
         for path in sorted(root.rglob("*.py"))
     }
-    repository, project = Repository(files), jedi.Project(root.parent)
+    repository, project = InMemory(files), jedi.Project(root.parent)
     chosen = list(holes(files))
     random.Random(5).shuffle(chosen)
     found: defaultdict[str, list[dict[int, bool]]] = defaultdict(list)

@@ -2,7 +2,7 @@
 
 import pytest
 from wicket.completion.copies import PLACES, Copy, copies
-from wicket.completion.earlier import Text
+from wicket.completion.earlier import Text, in_file
 
 SELF = "    self.name = name\n"
 
@@ -50,6 +50,16 @@ def test_places_are_counted_for_each_reach() -> None:
 def test_work_is_bounded() -> None:
     many = "".join(f"call_it({n % 1000})\n" for n in range(100_000))
     assert sum(c.votes[0] for c in found("call_it(", many)) <= PLACES + 1
+
+
+def test_a_copy_knows_its_line() -> None:
+    """In a file of its own, behind the cursor in the same one, and in one of several files."""
+    before, after = "a = 1\nb = 2\nvalue.size = ", "\n\nvalue.size = 7\n"
+    joined = Text("", b"x\n\0\nvalue.size = 8\n\0", ((0, "a.py"), (3, "b.py")))
+    named = Text("c.py", b"value.size = 9\n")
+    texts = [*in_file(before, after), joined, named]
+    lines = {c.text: (c.where, c.line) for c in copies(before.encode(), texts)}
+    assert lines == {"7": ("", 5), "8": ("b.py", 2), "9": ("c.py", 1)}
 
 
 def test_several_lines() -> None:

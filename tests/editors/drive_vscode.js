@@ -67,6 +67,79 @@ const scenarios = {
     return { done };
   },
 
+  // Takes a suggestion in parts, by keys; then asks why, and follows the link it finds.
+  async parts(page) {
+    await status(page, "ready");
+    await type(page, asked.typed);
+    const seen = { ghost: await ghost(page) };
+    await page.waitForTimeout(asked.wait);
+    seen.before = await line(page);
+    seen.steps = [];
+    for (const key of asked.keys) {
+      await page.keyboard.press(key);
+      const left = seen.steps.at(-1)?.left ?? seen.ghost;
+      const rest = await settled(page, async () => {
+        const now = await ghosts(page);
+        return now !== left && now;
+      });
+      seen.steps.push({ left: rest || "", line: await line(page) });
+    }
+    seen.explanation = await why(page);
+    return seen;
+  },
+
+  // Asks by hand and goes through what there is to choose from; takes the last one seen.
+  async alternatives(page) {
+    await status(page, "ready");
+    await type(page, asked.typed);
+    const seen = { texts: [await ghost(page)], lines: [] };
+    for (const key of ["Alt+]", "Alt+]", "Alt+["]) {
+      await page.keyboard.press(key);
+      const shown = seen.texts.at(-1);
+      const other = await settled(page, async () => {
+        const now = await ghosts(page);
+        return now && now !== shown && now;
+      });
+      seen.texts.push(other || "");
+      seen.lines.push(await line(page));
+    }
+    await page.screenshot({ path: asked.picture });
+    await page.keyboard.press("Tab");
+    await settled(page, async () => (await ghosts(page)) !== seen.texts.at(-1));
+    await page.keyboard.press("Escape");
+    seen.line = await line(page);
+    return seen;
+  },
+
+  // Asks why, and goes to the file that it was copied from.
+  async copied(page) {
+    await type(page, asked.typed);
+    const seen = { ghost: await ghost(page) };
+    seen.explanation = await why(page);
+    const link = page.locator(".detected-link", { hasText: asked.link }).first();
+    await link.waitFor();
+    await link.click({ modifiers: ["Control"] });
+    await page.waitForSelector(`.tab.active[data-resource-name='${asked.link.split(":")[0]}']`);
+    seen.place = await settled(page, async () => {
+      const text = await page.locator(".statusbar-item [aria-label^='Ln ']").first().textContent();
+      return text.startsWith(`Ln ${asked.link.split(":")[1]},`) && text;
+    });
+    return seen;
+  },
+
+  // Types at a hand's pace; says of each key when ghost text that fits it was drawn.
+  async keys(page) {
+    await status(page, "ready");
+    await type(page, "");
+    await page.waitForTimeout(asked.wait);
+    await page.evaluate(watchKeys, GHOST);
+    for (const [number, key] of [...asked.typed].entries()) {
+      await page.keyboard.press(key === "\n" ? "Enter" : key === " " ? "Space" : key);
+      await page.waitForTimeout(asked.gaps[number % asked.gaps.length]);
+    }
+    return { keys: await page.evaluate(() => window.keys) };
+  },
+
   // Types where the settings allow nothing, and asks why.
   async refused(page) {
     const seen = { ready: await status(page, "ready") };
@@ -104,6 +177,14 @@ const acts = {
     await page.keyboard.type("#");
     return `partial:${seen.length - left.length}`;
   },
+  async "accept a line"(page, seen) {
+    await page.keyboard.press("Control+ArrowDown");
+    await settled(page, async () => (await ghosts(page)) !== seen);
+    const left = await ghosts(page);
+    if (!left) return `accepted:${seen.length}`;
+    await page.keyboard.type("#");
+    return `partial:${seen.length - left.length}`;
+  },
   async "type something else"(page) {
     await page.keyboard.type("#");
     return "rejected";
@@ -121,6 +202,42 @@ const acts = {
     return "rejected";
   },
 };
+
+// Runs in the page.  A key's text is drawn once the cursor has moved, and ghost text that was
+// there before counts for it only as far as it goes on.
+function watchKeys(ghostSelector) {
+  const ghost = () =>
+    [...document.querySelectorAll(ghostSelector)]
+      .map((one) => one.textContent)
+      .join("")
+      .replaceAll("\u00a0", " ");
+  const place = () => {
+    const { top, left } = document.querySelector(".monaco-editor.focused .cursor").style;
+    return `${top} ${left}`;
+  };
+  window.keys = [];
+  document.addEventListener(
+    "keydown",
+    ({ key }) => {
+      if (key === "Shift") return;
+      const before = ghost();
+      const continued = before.length > 1 && before[0] === key;
+      const at = performance.now();
+      window.keys.push({ continued, before, at, from: place(), shown: null, blank: 0 });
+    },
+    true,
+  );
+  const frame = () => {
+    const key = window.keys.at(-1);
+    if (key && key.shown === null && place() !== key.from) {
+      const now = ghost();
+      if (now && now !== key.before) key.shown = performance.now() - key.at;
+      else if (key.continued && !now) key.blank += 1;
+    }
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+}
 
 // What the server's log says of suggestions so far.
 function events() {
@@ -207,14 +324,15 @@ async function status(page, word) {
   return page.locator(`${STATUS} [aria-label]`).first().getAttribute("aria-label");
 }
 
-// The JSON that explains the latest answer, or false.
+// The page that explains the latest answer, as drawn, or false.
 async function why(page) {
   await command(page, "Wicket: Why This Suggestion");
-  await page.waitForSelector(".tab[data-resource-name='suggestion.json']");
+  await page.waitForSelector(".tab[data-resource-name='Why this suggestion']");
   const view = page.locator(".editor-group-container:last-child .view-lines").last();
   return settled(page, async () => {
-    const text = (await view.textContent()).replaceAll("\u00a0", " ");
-    return text.includes('"source"') && text;
+    const rows = await view.locator(".view-line").allTextContents();
+    const text = rows.join("\n").replaceAll("\u00a0", " ");
+    return text.includes("model") && text;
   });
 }
 

@@ -3,9 +3,11 @@
 import contextlib
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -177,9 +179,9 @@ WIDE_TYPED = '\n        fourth = left["å🚪門"] + right["å🚪門"]\n       
 def test_wide_characters_before_the_cursor(desk: Desk) -> None:
     """Client and server mean the same place after characters of one to four bytes."""
     desk.open(BEFORE + "\n" + WIDE)
-    ghost = desk.type_until_ghost(WIDE_TYPED, known="門")
+    desk.type_until_ghost(WIDE_TYPED, known="門")
     before = desk.text()
-    explanation = explained(desk)
+    explanation, ghost = explained(desk), desk.editor.ghost
     line, column = before.count("\n") + 1, len(before.split("\n")[-1]) + 1
     assert explanation["text"] == ghost
     assert explanation["range"][:2] == [line, column]
@@ -187,32 +189,163 @@ def test_wide_characters_before_the_cursor(desk: Desk) -> None:
     assert desk.text() == before + ghost
 
 
-def why(desk: Desk) -> dict[str, Any]:
-    """What `:WicketWhy` shows, in normal mode."""
-    buffer = desk.editor.nvim.current.buffer.number
-    desk.editor.nvim.command("WicketWhy")
-    desk.editor.until("the explanation", lambda: desk.editor.nvim.current.buffer.number != buffer)
-    explanation = json.loads(desk.text())
-    desk.editor.press("q")
-    assert desk.editor.nvim.current.buffer.number == buffer
-    return explanation
+def answered(desk: Desk) -> None:
+    """Wait until no question is open."""
+    waiting = "return next(vim.lsp.get_clients()[1].requests) ~= nil"
+    desk.editor.until("an answer", lambda: not desk.editor.lua(waiting))
 
 
 def explained(desk: Desk) -> dict[str, Any]:
-    """What `:WicketWhy` shows about the suggestion on the screen, which then is there again."""
-    desk.editor.press("<Esc>")
-    explanation = why(desk)
-    desk.editor.press("A")
-    desk.editor.until("the suggestion again", lambda: desk.editor.ghost)
-    return explanation
+    """What the server knows about the suggestion on the screen, once no question is open."""
+    answered(desk)
+    found = desk.editor.lua("""
+        local id = { id = require('wicket.ghost').last_id() }
+        local method = 'wicket/explainSuggestion'
+        for _, said in pairs(vim.lsp.buf_request_sync(0, method, id, 10000)) do
+          return said.result
+        end""")
+    assert found
+    return found
+
+
+def why(desk: Desk) -> list[str]:
+    """The page that `:WicketWhy` opens, in normal mode; it stays open."""
+    buffer = desk.editor.nvim.current.buffer.number
+    desk.editor.nvim.command("WicketWhy")
+    desk.editor.until("the explanation", lambda: desk.editor.nvim.current.buffer.number != buffer)
+    return desk.editor.lines
 
 
 def test_explanation_names_the_suggestion(desk: Desk) -> None:
     desk.open(BEFORE)
-    ghost = desk.type_until_ghost()
-    explanation = explained(desk)
-    assert explanation["text"] == ghost
-    assert explanation["model"]
+    desk.type_until_ghost()
+    ghost = explained(desk)["text"]
+    assert ghost == desk.editor.ghost != ""
+    buffer = desk.editor.nvim.current.buffer.number
+    desk.editor.press("<Esc>")
+    page = why(desk)
+    assert page[0] == f"suggested    {ghost.split(chr(10))[0]}"
+    assert "model        wicket-base" in page
+    assert [line for line in page if line.startswith("ms ") and "total" in line]
+    desk.editor.press("q")
+    assert desk.editor.nvim.current.buffer.number == buffer
+
+
+def test_explanation_leads_to_what_was_copied(desk: Desk) -> None:
+    """In a language that the model does not know; the screen shows where it was found."""
+    (desk.home.project / "area.rs").write_text(
+        "// Shapes.\nfn area(radius: f64) -> f64 {\n    radius * radius * PI\n}\n"
+    )
+    desk.editor.edit(desk.home.project / "area.rs")
+    desk.open("fn area(radius: f64) -> f64 {", "other.rs")
+    assert desk.type_until_ghost("\n    radius * r", known="* r") == "adius * PI"
+    desk.editor.press("<Esc>")
+    desk.editor.frames()
+    assert "copied from  area.rs:3" in why(desk)
+    shown = desk.editor.frames()[-1].rows
+    assert any("copied from  area.rs:3" in row for row in shown)
+    desk.editor.nvim.command("/area")
+    desk.editor.press("<CR>")
+    assert Path(desk.editor.nvim.current.buffer.name).name == "area.rs"
+    assert desk.editor.cursor == (3, 0)
+
+
+def test_the_rest_of_a_suggestion_costs_no_token(desk: Desk) -> None:
+    """Taken word by word it stays on the screen while the engine stands still."""
+    desk.open(BEFORE)
+    ghost = desk.type_until_ghost().split("\n")[0]
+    row = desk.editor.lines[-1] + ghost
+    engines = [p for p in desk.home.processes() if "engine" in p.cmdline()]
+    assert engines
+    desk.editor.frames()
+    for engine in engines:
+        engine.suspend()
+    try:
+        left, taken = ghost, 0
+        while len(left) > 1:
+            desk.editor.press("<Plug>(wicket-accept-word)")
+            now = desk.editor.ghost.split("\n")[0]
+            assert ghost.endswith(now)
+            assert len(now) < len(left)
+            answered(desk)
+            assert desk.editor.ghost.split("\n")[0] == now
+            if now:
+                why_rest = explained(desk)
+                assert why_rest["source"] == "cache"
+                assert set(why_rest["tokens"].values()) == {0}
+                taken += 1
+            left = now
+    finally:
+        for engine in engines:
+            engine.resume()
+    painted = {frame.rows[frame.cursor[0]] for frame in desk.editor.frames()}
+    assert painted == {row}
+    assert taken >= 2
+    desk.editor.press("<Esc>")
+
+
+def test_what_was_taken_in_part_is_counted(version: str) -> None:
+    """`wicket stats` knows of it once the editor has left."""
+    with home() as place:
+        with neovim(version, place.environment) as editor:
+            desk = Desk(version, place, editor)
+            desk.open(BEFORE)
+            desk.type_until_ghost()
+            desk.editor.press("<Plug>(wicket-accept-word)")
+            answered(desk)
+            desk.editor.type("#")
+            answered(desk)
+            server = desk.servers()[0]
+        psutil.wait_procs([server], timeout=PATIENCE_SECONDS)
+        command = [sys.executable, "-I", "-m", "wicket.server", "stats", "--json"]
+        done = subprocess.run(
+            command,
+            env=place.environment | {"HOME": str(place.path)},
+            capture_output=True,
+            check=True,
+        )
+        assert json.loads(done.stdout)["partial"] == 1
+
+
+WAYS = """\
+def first(values):
+    return sorted(values)[0]
+
+
+def last(values):
+    return sorted(values)[-1]
+
+
+def middle(values):
+"""
+
+
+def test_going_round_the_alternatives(desk: Desk) -> None:
+    """Next and previous show other texts, painted as they will stand; <Tab> takes the one seen."""
+    desk.open(WAYS)
+    first = desk.type_until_ghost("\n    return sort", known="return sort")
+    before = desk.text()
+    seen = [first]
+    desk.editor.press("<Plug>(wicket-next)")
+    desk.editor.until("another text", lambda: desk.editor.ghost not in ("", first))
+    while (ghost := desk.editor.ghost) != first:
+        assert ghost not in seen
+        seen.append(ghost)
+        assert explained(desk)["text"] == ghost
+        desk.editor.frames()
+        desk.editor.nvim.command("redraw!")
+        frame = desk.editor.frames()[-1]
+        assert frame.rows[frame.cursor[0]] == (before + ghost.split("\n")[0]).split("\n")[-1]
+        desk.editor.press("<Plug>(wicket-next)")
+    assert len(seen) >= 2
+    desk.editor.press("<Plug>(wicket-previous)")
+    assert desk.editor.ghost == seen[-1]
+    # What was chosen stays through keys that agree with it.
+    desk.editor.type(seen[-1][0])
+    answered(desk)
+    assert desk.editor.ghost == seen[-1][1:]
+    desk.editor.press("<Tab>")
+    assert desk.text() == before + seen[-1]
 
 
 def test_file_with_carriage_returns(desk: Desk) -> None:
@@ -290,10 +423,9 @@ def test_settings_reach_the_server(version: str, place: Home) -> None:
         desk = Desk(version, place, editor)
         desk.open(BEFORE)
         editor.type("    def save")
-        waiting = "return next(vim.lsp.get_clients()[1].requests) ~= nil"
-        editor.until("an answer", lambda: not editor.lua(waiting))
+        answered(desk)
         editor.press("<Esc>")
-        assert why(desk)["filtered"] == "completion.languages leaves out python"
+        assert why(desk)[0] == "nothing      completion.languages leaves out python"
 
 
 def test_server_that_dies(desk: Desk) -> None:

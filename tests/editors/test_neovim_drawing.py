@@ -267,6 +267,46 @@ def test_alternatives(scripted: Scripted) -> None:
     assert [c["arguments"] for c in scripted.commands()] == [["1"]]
 
 
+def test_next_and_previous(scripted: Scripted) -> None:
+    """They ask for more where one is known, go round, and leave out what no longer agrees."""
+    scripted.open("x = $0")
+    scripted.answer("one")
+    before = len(scripted.asked())
+    scripted.editor.press("<Plug>(wicket-next)")
+    kind = scripted.editor.lua("return server.asked[#server.asked].params.context.triggerKind")
+    assert (kind, len(scripted.asked())) == (1, before + 1)
+    assert scripted.editor.ghost == "one"
+    scripted.answer("one", "two", "or other", "off")
+    seen = [scripted.editor.ghost]
+    for key in ("next", "next", "next", "previous", "previous"):
+        scripted.editor.press(f"<Plug>(wicket-{key})")
+        seen.append(scripted.editor.ghost)
+    assert seen == ["two", "or other", "off", "one", "off", "or other"]
+    # An automatic answer is about the first of them; the choice stays while it agrees.
+    scripted.editor.type("o")
+    for result in ("ne", ""):
+        scripted.answer(result) if result else scripted.reply({"items": []})
+        assert scripted.editor.ghost == "r other"
+    assert scripted.rows() == ["x = or other"]
+    scripted.editor.press("<Plug>(wicket-next)")
+    assert scripted.editor.ghost == "ff"
+    scripted.editor.press("<Plug>(wicket-next)")
+    assert scripted.editor.ghost == "ne"
+    # What no alternative agrees with is another matter.
+    scripted.editor.type("x")
+    assert scripted.editor.ghost == ""
+    scripted.answer("yz")
+    assert scripted.editor.ghost == "yz"
+
+
+def test_trigger_goes_on_from_what_is_shown(scripted: Scripted) -> None:
+    scripted.open("x = $0")
+    scripted.answer("one")
+    scripted.editor.press("<Plug>(wicket-trigger)")
+    scripted.answer("one", "two")
+    assert scripted.editor.ghost == "two"
+
+
 OTHER_TABS = {
     "none": ("", "\t"),
     "of the user": ("inoremap <Tab> mine", "mine"),

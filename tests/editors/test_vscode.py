@@ -1,28 +1,16 @@
 """Wicket in a real VS Code: code-server in a headless Chromium, our VSIX installed."""
 
+import contextlib
 import json
-import os
-import re
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TOOLS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wicket-dev/vscode"
-NODE = TOOLS / "node/runtime/bin/node"
-WICKET = [sys.executable, "-I", "-m", "wicket.server"]
-START_SECONDS = 60
-# Long enough for an engine that loads its model beside other tests.
-SEEN_MS = 60_000
+from .vscode import START_SECONDS, USER_SETTINGS, WICKET, Editor, code_server
 
 # The model that ships knows how this goes on.
 SOURCE = '''\
@@ -50,17 +38,19 @@ def read_{name}(path):
     for name in ("settings", "colours", "names", "sizes", "places", "dates")
 )
 
-USER_SETTINGS = {
-    "workbench.startupEditor": "none",
-    "workbench.secondarySideBar.defaultVisibility": "hidden",
-    "workbench.tips.enabled": False,
-    "editor.minimap.enabled": False,
-    "extensions.autoCheckUpdates": False,
-    "extensions.autoUpdate": False,
-    "telemetry.telemetryLevel": "off",
-    "update.mode": "none",
-    "security.workspace.trust.enabled": False,
-}
+# Two ways to go on, so that there is something to choose from.
+WAYS = """\
+def first(values):
+    return sorted(values)[0]
+
+
+def last(values):
+    return sorted(values)[-1]
+
+
+def middle(values):
+    return """
+
 UNTRUSTED = {
     "security.workspace.trust.enabled": True,
     "security.workspace.trust.startupPrompt": "never",
@@ -68,101 +58,15 @@ UNTRUSTED = {
 }
 
 
-@dataclass(frozen=True)
-class Editor:
-    """A running code-server; `home` holds all that it and Wicket write."""
-
-    url: str
-    home: Path
-    environment: dict[str, str]
-
-    def settings(self, place: str, settings: dict[str, Any]) -> None:
-        """`place` is User, or Machine for what only the machine may say."""
-        (self.home / "vscode" / place / "settings.json").write_text(json.dumps(settings))
-
-    def start_server_by(self, command: list[str]) -> None:
-        self.settings("Machine", {"wicket.command": command})
-
-    def drive(self, scenario: str, workspace: Path, **asked: Any) -> dict[str, Any]:
-        """What the eyes saw, as JSON; a failure names the screenshot taken at its end."""
-        failure = self.home / "failure.png"
-        asked |= {
-            "scenario": scenario,
-            "url": self.url,
-            "chromium": shutil.which("chromium"),
-            "folder": str(workspace),
-            "file": str(workspace / "reading.py"),
-            "timeout": SEEN_MS,
-            "failure": str(failure),
-        }
-        done = subprocess.run(
-            [NODE, Path(__file__).with_name("drive_vscode.js"), json.dumps(asked)],
-            env=self.environment | {"NODE_PATH": str(TOOLS / "clients/node_modules")},
-            capture_output=True,
-            text=True,
-            timeout=4 * SEEN_MS / 1000,
-        )
-        if done.returncode:
-            kept = Path(tempfile.gettempdir()) / f"wicket-vscode-{scenario}.png"
-            if failure.exists():
-                shutil.copy(failure, kept)
-            pytest.fail(f"{done.stderr.strip()}\nscreenshot: {kept}")
-        return json.loads(done.stdout)
-
-
 @pytest.fixture(scope="module")
 def editor() -> Iterator[Editor]:
-    """One code-server for all tests, in a directory of its own, on loopback only."""
-    ready = subprocess.run([ROOT / ".ci/vscode", "--check"], capture_output=True, text=True)
-    if ready.returncode:
-        pytest.fail(ready.stderr.strip(), pytrace=False)
-    # Short, because the paths of unix sockets may have 100 bytes and no more.
-    home = Path(tempfile.mkdtemp(prefix="wv", dir="/tmp"))
-    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(home)}
-    for name in ("CONFIG_HOME", "DATA_HOME", "CACHE_HOME", "STATE_HOME", "RUNTIME_DIR"):
-        folder = home / name.split("_")[0].lower()
-        folder.mkdir(mode=0o700)
-        environment[f"XDG_{name}"] = str(folder)
-    data = home / "vscode"
-    for place in ("User", "Machine"):
-        (data / place).mkdir(parents=True)
-    entry = TOOLS / "code-server/node_modules/code-server/out/node/entry.js"
-    code = [NODE, entry, "--user-data-dir", data, "--extensions-dir", home / "extensions"]
-    subprocess.run(
-        [*code, "--install-extension", TOOLS / "wicket.vsix"],
-        env=environment,
-        check=True,
-        capture_output=True,
-        timeout=START_SECONDS,
-    )
-    log = home / "code-server.log"
-    quiet = ("--disable-telemetry", "--disable-update-check")
-    with log.open("w") as log_file:
-        server = subprocess.Popen(
-            [*code, "--auth", "none", "--bind-addr", "127.0.0.1:0", *quiet],
-            env=environment,
-            stdout=log_file,
-            stderr=subprocess.STDOUT,
-            # The first process starts others; the group is what ends them all.
-            start_new_session=True,
-        )
-    try:
-        yield Editor(address_in(log, server), home, environment)
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-        subprocess.run([*WICKET, "stop"], env=environment, capture_output=True, check=False)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def address_in(log: Path, server: subprocess.Popen[bytes]) -> str:
-    """Where code-server says that it listens."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and server.poll() is None:
-        if found := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()):
-            return found[0]
-        time.sleep(0.1)
-    pytest.fail(f"code-server does not listen: {log.read_text()}")
+    """One for all tests."""
+    with contextlib.ExitStack() as stack:
+        try:
+            running = stack.enter_context(code_server())
+        except LookupError as error:
+            pytest.fail(str(error), pytrace=False)
+        yield running
 
 
 @pytest.fixture
@@ -188,7 +92,7 @@ def test_ghost_text_is_shown_typed_into_and_accepted(editor: Editor, workspace: 
     assert seen["typedInto"], f"{seen['ghost']!r} became {seen['rest']!r}"
     assert seen["accepted"], seen["line"]
     assert (workspace / "reading.py").read_text() == SOURCE + TYPED + seen["ghost"]
-    assert '"source"' in seen["explanation"]
+    assert "source       the model" in seen["explanation"] or "copied" in seen["explanation"]
     assert "ready" in seen["ready"]
     assert "wicket.enabled is false" in seen["off"]
     assert "ready" in seen["again"]
@@ -212,8 +116,68 @@ def test_what_is_done_to_suggestions_is_inferred(editor: Editor, workspace: Path
         seen = editor.drive("events", workspace, log=str(log))
     finally:
         shutil.rmtree(settings)
-    assert len(seen["done"]) == 6
+    assert len(seen["done"]) == 7
     assert [one for one in seen["done"] if one["expected"] != one["inferred"]] == []
+
+
+def test_the_rest_of_what_was_taken_in_part_is_kept(editor: Editor, workspace: Path) -> None:
+    """By word and by line; the rest stays drawn, and the server gives it for no token."""
+    plain = {"editor.quickSuggestions": False, "editor.autoClosingBrackets": "never"}
+    editor.settings("User", USER_SETTINGS | plain)
+    editor.start_server_by([*WICKET, "lsp"])
+    (workspace / "reading.py").write_text(READERS + "\n\ndef read_trees(path):\n    ")
+    keys = ["Control+ArrowRight", "Control+ArrowRight", "Control+ArrowRight"]
+    seen = editor.drive("parts", workspace, typed="with op", keys=keys, wait=500)
+    left = seen["ghost"]
+    for step in seen["steps"]:
+        assert step["left"], seen
+        assert left.endswith(step["left"])
+        # What was taken and what is left are drawn as the one text that they were.
+        assert step["line"] == seen["before"]
+        left = step["left"]
+    assert "kept from an earlier answer; no model was asked" in seen["explanation"]
+    assert "prefill 0, reused 0, decoded 0" in seen["explanation"]
+    assert seen["toasts"] == 0
+
+
+def test_alternatives_are_gone_through(editor: Editor, workspace: Path) -> None:
+    """Next, next, previous: other texts each time, and Tab takes the one that is seen."""
+    editor.settings("User", USER_SETTINGS | {"editor.quickSuggestions": False})
+    editor.start_server_by([*WICKET, "lsp"])
+    picture = editor.home / "alternatives.png"
+    (workspace / "reading.py").write_text(WAYS)
+    seen = editor.drive("alternatives", workspace, typed="sort", picture=str(picture))
+    first, second, third, again = seen["texts"]
+    assert second not in ("", first)
+    assert third not in ("", second)
+    assert again == second
+    assert [line.strip() for line in seen["lines"]] == [
+        f"return sort{text}".strip() for text in (second, third, again)
+    ]
+    assert seen["line"].strip() == f"return sort{again}".strip()
+    assert seen["toasts"] == 0
+
+
+def test_an_explanation_leads_to_what_was_copied(editor: Editor, workspace: Path) -> None:
+    """In a language that the model does not know."""
+    editor.settings("User", USER_SETTINGS | {"editor.quickSuggestions": False})
+    editor.start_server_by([*WICKET, "lsp"])
+    area = "fn area(radius: f64) -> f64 {\n    radius * "
+    (workspace / "area.rs").write_text("// Shapes.\n" + area + "radius * PI\n}\n")
+    (workspace / "other.rs").write_text(area)
+    subprocess.run(
+        [*WICKET, "index", str(workspace)],
+        env=editor.environment,
+        check=True,
+        capture_output=True,
+        timeout=START_SECONDS,
+    )
+    seen = editor.drive(
+        "copied", workspace, file=str(workspace / "other.rs"), typed="rad", link="area.rs:3"
+    )
+    assert seen["ghost"] == "ius * PI"
+    assert "copied from  area.rs:3" in seen["explanation"]
+    assert seen["place"], seen
 
 
 def test_an_untrusted_folder_may_exclude_its_files_and_choose_nothing(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wicket.escalation import policy
 from wicket.escalation.gate import Closed, Denial, Gate, Unprepared
 from wicket.escalation.providers.provider import Provider
 from wicket.escalation.task import Malformed, read
@@ -342,3 +343,54 @@ async def test_many_exchanges_at_once(world: World) -> None:
     assert len(intents) == len(outcomes) == world.server.connections == 12
     bodies = [json.loads(body)["messages"][1]["content"] for _, body in world.server.requests]
     assert len({body.rpartition("number ")[2] for body in bodies}) == 12
+
+
+POLICIES = """
+[[rule]]
+name = "prices"
+paths = ["pricing/"]
+decision = "this-machine"
+
+[[rule]]
+name = "at home"
+paths = ["internal/"]
+classification = "confidential"
+decision = "on-prem"
+
+[[rule]]
+name = "published"
+paths = ["docs/"]
+decision = "allow"
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "tier", "decision", "rule"),
+    [
+        ("src/a.py", "frontier", "ask", "default"),
+        ("docs/a.md", "frontier", "allow", "published"),
+        ("internal/a.py", "on-prem", "ask", "at home"),
+        ("internal/a.py", "frontier", None, "at home"),
+        ("pricing/a.py", "on-prem", None, "prices"),
+    ],
+)
+async def test_a_policy_decides_about_each_file(
+    tmp_path: Path, path: str, tier: Any, decision: str | None, rule: str
+) -> None:
+    world = World(tmp_path)
+    await world.start(policies=(policy.read(POLICIES.encode()),))
+    row = replace(world.gate.house.providers["home"], tier=tier)
+    world.gate.house = replace(world.gate.house, providers={"home": row})
+    task = read(TASK | {"documents": [{"path": path, "text": "x"}]})
+    if decision is None:
+        with pytest.raises(Denial) as raised:
+            await world.gate.prepare(task)
+        assert raised.value.rule == rule
+        assert world.records("denied")[0]["data"]["decision"]["rule"] == rule
+    else:
+        prepared = await world.gate.prepare(task)
+        assert (prepared["decision"], prepared["rule"]) == (decision, rule)
+        classes = ["confidential"] if "internal" in path else []
+        assert prepared["scope"]["classes"] == classes
+    assert world.server.connections == 0
+    await world.stop()

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomlkit
+from wicket.completion.models.licences import ALLOWED
+from wicket.completion.shelf import Profile
 from wicket.server.paths import Paths
 from wicket.server.settings import Effective, load
 from wicket.server.settings_checks import ModelSource, ProviderSource
@@ -85,8 +87,15 @@ PROVIDERS = {
     "cloud": ProviderSource("compatible", "https://api.example/v1", "m", "frontier"),
     "home": ProviderSource("compatible", "http://127.0.0.1:8000/v1", "m", "on-prem", "here"),
 }
+GO = {"model": "tiny", "languages": ["go"]}
+HAND = {"model": "large", "trigger": "manual"}
+PROFILES = {"go": Profile("tiny", ("go",)), "hand": Profile("large", trigger="manual")}
 # Settings that are tables of named rows, and what `one` and `other` come to together.
-ROWS: dict[str, dict[str, Any]] = {"engine.models": MODELS, "providers": PROVIDERS}
+ROWS: dict[str, dict[str, Any]] = {
+    "engine.models": MODELS,
+    "providers": PROVIDERS,
+    "completion.profiles": PROFILES,
+}
 READER = f"x25519:{'A' * 43}="
 # What is never one of a few words, and never a number from 1 to 100.
 NO_WORD = (True, 1, "", "AUTO", "other", ["auto"], {"auto": True})
@@ -108,8 +117,10 @@ CONTRACT = {
     "completion.debounce_ms": Row("C", "adaptive", 0, 250, ("auto", *NO_NUMBER)),
     "completion.lines": Row("C", "auto", "line", "block", NO_WORD),
     "completion.max_lines": Row("C", 10, 3, 40, (0, *NO_NUMBER)),
+    "completion.least_chance": Row("C", 15, 30, 5, (100, -1, *NO_NUMBER)),
     "completion.model": Row("C", "", "qwen2.5-coder", "tiny:q8", (1, "a\nb", ["x"])),
-    "completion.context": Row("CT", True, True, False, NO_TRUTH, False),
+    "completion.profiles": Row("C", {}, {"go": GO}, {"hand": HAND}, (1, "x", [GO], True)),
+    "completion.context": Row("CT", "auto", True, False, NO_TRUTH, False),
     "completion.exclude": Row(
         "CT",
         (),
@@ -123,7 +134,20 @@ CONTRACT = {
     "engine.patience_ms": Row("S", 600, 50, 10_000, (49, *NO_NUMBER)),
     "engine.threads": Row("S", "auto", 4, 1, (0, *NO_NUMBER)),
     "engine.gpu_layers": Row("S", "auto", 0, 99, NO_NUMBER),
+    "engine.memory_mb": Row("S", "auto", 64, 4096, (63, *NO_NUMBER)),
     "engine.idle_minutes": Row("S", 15, 1, 60, (0, *NO_NUMBER)),
+    "models.endpoint": Row(
+        "S",
+        "https://huggingface.co",
+        "https://hub.example",
+        "http://127.0.0.1:8080",
+        (1, "hub.example", "http://hub.example", "ftp://x", ["https://x"], True),
+    ),
+    "models.token_command": Row("S", (), ["pass", "hub"], ["other"], (1, True, {"a": 1}, "'")),
+    "models.licences": Row("S", ALLOWED, ["MIT"], [], ("MIT", [1], [""], True)),
+    "network.proxy": Row(
+        "S", None, "http://proxy:3128", "https://proxy", ("proxy", 1, ["http://x"], True)
+    ),
     "network.ca_file": Row(
         "S", None, "/etc/ca.pem", "/ca.pem", (1, "ca.pem", ["/a"], "/a\n", True)
     ),

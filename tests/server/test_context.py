@@ -3,11 +3,12 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ..indexing.questions import CLONES
-from .test_commands import Home
+from .home import Home
 
 FILES = {
     "shop/store.py": "class Store:\n    def find(self, name: str) -> int: ...\n",
@@ -69,6 +70,45 @@ def test_what_the_settings_exclude_is_in_no_context(home: Home) -> None:
     done = home.wicket("context", "repository/shop/bill.py:3:1", "--json")
     assert "hidden_away" not in done.stdout
     assert json.loads(done.stdout)["items"]
+
+
+def complete(home: Home, *options: str) -> dict[str, Any]:
+    done = home.wicket("complete", "repository/shop/bill.py:5:11", "--json", *options)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_what_is_shown_to_the_model_is_told(home: Home) -> None:
+    home.configure("[completion]\ncontext = true\n")
+    assert complete(home)["context"] == []  # There is no index yet.
+    assert home.wicket("index", "repository").returncode == 0
+    said = complete(home)
+    (store,) = [row for row in said["context"] if row["path"] == "shop/store.py"]
+    assert store["lines"] == [1, 2]
+    assert "member of store" in store["why"]
+    assert store["tokens"] > 10
+    assert said["ms"]["context"] > 0
+    without = complete(home, "--no-context")
+    assert without["context"] == []
+    # It is in the prompt, not only in what is told of it.
+    read = [sum(one["tokens"][n] for n in ("prefill", "reused")) for one in (said, without)]
+    assert read[0] >= read[1] + store["tokens"] / 2
+    paths = {row["path"] for row in said["context"]}
+    assert "shop/.env.py" not in paths
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "",  # The shipped model is too small for it.
+        "[completion]\ncontext = false\n",
+        "[completion]\ncontext = true\n[index]\nenabled = false\n",
+    ],
+)
+def test_who_is_shown_nothing(home: Home, settings: str) -> None:
+    assert home.wicket("index", "repository").returncode == 0
+    home.configure(settings)
+    assert complete(home)["context"] == []
 
 
 def test_other_repositories_are_asked_as_well(home: Home, tmp_path: Path) -> None:

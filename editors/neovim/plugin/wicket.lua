@@ -59,6 +59,13 @@ for name, amount in pairs({
   )
 end
 vim.keymap.set('i', '<Plug>(wicket-dismiss)', '<Cmd>lua require("wicket.ghost").dismiss()<CR>')
+for name, steps in pairs({ next = 1, previous = -1 }) do
+  vim.keymap.set(
+    'i',
+    ('<Plug>(wicket-%s)'):format(name),
+    ('<Cmd>lua require("wicket.ghost").cycle(%d)<CR>'):format(steps)
+  )
+end
 vim.keymap.set('i', '<Plug>(wicket-trigger)', '<Cmd>lua require("wicket.ghost").trigger()<CR>')
 
 vim.api.nvim_create_autocmd('FileType', {

@@ -25,9 +25,9 @@ local clients = {}
 ---@field foreign boolean Something other than typing has changed the buffer.
 
 local shown ---@type wicket.Shown?
-local pending ---@type { client: vim.lsp.Client, id: integer }?
+local pending ---@type wicket.Question?
 local seen ---@type string? The state of the buffer that was last dealt with.
-local last_id ---@type string?
+local last_id ---@type string? Of what was drawn since the latest answer.
 
 -- Neovim 0.11 turned the functions of a client into methods.
 local function call(client, name, ...)
@@ -114,45 +114,79 @@ local function refresh()
   end
 end
 
+--- Go so many alternatives on, round and round, to one that still agrees with the text.
+---@param steps integer
+local function turn(steps)
+  local count = #shown.alternatives
+  for _ = 1, count do
+    shown.index = (shown.index - 1 + steps) % count + 1
+    local _, rest = current()
+    if rest then
+      break
+    end
+  end
+  refresh()
+end
+
+---@class wicket.Question
+---@field client vim.lsp.Client
+---@field buffer integer
+---@field view wicket.View
+---@field kind integer
+---@field steps integer How far to go on from the first of several answers.
+---@field id? integer
+
 --- An answer: null leaves what is shown, an empty list takes it away.
 ---@param result table?
----@param asked wicket.View
----@param client vim.lsp.Client
----@param buffer integer
-local function answered(result, asked, client, buffer)
-  if not result or result == vim.NIL or buffer ~= api.nvim_get_current_buf() or not typing() then
+---@param asked wicket.Question
+local function answered(result, asked)
+  if not result or result == vim.NIL or asked.buffer ~= api.nvim_get_current_buf() or not typing() then
     return
   end
+  local _, rest = current()
+  if rest and shown.index > 1 and asked.kind == AUTOMATIC then
+    return -- Who has chosen among several keeps the choice while the text agrees with it.
+  end
+  last_id = nil
   local alternatives = {}
   for _, answer in ipairs(result.items or result) do
-    alternatives[#alternatives + 1] = items.read(answer, asked, client.offset_encoding)
+    alternatives[#alternatives + 1] = items.read(answer, asked.view, asked.client.offset_encoding)
   end
   if #alternatives == 0 then
     clear()
     return
   end
-  shown = { buffer = buffer, alternatives = alternatives, index = 1, last_row = asked.row, foreign = false }
+  shown = {
+    buffer = asked.buffer,
+    alternatives = alternatives,
+    index = 1,
+    last_row = asked.view.row,
+    foreign = false,
+  }
   refresh()
+  if shown and asked.steps ~= 0 then
+    turn(asked.steps)
+  end
 end
 
 --- Ask for the text at the cursor; the question before this one is withdrawn.
 ---@param kind integer
-local function ask(kind)
+---@param steps? integer
+local function ask(kind, steps)
   cancel()
   local buffer = api.nvim_get_current_buf()
   local client = clients[buffer]
-  local asked = view()
-  local mine = { client = client }
+  local mine = { client = client, buffer = buffer, view = view(), kind = kind, steps = steps or 0 }
   tell(client, buffer)
   local sent, id = call(client, 'request', METHOD, {
     textDocument = { uri = vim.uri_from_bufnr(buffer) },
-    position = items.position(asked, client.offset_encoding),
+    position = items.position(mine.view, client.offset_encoding),
     context = { triggerKind = kind },
   }, function(err, result)
     if pending == mine then
       pending = nil
       if not err then
-        answered(result, asked, client, buffer)
+        answered(result, mine)
       end
     end
   end, buffer)
@@ -182,23 +216,24 @@ function M.dismiss()
   clear()
 end
 
---- Ask now; where several answers are shown already, go to the next one.
-function M.trigger()
+--- Show another of several answers; where only one is known, ask for more first.
+---@param steps integer 1 is the next one, -1 the one before.
+function M.cycle(steps)
   local buffer = api.nvim_get_current_buf()
   if not enabled(buffer) or not typing() then
     return
   end
-  if shown and #shown.alternatives > 1 then
-    local index = shown.index
-    repeat
-      index = index % #shown.alternatives + 1
-      shown.index = index
-      local _, rest = current()
-    until rest or index == 1
-    refresh()
+  local _, rest = current()
+  if rest and #shown.alternatives > 1 then
+    turn(steps)
   else
-    ask(INVOKED)
+    ask(INVOKED, rest and steps or 0)
   end
+end
+
+--- Ask now; where something is shown already, for the next one.
+function M.trigger()
+  M.cycle(1)
 end
 
 --- Insert what is shown, or the beginning of it.

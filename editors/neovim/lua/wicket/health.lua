@@ -39,7 +39,7 @@ end
 
 local function check_keys()
   local options = require('wicket').options()
-  for _, option in ipairs({ 'accept', 'accept_word', 'accept_line', 'dismiss' }) do
+  for _, option in ipairs({ 'accept', 'accept_word', 'accept_line', 'dismiss', 'next', 'previous' }) do
     local key = options[option]
     if key then
       local mapping = vim.fn.maparg(key, 'i', false, true)

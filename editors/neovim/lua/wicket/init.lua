@@ -8,7 +8,9 @@ local M = {}
 ---@field accept_word? string|false Takes its next word; the same.
 ---@field accept_line? string|false Takes its next line; the same.
 ---@field dismiss? string|false Hides it; the same.
----@field trigger? string|false Asks now, and then for the next alternative; always mapped.
+---@field next? string|false Shows another one; the same.
+---@field previous? string|false Shows the one before; the same.
+---@field trigger? string|false Asks now, and then for the next one; always mapped.
 
 ---@return wicket.Options
 function M.options()

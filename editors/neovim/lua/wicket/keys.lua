@@ -10,6 +10,8 @@ local ACTIONS = {
   accept_word = '<Plug>(wicket-accept-word)',
   accept_line = '<Plug>(wicket-accept-line)',
   dismiss = '<Plug>(wicket-dismiss)',
+  next = '<Plug>(wicket-next)',
+  previous = '<Plug>(wicket-previous)',
 }
 
 ---@class wicket.Held
