@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jedi
-from tests.indexing.repository import Repository
+from wicket.indexing.memory import InMemory
 from wicket.indexing.retrieval import retrieve
 
 BUDGETS = (256, 512, 1024)
@@ -69,7 +69,7 @@ def measured(root: Path, calls: int) -> dict[str, list[dict[int, bool]]]:
         path.relative_to(root).as_posix(): path.read_text("utf-8", "replace")
         for path in sorted(root.rglob("*.py"))
     }
-    repository, project = Repository(files), jedi.Project(root.parent)
+    repository, project = InMemory(files), jedi.Project(root.parent)
     chosen = list(holes(files))
     random.Random(5).shuffle(chosen)
     found: defaultdict[str, list[dict[int, bool]]] = defaultdict(list)
