@@ -38,7 +38,7 @@ $(VENV)/bin/python:
 # and installed again when a source file has changed.
 $(VENV)/installed: $(SOURCES) $(VENV)/llama
 	rm -rf build
-	$(BIN)/python -m pip install --quiet --find-links "$$(cat $(VENV)/llama)" ".[llama]"
+	$(BIN)/python -m pip install --quiet --find-links "$$(cat $(VENV)/llama)" ".[llama,languages]"
 	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall .
 	@rm -rf build *.egg-info
 	@touch $@

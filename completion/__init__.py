@@ -7,5 +7,6 @@ Invariant: nothing here opens a listening socket or starts a process; both are h
 Invariant: `llama_cpp` is imported by `llama.py` alone, so that every other module works
 on a machine where no compiler ever ran.
 Invariant: no frontier provider is reached from here.  A network is reached by
-`connection.py` and `team.py` alone, and only the servers that trusted settings name.
+`connection.py` and `team.py` alone, and only the servers that trusted settings name; and by
+`models/fetching.py`, for a model that the user asks for.
 """

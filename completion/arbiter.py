@@ -1,13 +1,13 @@
 """Model or copy: which is likelier right here, and how much of it.  Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from . import chances, trim
 from .copies import Copy
-from .cursor import Cursor, Suggestion
+from .cursor import Cursor, Suggestion, gist
 from .trim import Draft
 
 # Copies that are trimmed and compared, and the chance that they must have at least; of
@@ -50,17 +50,26 @@ def sure(copies: Sequence[Copy]) -> bool:
 
 
 def choose(
-    cursor: Cursor, lines: int, copies: Sequence[Copy], written: Written | None
+    cursor: Cursor,
+    lines: int,
+    copies: Sequence[Copy],
+    written: Written | None,
+    known: Sequence[Suggestion] = (),
+    by_hand: bool = False,
 ) -> Suggestion:
     """The likeliest text, and of several lines as many as are likely enough.
 
     Empty where there is none; `filtered` then says which rule refused the likeliest.
-    `written` is None where no model was asked.
+    `written` is None where no model was asked.  What is `known` is not chosen again.  Who
+    asks `by_hand` gets a block that begins with a line break, however likely.
     """
-    best = _best(cursor, 1, copies, written)
+    gists = {gist(one.text) for one in known}
+    best = _best(cursor, 1, copies, written, gists, LEAST)
     for more in range(2, lines + 1):
-        longer = _best(cursor, more, copies, written)
-        if longer is None or longer.chance < chances.FURTHER:
+        blank = best is None or not best.draft.text
+        least = 0.0 if by_hand and blank else chances.FURTHER
+        longer = _best(cursor, more, copies, written, gists, least)
+        if longer is None or longer.chance < least:
             break
         best = longer
     if best is None:
@@ -77,12 +86,43 @@ def choose(
     )
 
 
+def others(
+    cursor: Cursor,
+    lines: int,
+    copies: Sequence[Copy],
+    written: Sequence[Written],
+    best: Suggestion,
+    most: int,
+) -> tuple[Suggestion, ...]:
+    """So many texts beside the `best`, the likeliest first; no two have one gist.
+
+    What a model has `written` is in its own order.
+    """
+    found = [best]
+    for text in written[1:]:
+        found.append(choose(cursor, lines, (), text, found, by_hand=True))
+    first = next(iter(written), None)
+    for _ in range(most):
+        # Copies beside what the model thinks likeliest, and that text where a copy won.
+        found.append(choose(cursor, lines, copies, first, found, by_hand=True))
+    rest = [one for one in found[1:] if one.text]
+    return tuple(sorted(rest, key=lambda one: -one.chance)[:most])
+
+
 def _best(
-    cursor: Cursor, lines: int, copies: Sequence[Copy], written: Written | None
+    cursor: Cursor,
+    lines: int,
+    copies: Sequence[Copy],
+    written: Written | None,
+    known: Collection[str],
+    least: float,
 ) -> Candidate | None:
-    """The likeliest text of `lines` lines, one that passes every rule if there is any."""
-    least = LEAST if lines == 1 else chances.FURTHER
-    candidates = list(_candidates(cursor, lines, _cut(copies, lines), written, least))
+    """The likeliest text of `lines` lines, one that passes every rule if there is any.
+
+    Not one whose gist is `known`, and of copies those that can have a chance of `least`.
+    """
+    found = _candidates(cursor, lines, _cut(copies, lines), written, least)
+    candidates = [one for one in found if not known or gist(one.draft.text) not in known]
     passing = [one for one in candidates if one.draft.text]
     return max(passing or candidates, key=attrgetter("chance"), default=None)
 

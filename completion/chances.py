@@ -10,7 +10,8 @@ from math import exp, log2
 
 from .copies import Copy
 
-# An automatic suggestion is shown from this chance on, and each further line of it while
+# An automatic suggestion is shown from this chance on, where the user's settings do not
+# say another (`completion.least_chance`, in percent), and each further line of it while
 # the chance of all lines so far is this.
 SHOWN, FURTHER = 0.15, 0.5
 # A copy so sure is shown without asking the model.

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .wire import (
@@ -41,15 +41,28 @@ class EngineGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A whole answer: its pieces, the log-probability of each, and how it ended."""
+    """A whole answer: its pieces, the log-probability of each, and how it ended.
+
+    `others` are alternatives to it, which are always whole.
+    """
 
     pieces: tuple[str, ...]
     logprobs: tuple[float, ...]
     done: Done
+    others: tuple["Generated", ...] = ()
 
     @property
     def text(self) -> str:
         return "".join(self.pieces)
+
+
+def gathered(pieces: Sequence[Piece], done: Done) -> Generated:
+    def of(number: int) -> Generated:
+        mine = [piece for piece in pieces if piece.alternative == number]
+        return Generated(tuple(p.text for p in mine), tuple(p.logprob for p in mine), done)
+
+    others = sorted({piece.alternative for piece in pieces} - {0})
+    return replace(of(0), others=tuple(map(of, others)))
 
 
 class EngineClient:
@@ -116,7 +129,8 @@ class EngineClient:
                 while not isinstance(answer := await answers.get(), Done):
                     if isinstance(answer, Piece):
                         pieces.append(answer)
-                        hear(answer.text)
+                        if not answer.alternative:
+                            hear(answer.text)
         except TimeoutError:
             await self.close()
             raise EngineGone(HANGS) from None
@@ -125,11 +139,7 @@ class EngineClient:
             raise
         finally:
             self._answers.pop(number, None)
-        return Generated(
-            tuple(piece.text for piece in pieces),
-            tuple(piece.logprob for piece in pieces),
-            answer,
-        )
+        return gathered(pieces, answer)
 
     async def refresh(self) -> State:
         """The engine's state now.  Raises EngineGone."""

@@ -23,7 +23,10 @@ class Terms:
     """How a suggestion is asked for.
 
     `hold_ms` is waited before text is generated; `context` goes before the prompt, and
-    `texts` are other places to copy from, the nearest first.
+    `texts` are other places to copy from, the nearest first.  So many `alternatives` at
+    most are looked for.
+    `texts` are other places to copy from, the nearest first.  What is less likely than
+    `least_chance` is shown only to who asks by hand.
     """
 
     priority: Priority = "auto"
@@ -33,6 +36,8 @@ class Terms:
     max_lines: int = 8
     context: tuple[Snippet, ...] = ()
     texts: tuple[Text, ...] = ()
+    alternatives: int = 1
+    least_chance: float = chances.SHOWN
 
     @property
     def by_hand(self) -> bool:
@@ -57,16 +62,20 @@ async def complete(
     found = copies(before, [*in_file(cursor.prefix, cursor.suffix), *terms.texts], lines)
     best = Suggestion("")
     if engine is None or (arbiter.sure(found) and not terms.by_hand):
-        best = arbiter.choose(cursor, lines, found, None)
+        best = arbiter.choose(cursor, lines, found, None, by_hand=terms.by_hand)
+    written = list[Written]()
     if engine is not None and not (best.text and best.chance >= chances.SURE):
         state = await engine.open()
         if state.languages and cursor.language not in state.languages:
-            best = arbiter.choose(cursor, lines, found, None)
+            best = arbiter.choose(cursor, lines, found, None, by_hand=terms.by_hand)
             why = None if best.text else f"{state.model} does not know {cursor.language}"
             best = replace(best, model=state.model, filtered=why)
         else:
             generated = await ask(cursor, engine, terms, lines, hear)
-            best = arbiter.choose(cursor, lines, found, read(cursor, state, generated))
+            said = (read(cursor, state, one) for one in (generated, *generated.others))
+            written = [one for one in said if one]
+            first = next(iter(written), None)
+            best = arbiter.choose(cursor, lines, found, first, by_hand=terms.by_hand)
             why = None if best.text else generated.done.why or best.filtered
             best = replace(
                 best,
@@ -78,10 +87,18 @@ async def complete(
             )
     if best.model is None and engine is not None and engine.state is not None:
         best = replace(best, model=engine.state.model)
-    if best.text and best.chance < chances.SHOWN and not terms.by_hand:
+    if best.text and best.chance < terms.least_chance and not terms.by_hand:
         best = replace(best, text="", replace=0, source="none", filtered=UNSURE)
+    if best.text and terms.alternatives > 1:
+        others = arbiter.others(cursor, lines, found, written, best, terms.alternatives - 1)
+        best = replace(best, others=tuple(_beside(best, other) for other in others))
     total = round((time.monotonic() - began) * 1000, 2)
     return replace(best, ms=best.ms | {"total": total})
+
+
+def _beside(best: Suggestion, other: Suggestion) -> Suggestion:
+    """One search found both."""
+    return replace(other, model=best.model, tokens=best.tokens, ms=best.ms, context=best.context)
 
 
 async def by_model(cursor: Cursor, engine: EngineClient, terms: Terms) -> Suggestion:
@@ -109,6 +126,15 @@ async def by_model(cursor: Cursor, engine: EngineClient, terms: Terms) -> Sugges
     )
 
 
+async def warm(cursor: Cursor, engine: EngineClient, terms: Terms) -> bool:
+    """Have the prompt at a cursor read ahead of its need; whether that came to its end.
+
+    `terms` have the priority "warm".  Raises EngineGone.
+    """
+    lines = trim.lines_wanted(cursor, terms.mode, terms.max_lines)
+    return (await ask(cursor, engine, terms, lines)).done.done == "stop"
+
+
 async def ask(
     cursor: Cursor,
     engine: EngineClient,
@@ -127,6 +153,7 @@ async def ask(
         deadline_ms=terms.deadline_ms,
         lines=lines,
         context=terms.context,
+        alternatives=terms.alternatives,
     )
     if terms.hold_ms:
         # The prompt is evaluated while a next key may still come.

@@ -39,12 +39,16 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A piece of another file to put before the prompt, and why it was chosen."""
+    """A piece of another file to put before the prompt, and why it was chosen.
+
+    `lines` are its first and last, from 1; `tokens` are estimated.
+    """
 
     path: str
     text: str
     lines: tuple[int, int] = (1, 1)
     why: str = ""
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Suggestion:
     An empty `text` means that there is nothing to offer; `filtered` then names the rule
     that said no, or is None where nothing was produced.  `chance` is the chance that the
     text is right, `where` the path that it was copied from.  `tokens` counts prefill,
-    reused and decoded; `ms` splits the time.
+    reused and decoded; `ms` splits the time.  `others` are less likely texts for who asks
+    by hand, without any of their own.
     """
 
     text: str
@@ -68,3 +73,9 @@ class Suggestion:
     tokens: dict[str, int] = field(default_factory=dict[str, int])
     ms: dict[str, float] = field(default_factory=dict[str, float])
     context: tuple[Snippet, ...] = ()
+    others: tuple["Suggestion", ...] = ()
+
+
+def gist(text: str) -> str:
+    """What tells a suggestion from others: its first line that is not blank."""
+    return text.strip().split("\n")[0].rstrip()

@@ -158,6 +158,11 @@ def parts(
     return found
 
 
+def shows_files(family: str) -> bool:
+    """Whether the family of this name knows a way to show other files."""
+    return any(row.name == family and row.header != "never" for row in FAMILIES)
+
+
 def token_ids(parts: Sequence[int | str], vocabulary: Vocabulary) -> list[int]:
     """The prompt as ids.  No marker comes from a text, whatever the text contains."""
     markers = frozenset(part for part in parts if isinstance(part, int))

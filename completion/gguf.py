@@ -4,6 +4,7 @@ The layout is the GGUF specification, versions 2 and 3, little endian.  llama.cp
 or prints pages about a file it dislikes; this reader comes first and says one line.
 """
 
+import math
 import os
 import stat
 import struct
@@ -90,6 +91,10 @@ class Gguf:
     def context(self) -> int:
         """The context length in tokens the model was trained for; 0 where not said."""
         return self.number("context_length")
+
+    @property
+    def parameters(self) -> int:
+        return sum(math.prod(tensor.shape) for tensor in self.tensors)
 
     @property
     def vocabulary_size(self) -> int:

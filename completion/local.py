@@ -25,8 +25,10 @@ SUFFIX_TOKENS = 512
 # A longer context than this costs more time than a completion is worth.
 CONTEXT_TOKENS = 8192
 # What the parts of a request may cost on this machine, in seconds at its measured rates:
-# a prompt of which nothing is cached, what is evaluated again at each key, and the text.
-COLD_SECONDS, KEY_SECONDS, TEXT_SECONDS = 4.0, 0.1, 0.8
+# what is evaluated again at each key, and the text.
+KEY_SECONDS, TEXT_SECONDS = 0.1, 0.8
+# What all further texts may cost somebody who asks for alternatives.
+ALTERNATIVES_SECONDS = 0.5
 # Less than this, in tokens, says too little to be worth the asking.
 LEAST_PROMPT, LEAST_SUFFIX, LEAST_TEXT = 256, 32, 16
 # Rates that moved by less than this factor change no budget: a prompt cut elsewhere would
@@ -68,6 +70,7 @@ class LocalBackend:
         except gguf.BadModel as error:
             raise BackendError(str(error), "wicket model list") from None
         self._context = min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS)
+        self._parameters = header.parameters
         needed = gguf.memory_needed(header, self._context * len(self._slots))
         if (free := available_bytes()) is not None and needed > free:
             raise BackendError(
@@ -122,6 +125,7 @@ class LocalBackend:
             family=self._fim.family.name,
             order=self._fim.family.order,
             context=self._context,
+            parameters=self._parameters,
             rates={name: round(rate) for name, rate in self._rates.items()},
         )
 
@@ -170,33 +174,88 @@ class LocalBackend:
             return
 
         began = time.monotonic()
-        text = Text(request.lines)
-        rest = asked.healed
+        logits, rest = self._llama.logits(), asked.healed
+        if request.alternatives > 1:
+            logits = logits.copy()
+
+        def decode(rank: int, halted: Halted) -> Iterator[Piece | Reason]:
+            first = self._choose_token(logits, rest, rank)
+            return self._decode(request, number, rest, first, budget.decode, tokens, halted)
+
         reason: Reason = "length"
-        for _ in range(budget.decode):
-            token, logprob = self._choose_token(rest)
+        for said in decode(0, halted):
+            if isinstance(said, Piece):
+                yield said
+            else:
+                reason = said
+        ms["decode"] = _ms(began)
+        self._measure("decode", tokens["decoded"], began)
+        if request.alternatives > 1 and reason in ("stop", "length"):
+            yield from self._further(request.alternatives, number, len(asked.ids), decode, halted)
+            ms["decode"] = _ms(began)
+        yield done(reason)
+
+    def _decode(
+        self,
+        request: Complete,
+        number: int,
+        rest: bytes,
+        first: tuple[int, float],
+        most: int,
+        tokens: dict[str, int],
+        halted: Halted,
+    ) -> Iterator[Piece | Reason]:
+        """The text that begins with the token `first`, then why it ends."""
+        text = Text(request.lines)
+        token, logprob = first
+        for _ in range(most):
             if token in self._ends:
-                reason = "stop"
-                break
+                yield "stop"
+                return
             piece = self._llama.pieces[token]
             new, rest = piece[len(rest) :], rest[len(piece) :]
             tokens["decoded"] += 1
             if shown := text.add(new):
                 yield Piece(request.id, shown, round(logprob, 4))
             if text.full:
-                reason = "stop"
-                break
+                yield "stop"
+                return
             if why := halted():
-                reason = why
-                break
+                yield why
+                return
             try:
                 self._evaluate(number, [token])
             except self._interrupted:
-                reason = halted() or "cancelled"
-                break
-        ms["decode"] = _ms(began)
-        self._measure("decode", tokens["decoded"], began)
-        yield done(reason)
+                yield halted() or "cancelled"
+                return
+            token, logprob = self._choose_token(self._llama.logits(), rest)
+        yield "length"
+
+    def _further(
+        self,
+        wanted: int,
+        number: int,
+        prompt_length: int,
+        decode: Callable[[int, Halted], Iterator[Piece | Reason]],
+        halted: Halted,
+    ) -> Iterator[Piece]:
+        """Other texts, each from another first token; one that comes too late is not sent."""
+        slot, end = self._slots[number], time.monotonic() + ALTERNATIVES_SECONDS
+
+        def late() -> Reason | None:
+            return halted() or ("deadline" if time.monotonic() > end else None)
+
+        for rank in range(1, wanted):
+            del slot.tokens[prompt_length:]
+            if late() or self._llama.keep(number, prompt_length) < prompt_length:
+                # A recurrent model forgets everything.
+                del slot.tokens[self._llama.length(number) :]
+                return
+            *pieces, ended = decode(rank, late)
+            if ended in ("stop", "length"):
+                for piece in pieces:
+                    if isinstance(piece, Piece):
+                        yield replace(piece, alternative=rank)
 
     def _choose(self, ids: Sequence[int]) -> int:
         """The slot with the longest common beginning, else the one unused for longest."""
@@ -231,18 +290,18 @@ class LocalBackend:
             slot.tokens.clear()
             raise BackendError(str(error)) from None
 
-    def _choose_token(self, rest: bytes) -> tuple[int, float]:
-        """The likeliest token that agrees with `rest`, and its log-probability."""
-        logits = self._llama.logits()
-        if not rest:
-            token = int(logits.argmax())
-            top = float(logits[token])
-            return token, -float(np.log(np.exp(logits - top).sum()))
-        allowed = self._words.agreeing(rest)
-        among = logits[allowed]
-        best = int(among.argmax())
-        top = float(among[best])
-        return int(allowed[best]), -float(np.log(np.exp(among - top).sum()))
+    def _choose_token(
+        self, logits: NDArray[np.float32], rest: bytes, rank: int = 0
+    ) -> tuple[int, float]:
+        """The likeliest token that agrees with `rest`, or the next likely one at a `rank`,
+        and its log-probability."""
+        allowed = self._words.agreeing(rest) if rest else None
+        among = logits if allowed is None else logits[allowed]
+        rank = min(rank, len(among) - 1)
+        best = int(np.argpartition(-among, rank)[rank] if rank else among.argmax())
+        top = float(among.max()) if rank else float(among[best])
+        token = best if allowed is None else int(allowed[best])
+        return token, float(among[best]) - top - float(np.log(np.exp(among - top).sum()))
 
     def _steady_rates(self) -> dict[str, float]:
         """The rates that budgets go by: as measured once, until they have really changed."""
@@ -274,7 +333,7 @@ def budget_for(
     if request.priority == "manual":
         return prompt.Budget(context=context, suffix=suffix, decode=decode)
     if prefill := rates["prefill"]:
-        whole = min(whole, max(LEAST_PROMPT, int(prefill * COLD_SECONDS)))
+        whole = min(whole, max(LEAST_PROMPT, int(prefill * prompt.COLD_SECONDS)))
         suffix = min(suffix, whole // 4)
         if order == "psm":
             # It stands behind the prefix, so each key has it evaluated again.

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from . import families
 from .cursor import Snippet
 from .families import Fim, Vocabulary
+from .wire import State
 
+# What a prompt of which nothing is cached may cost, in seconds at the measured rate.
+COLD_SECONDS = 4.0
+# Of such a prompt, the part for other files; and how many tokens of them hold nearly every
+# definition that is needed, after tests/benchmarks/recall.py.
+CONTEXT_SHARE, CONTEXT_TOKENS = 0.25, 1024
+# Parameters from which on a model is better for other files (docs/evaluation.md).
+LARGE = 45_000_000
 # A window that outgrows its budget is cut back to this share of it, so that the next cut
 # is many keys away.
 LOW_WATER = 0.7
@@ -109,6 +117,21 @@ def build(
     window = cut_prefix(before, vocabulary, room, anchors.of(path))
     anchors.remember(path, window)
     return Prompt(ids(window, snippets), healed.encode())
+
+
+def room_for_context(state: State, wanted: bool | str) -> int:
+    """Tokens of other files to show the model of `state`; 0 for none.
+
+    `wanted` is the setting: true, false, or "auto" for where the model is better for it.
+    A server elsewhere does not say how large its model is; those are seldom small.
+    """
+    small = 0 < state.parameters < LARGE
+    if not wanted or (wanted == "auto" and small) or not families.shows_files(state.family):
+        return 0
+    whole = state.context
+    if rate := state.rates.get("prefill"):
+        whole = min(whole, int(rate * COLD_SECONDS))
+    return min(int(whole * CONTEXT_SHARE), CONTEXT_TOKENS)
 
 
 def split_partial_word(prefix: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from .cursor import Cursor, Suggestion
+from .cursor import Cursor, Suggestion, gist
 from .trim import Mode
 
 # Documents remembered, and suggestions of each.
@@ -77,17 +77,31 @@ class Recent:
         """What is left of a suggestion that the text has been following since."""
         for given in reversed(self._of.get((cursor.path, model, mode), [])):
             if rest := given.rest(cursor):
-                return replace(rest, source="cache", tokens=NONE, ms={})
+                return replace(rest, source="cache", tokens=NONE, ms={}, others=())
         return None
 
     def remember(self, cursor: Cursor, model: str, mode: Mode, suggestion: Suggestion) -> None:
         if not suggestion.text:
             return
         key = (cursor.path, model, mode)
-        given = Given(Spot.of(cursor), suggestion)
-        self._of[key] = [*self._of.pop(key, []), given][-SUGGESTIONS:]
+        spot = Spot.of(cursor)
+        # Whichever of them is taken, its rest is known; the likeliest is found first.
+        given = [Given(spot, one) for one in (*reversed(suggestion.others), suggestion)]
+        self._of[key] = [*self._of.pop(key, []), *given][-SUGGESTIONS:]
         if len(self._of) > DOCUMENTS:
             self._of.popitem(last=False)
+
+    def prefer(self, text: str) -> None:
+        """Find first what ends with `text`, of all that begins alike."""
+        for given in self._of.values():
+            given.sort(key=lambda one: one.suggestion.text.endswith(text))
+
+
+def before(shown: Suggestion, found: Suggestion, most: int) -> Suggestion:
+    """What is `shown` already, then what was `found` beside it; `most` texts in all."""
+    rest = [one for one in (found, *found.others) if gist(one.text) != gist(shown.text)]
+    others = tuple(replace(one, others=()) for one in rest[: most - 1])
+    return replace(shown, others=others, tokens=found.tokens, ms=found.ms)
 
 
 NONE = {"prefill": 0, "reused": 0, "decoded": 0}

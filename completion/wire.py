@@ -34,8 +34,9 @@ class Malformed(Exception):
 class Complete:
     """Ask for the text between `prefix` and `suffix`.
 
-    With the priority "warm" the prompt is evaluated and nothing generated.  `user` is never
-    on the wire: a door that serves several sets it.
+    With the priority "warm" the prompt is evaluated and nothing generated.  More
+    `alternatives` than one are more texts, as far as they cost little.  `user` is never on
+    the wire: a door that serves several sets it.
     """
 
     id: int
@@ -67,11 +68,15 @@ Request = Complete | Cancel | Status
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some generated text and the log-probability (natural) of its last token."""
+    """Some generated text and the log-probability (natural) of its last token.
+
+    `alternative` counts the texts of one answer; 0 is the likeliest.
+    """
 
     id: int
     text: str
     logprob: float
+    alternative: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,8 @@ class Done:
 class State:
     """What the engine is: sent as its hello and as the answer to `status`.
 
-    `rates` are measured tokens per second; `languages` empty means any.  `served` is what
+    `parameters` counts those of the model, 0 where that is not known.  `rates` are measured
+    tokens per second; `languages` empty means any.  `served` is what
     a server elsewhere says that it serves, empty for a model in the engine itself.
     """
 
@@ -109,6 +115,7 @@ class State:
     order: str = ""
     served: str = ""
     context: int = 0
+    parameters: int = 0
     languages: tuple[str, ...] = ()
     rates: dict[str, float] = field(default_factory=dict[str, float])
     memory: int = 0
@@ -194,7 +201,12 @@ def read_answer(said: Mapping[str, Any]) -> Piece | Done | State:
             raise Malformed("done is no known reason")
         return Done(**{name: said[name] for name in Done.__dataclass_fields__ if name in said})
     if "text" in said:
-        return Piece(_integer(said, "id"), _text(said, "text"), float(said.get("logprob", 0.0)))
+        return Piece(
+            _integer(said, "id"),
+            _text(said, "text"),
+            float(said.get("logprob", 0.0)),
+            _integer(said, "alternative") if "alternative" in said else 0,
+        )
     return read_state(said)
 
 

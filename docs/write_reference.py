@@ -19,7 +19,7 @@ ROOMS = (
     ("completion/", "**a suggestion at the cursor**"),
     ("server/", "**LSP, the command line, processes, settings**"),
     ("indexing/", "**what the repository defines and where**"),
-    ("escalation/", "**the gate and its log** (nothing stands here yet)"),
+    ("escalation/", "**the gate and its log**"),
     ("editors/", "front-ends for Neovim and VS Code"),
     ("tests/", "mirrors the folders; `tests/benchmarks` measures"),
     ("docs/", "this manual; most of it is written by `make docs`"),

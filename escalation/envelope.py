@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-HEADERS = frozenset({"accept", "authorization", "content-type", "user-agent"})
+HEADERS = frozenset({"accept", "anthropic-version", "authorization", "content-type", "user-agent"})
 SECRET_HEADERS = frozenset({"authorization"})
 
 # The keyed hash of a secret header's value.

@@ -1,63 +1,74 @@
-"""One exchange with a provider, from its recorded intent to its recorded outcome."""
+"""One exchange with a provider: request by request, each from its intent to its outcome."""
 
 import asyncio
+import base64
+import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import httpx2
 
+from .approval import Scope
 from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Outcome
-from .envelope import StandIn
-from .providers.provider import Ended, Event, ProviderError, Text, Usage
-from .transport import Network, Reach, ReceiptTransport, Refused
+from .conversation import Conversation, Result, Round
+from .envelope import Envelope
+from .providers.provider import Call, Ended, Event, ProviderError, Text, Usage
+from .transport import ReceiptTransport, Refused
+from .way import Way
 
 # What a provider calls things is short; a record has no room for more.
 LONGEST_NAME = 80
-# A provider that says nothing for so long is taken to be gone.
-SILENCE_SECONDS = 120.0
-CONNECT_SECONDS = 10.0
 
 # An event's name and its members, as the caller gets them.
 Emit = Callable[[str, dict[str, Any]], None]
+# Writes the intent of a later request.  Raises Refused where it may not be sent, AuditError.
+Intend = Callable[[Conversation, int, Envelope], Awaitable[Receipt]]
+
+T = TypeVar("T")
 
 
 class Exchange:
-    """Holds the receipt: made once the intent is durable, and run once."""
+    """Holds the receipt of its first request: made once that intent is durable, run once."""
 
     def __init__(
         self,
         name: str,
         log: AuditLog,
+        way: Way,
+        conversation: Conversation,
+        scope: Scope,
         receipt: Receipt,
-        request: httpx2.Request,
-        read: Callable[[httpx2.Response], AsyncIterator[Event]],
-        reach: Reach,
-        network: Network,
-        stand_in: StandIn,
+        size: int,
+        intend: Intend,
     ) -> None:
-        self.name = name
+        self.name, self.scope, self.conversation = name, scope, conversation
+        # Bytes of the latest body, and how many requests there were.
+        self.size, self.turn = size, 1
         # Done, whatever happened, once the outcome is durable or cannot be.
         self.ended = asyncio.get_running_loop().create_future()
-        self._log, self._receipt, self._request, self._read = log, receipt, request, read
-        self._transport = ReceiptTransport(log, receipt, reach, network, stand_in)
-        self._began = time.monotonic()
-        self._first: float | None = None
-        self._work: asyncio.Task[Outcome] | None = None
+        self._log, self._way, self._receipt, self._intend = log, way, receipt, intend
+        self._work: asyncio.Future[Any] | None = None
         self._run: asyncio.Task[None] | None = None
-        self._cancelled = False
-        self._said = ""
+        self._why: str | None = None
+        self._wanted: dict[str, asyncio.Future[Result]] = {}
 
-    def cancel(self) -> None:
-        """Stop sending and listening; the outcome is written all the same."""
-        self._cancelled = True
+    @property
+    def asking(self) -> int:
+        """The seq of the intent whose answer asked for tools last."""
+        return self._receipt.position.seq
+
+    def cancel(self, why: str = "cancelled") -> None:
+        """Stop sending and listening; the outcome is written all the same, and says why."""
+        self._why = self._why or why
         if self._work is not None:
             self._work.cancel()
 
     def start(self, emit: Emit) -> asyncio.Task[None]:
-        """Send, pass on what comes, and write the outcome before saying `done`.
+        """Send, pass on what comes, and write each outcome before going on.
 
         The task is not to be cancelled: that is what `cancel` is for.
         """
@@ -65,87 +76,173 @@ class Exchange:
             self._run = asyncio.ensure_future(self._through(emit))
         return self._run
 
+    def wants(self, call: str) -> bool:
+        """Whether the model waits for the result of this call."""
+        return call in self._wanted and not self._wanted[call].done()
+
+    def take(self, result: Result) -> None:
+        """What a tool answered to a call that is wanted."""
+        self._wanted[result.id].set_result(result)
+
     async def _through(self, emit: Emit) -> None:
-        emit("record", {"seq": self._receipt.position.seq})
-        self._work = asyncio.ensure_future(self._converse(emit))
-        if self._cancelled:
-            self._work.cancel()
+        emit("record", {"seq": self.asking, "exchange": self.name})
         try:
-            outcome = await self._work
+            while True:
+                outcome, ended, calls = await self._turn(emit)
+                if not calls or outcome.status != "ok":
+                    emit("done", {"status": outcome.status, "finish": outcome.finish})
+                    return
+                await self._again(emit, ended, calls)
         except asyncio.CancelledError:
-            outcome = Outcome("cancelled")
-        try:
-            outcome = self._measured(outcome)
-            answer = bytes(self._transport.answer)
-            parts = {"response": answer} if answer else {}
-            position = await self._log.outcome(self._receipt, outcome, parts)
-            # A crash before this line is an `unknown_crash` at the next start.
-            emit("record", {"seq": position.seq})
-            if outcome.error is not None:
-                # What the provider says of it is told, and kept in the sealed payload only.
-                reason = ": ".join(filter(None, (outcome.error, self._said)))
-                emit("error", {"reason": reason, "status": outcome.http_status})
-            emit("done", {"status": outcome.status, "finish": outcome.finish})
+            # Between two requests: nothing is open in the log.
+            emit("done", {"status": "cancelled", "finish": None})
+        except (Refused, ProviderError) as error:
+            emit("error", {"reason": str(error), "status": None})
+            emit("done", {"status": "refused", "finish": None})
         except AuditError as error:
-            # Without a durable outcome there is no `done`: nothing may be applied.
+            # Without a durable record there is no `done`: nothing may be applied.
             emit("error", {"reason": str(error), "fix": "wicket audit doctor"})
         finally:
             self.ended.set_result(None)
 
-    async def _converse(self, emit: Emit) -> Outcome:
-        """What the provider's side came to; only a cancellation is raised."""
-        outcome = Outcome("ok")
-        timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+    async def _again(self, emit: Emit, ended: Ended, calls: list[Call]) -> None:
+        """Have the tools run, and the intent of the request with their results written."""
+        wanted = [self._want(call, emit) for call in calls]
+        results = await self._cancellable(asyncio.wait_for(_all(wanted), self._patience()))
+        rounds = (*self.conversation.rounds, Round(ended.turn, tuple(results)))
+        self.conversation = replace(self.conversation, rounds=rounds)
+        envelope = await self._way.rehearse(self.conversation)
+        self.turn += 1
+        self._receipt = await self._intend(self.conversation, self.turn, envelope)
+        # A crash from here on leaves an intent whose bytes never left.
+        self.size = len(envelope.body)
+        exact = base64.b64encode(envelope.exact).decode()
+        emit("record", {"seq": self.asking, "turn": self.turn, "request_base64": exact})
+
+    def _patience(self) -> float:
+        """Seconds that a tool may take: a person may be asked, but not for ever."""
+        left = self.scope.expires.timestamp() - time.time()
+        return max(0.0, left)
+
+    def _want(self, call: Call, emit: Emit) -> asyncio.Future[Result]:
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        arguments = _arguments(call.arguments)
+        if call.name not in self.conversation.task.tools or arguments is None:
+            why = "there is no such tool" if arguments is not None else "no JSON object"
+            future.set_result(Result(call.id, f"not done: {why}", failed=True))
+        else:
+            self._wanted[call.id] = future
+            emit("tool", {"id": call.id, "name": call.name, "arguments": arguments})
+        return future
+
+    async def _turn(self, emit: Emit) -> tuple[Outcome, Ended, list[Call]]:
+        """One request and its durable outcome."""
+        sending = _Sending(self._way, self._log, self._receipt, emit)
         try:
-            async with httpx2.AsyncClient(
-                transport=self._transport, trust_env=False, follow_redirects=False, timeout=timeout
-            ) as http:
-                self._request.extensions = {"timeout": timeout.as_dict()}
-                response = await http.send(self._request, stream=True)
-                try:
-                    outcome = replace(
-                        outcome,
-                        http_status=response.status_code,
-                        request_id=_short(response.headers.get("x-request-id")),
-                    )
-                    async for event in self._read(response):
-                        outcome = self._heard(event, outcome, emit)
-                finally:
-                    await response.aclose()
+            outcome = await self._cancellable(sending.converse(self.conversation))
+        except asyncio.CancelledError:
+            flags = (self._why,) if self._why else ()
+            outcome = replace(sending.outcome, status="cancelled", flags=flags)
+        outcome = sending.measured(outcome)
+        answer = bytes(sending.transport.answer)
+        parts = {"response": answer} if answer else {}
+        position = await self._log.outcome(self._receipt, outcome, parts)
+        # A crash before this line is an `unknown_crash` at the next start.
+        emit("record", {"seq": position.seq})
+        if outcome.error is not None:
+            # What the provider says of it is told, and kept in the sealed payload only.
+            reason = ": ".join(filter(None, (outcome.error, sending.said)))
+            emit("error", {"reason": reason, "status": outcome.http_status})
+        return outcome, sending.ended, sending.calls
+
+    async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T:
+        """`work`, which `cancel` ends; then CancelledError."""
+        self._work = task = asyncio.ensure_future(work)
+        if self._why is not None:
+            task.cancel()
+        try:
+            return await task
+        except TimeoutError:
+            raise Refused("no result of a tool came while the approval lasted") from None
+        finally:
+            self._work = None
+
+
+class _Sending:
+    """One request under way, and what is known of it so far."""
+
+    def __init__(self, way: Way, log: AuditLog, receipt: Receipt, emit: Emit) -> None:
+        self.transport: ReceiptTransport = way.transport(log, receipt)
+        self.outcome = Outcome("ok")
+        self.ended, self.calls = Ended("", None), list[Call]()
+        self.said = ""
+        self._way, self._emit = way, emit
+        self._began = time.monotonic()
+        self._first: float | None = None
+
+    async def converse(self, conversation: Conversation) -> Outcome:
+        """What the provider's side came to; only a cancellation is raised."""
+        try:
+            async with aclosing(self._way.converse(conversation, self.transport)) as events:
+                async for event in events:
+                    self._heard(event)
         except ProviderError as error:
             status = "http_error" if error.status is not None else "failed"
-            self._said = error.said
-            return replace(outcome, status=status, error=str(error))
+            self.said = error.said
+            return replace(self.outcome, status=status, error=str(error))
         except (Refused, AuditError) as error:
-            return replace(outcome, status="refused", error=str(error))
+            return replace(self.outcome, status="refused", error=str(error))
         except httpx2.TimeoutException:
-            return replace(outcome, status="timeout", error="the provider did not answer in time")
+            error = "the provider did not answer in time"
+            return replace(self.outcome, status="timeout", error=error)
         except (httpx2.HTTPError, OSError) as error:
             why = (str(error).splitlines() or [""])[0] or type(error).__name__
-            return replace(outcome, status="failed", error=f"the connection failed: {why[:200]}")
-        return outcome
+            error = f"the connection failed: {why[:200]}"
+            return replace(self.outcome, status="failed", error=error)
+        return self.outcome
 
-    def _heard(self, event: Event, outcome: Outcome, emit: Emit) -> Outcome:
-        match event:
-            case Text(text):
-                self._first = self._first or time.monotonic()
-                emit("text", {"text": text})
-                return outcome
-            case Usage(tokens_in, tokens_out):
-                emit("usage", {"tokens_in": tokens_in, "tokens_out": tokens_out})
-                return replace(outcome, tokens_in=tokens_in, tokens_out=tokens_out)
-            case Ended(finish, model):
-                return replace(outcome, finish=_short(finish), model=_short(model))
-
-    def _measured(self, outcome: Outcome) -> Outcome:
+    def measured(self, outcome: Outcome) -> Outcome:
+        """With what the transport saw."""
         first = None if self._first is None else round((self._first - self._began) * 1000)
         return replace(
             outcome,
-            sent=self._transport.sent,
-            received=self._transport.received,
+            sent=self.transport.sent,
+            received=self.transport.received,
+            http_status=self.transport.status,
+            request_id=_short(self.transport.request_id),
+            tool_calls=tuple(_short(call.name) or "?" for call in self.calls),
             first_token_ms=first,
             duration_ms=round((time.monotonic() - self._began) * 1000),
         )
+
+    def _heard(self, event: Event) -> None:
+        match event:
+            case Text(text):
+                self._first = self._first or time.monotonic()
+                self._emit("text", {"text": text})
+            case Usage(tokens_in, tokens_out, cached):
+                used = {"tokens_in": tokens_in, "tokens_out": tokens_out}
+                self._emit("usage", used | {"cached": cached})
+                self.outcome = replace(self.outcome, **used)
+            case Call():
+                self._first = self._first or time.monotonic()
+                self.calls.append(event)
+            case Ended(finish, model):
+                self.ended = event
+                self.outcome = replace(self.outcome, finish=_short(finish), model=_short(model))
+
+
+async def _all(futures: list[asyncio.Future[Result]]) -> list[Result]:
+    return list(await asyncio.gather(*futures))
+
+
+def _arguments(text: str) -> dict[str, Any] | None:
+    """The arguments of a call; None for what is no JSON object."""
+    try:
+        given: object = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return None
+    return cast(dict[str, Any], given) if isinstance(given, dict) else None
 
 
 def _short(text: str | None) -> str | None:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import noting, task
 from .exchange import Exchange
-from .gate import Closed, Denial, Gate, Unprepared
+from .gate import Closed, Denial, Gate, Outside, Unprepared
 
 LARGEST_SEND = 64 << 10
 
@@ -32,12 +32,21 @@ def application(gate: Gate) -> ASGIApp:
         return JSONResponse(await gate.prepare(task.read(await _body(request, task.LARGEST_TASK))))
 
     async def send(request: Request) -> Response:
-        body = await _body(request, LARGEST_SEND)
-        if not isinstance(body, dict):
-            raise task.Malformed("the body must be a JSON object")
-        said = cast(dict[str, Any], body)
+        said = _object(await _body(request, LARGEST_SEND))
         exchange = await gate.begin(str(said.get("digest")), said.get("approval"))
         return _Stream(exchange)
+
+    async def tools(request: Request) -> Response:
+        said = _object(await _body(request, task.LARGEST_TASK))
+        await gate.answer(request.path_params["id"], said)
+        return JSONResponse({})
+
+    async def freeze(request: Request) -> Response:
+        said = _object(await _body(request, LARGEST_SEND))
+        if not isinstance(frozen := said.get("frozen"), bool):
+            raise task.Malformed("frozen must be true or false")
+        await gate.freeze(frozen, str(said.get("reason", "")))
+        return JSONResponse({"frozen": gate.house.frozen()})
 
     async def cancel(request: Request) -> Response:
         known = gate.cancel(request.path_params["id"])
@@ -51,6 +60,8 @@ def application(gate: Gate) -> ASGIApp:
         Route("/v1/status", status),
         Route("/v1/prepare", _said(prepare), methods=["POST"]),
         Route("/v1/send", _said(send), methods=["POST"]),
+        Route("/v1/freeze", _said(freeze), methods=["POST"]),
+        Route("/v1/exchanges/{id}/tools", _said(tools), methods=["POST"]),
         Route("/v1/exchanges/{id}", cancel, methods=["DELETE"]),
         Route("/v1/notes", _said(notes), methods=["POST"]),
     ]
@@ -84,6 +95,8 @@ def _said(handler: Handler) -> Handler:
             return await handler(request)
         except Denial as error:
             return JSONResponse({"rule": error.rule, "reason": str(error)}, 403)
+        except Outside as error:
+            return JSONResponse({"reason": str(error)}, 409)
         except Unprepared:
             reason = "no such request waits: it was sent, or has expired"
             return JSONResponse({"reason": reason}, 404)
@@ -95,6 +108,12 @@ def _said(handler: Handler) -> Handler:
             return JSONResponse({"reason": str(error), "fix": error.fix}, 503)
 
     return answer
+
+
+def _object(body: object) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise task.Malformed("the body must be a JSON object")
+    return cast(dict[str, Any], body)
 
 
 async def _body(request: Request, limit: int) -> object:
@@ -135,9 +154,9 @@ class _Stream(Response):
             await send({"type": "http.response.body", "body": b""})
         finally:
             watch.cancel()
-            self._exchange.cancel()
+            self._exchange.cancel("the client went away")
 
     async def _gone(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        self._exchange.cancel()
+        self._exchange.cancel("the client went away")

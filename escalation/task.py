@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from .tools import TOOLS
+
 # Task kinds that leave this machine at all.
 KINDS = ("ask", "explain", "document", "fix", "test", "refactor", "rename-across", "review")
 MOST_DOCUMENTS = 200
 LARGEST_TASK = 4 << 20
+MOST_EARLIER = 50
+MOST_GLOBS = 20
+LONGEST_GLOB = 200
 
 
 class Malformed(ValueError):
@@ -26,8 +31,20 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """A question that was asked before, and its answer."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
-    """`known_secrets` are values that must not be in anything that leaves."""
+    """`known_secrets` are values that must not be in anything that leaves.
+
+    `tools` are names of `TOOLS` that the model may ask for, and `readable` patterns, as
+    of .gitignore, of the files whose content they may answer with.
+    """
 
     kind: str
     instruction: str
@@ -35,6 +52,9 @@ class Task:
     known_secrets: tuple[str, ...] = ()
     prefer: str | None = None
     editor: tuple[str, str] = ("unknown", "")
+    tools: tuple[str, ...] = ()
+    readable: tuple[str, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
 
 
 def read(said: object) -> Task:
@@ -43,21 +63,50 @@ def read(said: object) -> Task:
     kind = _text(body, "kind")
     if kind not in KINDS:
         raise Malformed(f"kind must be one of {', '.join(KINDS)}")
-    if body.get("tools"):
-        raise Malformed("tools are not offered by this version")
-    rows = _list(body, "documents")
-    if len(rows) > MOST_DOCUMENTS:
-        raise Malformed(f"at most {MOST_DOCUMENTS} documents")
+    tools = texts(body, "tools")
+    if unknown := sorted(set(tools) - set(TOOLS)):
+        raise Malformed(f"there is no tool {unknown[0][:80]}")
+    earlier = [_mapping(row, "an earlier question") for row in _list(body, "earlier")]
+    if len(earlier) > MOST_EARLIER:
+        raise Malformed(f"at most {MOST_EARLIER} earlier questions")
     client = _mapping(body.get("client", {}), "client")
     prefer = body.get("prefer")
     return Task(
         kind,
         _text(body, "instruction"),
-        tuple(_document(_mapping(row, "a document")) for row in rows),
+        documents(body),
         tuple(secret for secret in _list(body, "known_secrets") if isinstance(secret, str)),
         prefer if isinstance(prefer, str) else None,
         (str(client.get("editor", "unknown"))[:80], str(client.get("version", ""))[:80]),
+        tuple(tool for tool in TOOLS if tool in tools),
+        globs(body, "readable"),
+        tuple(Earlier(_text(row, "question"), _text(row, "answer")) for row in earlier),
     )
+
+
+def documents(body: Mapping[str, Any]) -> tuple[Document, ...]:
+    """The rows of `documents`.  Raises Malformed."""
+    rows = _list(body, "documents")
+    if len(rows) > MOST_DOCUMENTS:
+        raise Malformed(f"at most {MOST_DOCUMENTS} documents")
+    return tuple(_document(_mapping(row, "a document")) for row in rows)
+
+
+def texts(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """A list of texts under `name`.  Raises Malformed."""
+    rows = _list(body, name)
+    found = tuple(row for row in rows if isinstance(row, str) and row.isprintable())
+    if len(found) != len(rows):
+        raise Malformed(f"{name} must be a list of texts")
+    return found
+
+
+def globs(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Patterns of .gitignore under `name`, few and short.  Raises Malformed."""
+    found = texts(body, name)
+    if len(found) > MOST_GLOBS or any(len(g) > LONGEST_GLOB or g.startswith("!") for g in found):
+        raise Malformed(f"{name} must hold at most {MOST_GLOBS} short patterns, none with !")
+    return found
 
 
 def _document(row: Mapping[str, Any]) -> Document:

@@ -1,6 +1,6 @@
 """The only way out: an HTTP transport that needs a receipt for exactly these bytes.
 
-Every other transport of this package would be a mistake; `tests/test_layers.py` looks.
+Beside it stands one that sends nothing, for finding out what would be sent.
 """
 
 import ipaddress
@@ -12,10 +12,13 @@ from typing import Any, cast
 import httpx2
 
 from .audit import AuditLog, Receipt
-from .envelope import HEADERS, StandIn, seal
+from .envelope import HEADERS, Envelope, StandIn, seal
 
 # Answers are text that a person waits for; what is longer is a mistake or an attack.
 LARGEST_ANSWER = 8 << 20
+
+# Headers by which providers name a request.
+REQUEST_IDS = ("request-id", "x-request-id")
 
 # The numeric addresses of a host; raises OSError.
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -67,11 +70,30 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+class Captured(Exception):
+    """The request was taken down, and goes nowhere."""
+
+
+class CapturingTransport(httpx2.AsyncBaseTransport):
+    """Sends nothing: `envelope` is the request that would have been sent."""
+
+    def __init__(self, stand_in: StandIn) -> None:
+        self._stand_in = stand_in
+        self.envelope: Envelope | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Raises Captured."""
+        body = await request.aread()
+        url = str(request.url)
+        self.envelope = seal(request.method, url, request.headers.items(), body, self._stand_in)
+        raise Captured
+
+
 class ReceiptTransport(httpx2.AsyncBaseTransport):
     """Sends one request, once: the one that `receipt` covers.
 
     `sent` is what was handed to the connection, `received` and `answer` what came, in
-    bytes of bodies.
+    bytes of bodies; `status` and `request_id` are those of the answer.
     """
 
     def __init__(
@@ -85,6 +107,8 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
             verify=network.trust or True, trust_env=False, retries=0, limits=limits
         )
         self.sent = self.received = 0
+        self.status: int | None = None
+        self.request_id: str | None = None
         self.answer = bytearray()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -99,6 +123,9 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
         if 300 <= response.status_code < 400:
             await response.aclose()
             raise Refused(f"the provider redirects (status {response.status_code})")
+        self.status = response.status_code
+        names = (response.headers.get(name) for name in REQUEST_IDS)
+        self.request_id = next(filter(None, names), None)
         stream = cast(httpx2.AsyncByteStream, response.stream)
         kept = _Counted(stream, self._take)
         return httpx2.Response(response.status_code, headers=response.headers, stream=kept)

@@ -7,6 +7,7 @@ Invariant: a grammar parses in a process of its own (`worker.py`), which reads n
 Invariant: one process writes an index, and only under the places that it is given; whoever
 reads it (`reader.py`) gets an answer or an empty one, never an error.
 Invariant: retrieval asks an index and reads no file; each item that it gives says why.
+Invariant: research reads only what is in an index, through what it is handed, within bounds.
 
 The disk is the truth: `build.py` is the flow that makes an index say what the disk says.
 """

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from . import files
-from .facts import EXTRACTOR, unpack
+from .facts import EXTRACTOR, Facts, unpack
 from .files import Skipped
+from .languages import LANGUAGES
 from .pool import Job, Parsed, Pool
 from .reconcile import by_nearness, reconcile
 from .resolvers import resolve
@@ -29,6 +30,8 @@ BATCH_SECONDS = 0.25
 # Files that are listed for each one that may be indexed: most of some repositories is no
 # source at all.
 LISTED = 4
+# Of a file that is outlined only: a larger one is data.
+LARGEST_OUTLINE = 256 << 10
 # Of all sources together; more than any repository that one person works in.
 MOST_BYTES = 3 << 30
 
@@ -109,7 +112,9 @@ def refresh(
     store.drop(plan.gone)
     store.commit()
     # From here on nothing is found that is not there any more.
-    queue = _Queue(workspace, store, failures, plan.changed)
+    # Code first, what is only outlined last.
+    ordered = sorted(plan.changed, key=lambda path: LANGUAGES[_language(workspace, path)].outline)
+    queue = _Queue(workspace, store, failures, ordered)
     urgent, places = set(interest.files), _Places(listed.paths)
     committed, uncommitted = time.monotonic(), 0
     try:
@@ -134,6 +139,12 @@ def refresh(
     store.prune()
     progress(Progress(len(plan.changed), len(plan.changed)))
     return over
+
+
+def _language(workspace: Workspace, path: str) -> str:
+    language = workspace.language(path)
+    assert language
+    return language
 
 
 def _keep(store: Store, failures: "Failures", parsed: Parsed) -> None:
@@ -185,6 +196,15 @@ class _Places:
                 self._inside.setdefault(path.rpartition("/")[0], []).append(path)
         return self._inside.get(directory, ())
 
+    def definers(self, name: str) -> Sequence[str]:
+        """None: what manifests say is not known before they were read."""
+        del name
+        return ()
+
+    def facts(self, path: str) -> Facts | None:
+        del path
+        return None
+
 
 @dataclass(slots=True)
 class _Queue:
@@ -222,8 +242,7 @@ class _Queue:
         return None
 
     def _job(self, path: str) -> Job | None:
-        language = self.workspace.language(path)
-        assert language
+        language = _language(self.workspace, path)
         try:
             source, stamp = files.read(self.workspace.root, path, self.workspace.most_bytes)
         except Skipped as skipped:
@@ -231,6 +250,9 @@ class _Queue:
             return None
         if why := files.left_out(path, source):
             self.store.point(path, stamp, None, why)
+            return None
+        if len(source) > LARGEST_OUTLINE and LANGUAGES[language].outline:
+            self.store.point(path, stamp, None, "data")
             return None
         digest = content_digest(source)
         if (blob := self.store.holds(digest, language)) is not None:

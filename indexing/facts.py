@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 T = TypeVar("T")
 
 # Blobs of another number are parsed anew.
-# 1: the first.
-EXTRACTOR = 1
+# 1: the first.  2: outlines and manifests.
+EXTRACTOR = 2
 
 
 class Definition(NamedTuple):
@@ -137,7 +137,8 @@ def _take(values: Iterator[T], count: int) -> list[T]:
 def names(packed: bytes) -> tuple[list[bytes], list[bytes]]:
     """The names that packed facts define, with repeats, and those that they refer to.
 
-    Reads no more of them than that: it is done for every file of the repository.
+    Headings structure a document; nothing refers to them.  Reads no more of the facts than
+    that: it is done for every file of the repository.
     """
     size = array(_NUMBER).itemsize
     values = array(_NUMBER)
@@ -145,4 +146,7 @@ def names(packed: bytes) -> tuple[list[bytes], list[bytes]]:
     count, _lines, _understood, *sizes = values
     strings = packed[size * (count + 1) :].split(b"\0")
     defined, referred = sizes[0] - 1, sizes[-1] - 1
-    return strings[1 : 1 + defined], strings[len(strings) - referred :]
+    found, kinds = strings[1 : 1 + defined], strings[1 + defined : 1 + 2 * defined]
+    if b"heading" in kinds:
+        found = [name for name, kind in zip(found, kinds, strict=True) if kind != b"heading"]
+    return found, strings[len(strings) - referred :]

@@ -9,6 +9,7 @@ from tree_sitter import Node, QueryCursor
 from .facts import Definition, Facts, Import, Reference
 from .grammars import Grammar, grammar_of
 from .languages import LANGUAGES, Language
+from .manifests import READERS
 from .mend import broken, mend, without
 
 # Bytes of a signature; longer ones are cut.  A prompt has room for a few dozen of this size.
@@ -26,7 +27,10 @@ VALUES = frozenset(("field", "variable"))
 _WORDS = bytes(b if b > 127 or chr(b).isalnum() or b in b"_$" else 32 for b in range(256))
 _INTERPOLATED = re.compile(rb"\{([A-Za-z_]\w*)")
 _QUOTED = re.compile(rb"""[rRuU]?("{3}|'{3}|"|')(?s:(.*?))\1""")
-_CALLED = re.compile(r"(?:new\s+|await\s+)*([A-Za-z_$][\w.$]*)\s*(?:<[\w\s,.]*>)?\(")
+# Only what stands at the start of a value: it may be a table of many kilobytes.
+_CALLED = re.compile(
+    rb"(?:new\s+|await\s+)*([A-Za-z_$][\w.$\x80-\xff]*)\s*(?:<[\w\s,.\x80-\xff]*>)?\("
+)
 _ANNOTATED = re.compile(rb"[?!]?[ \t]*:\s*([^=;{]+)")
 _RETURNS = re.compile(r"\)\s*(?:->|:)\s*(\S.*?)\s*(?::|=>)?$")
 _WORD = re.compile(r"[^\W\d][\w$]*")
@@ -47,15 +51,23 @@ def parse(language: str, source: bytes, typed: int | None = None) -> Facts:
     row = LANGUAGES.get(language)
     if row is None:
         return Facts(language, source.count(b"\n") + 1, 0.0)
-    grammar, lines = grammar_of(language), source.count(b"\n") + 1
+    lines = source.count(b"\n") + 1
+    packages, aliases = READERS[language](source) if language in READERS else ((), ())
+    if not row.grammar[0]:
+        return Facts(language, lines, 1.0, packages, aliases)
+    grammar = grammar_of(language)
     if typed is not None and not source.split(b"\n")[typed].strip():
         # A grammar ends a body at its last line that is not blank.
         source = without(source, (typed,), row.filler)
-    references = _references(row, grammar.keywords, source)
+    references = () if row.outline else _references(row, grammar.keywords, source)
     root = grammar.parser.parse(source).root_node
+    understood = 1 - broken(root) / len(source) if root.has_error else 1.0
+    if row.outline:
+        rows, _imports = _rows(row, grammar, root, source)
+        # Last, as parents are named by their numbers.
+        return Facts(language, lines, understood, (*rows, *packages), aliases)
     if not root.has_error:
         return Facts(language, lines, 1.0, *_rows(row, grammar, root, source), references)
-    understood = 1 - broken(root) / len(source)
     mended, text = mend(grammar.parser, root, source, row, typed)
     definitions, imports = _rows(row, grammar, mended, text)
     # What was mended may end behind the source.
@@ -140,7 +152,7 @@ def _definitions(
                     rows[owner] = rows[owner]._replace(bases=", ".join(bases))
             continue
         named = parts["name" if "name" in parts else "declared"][0]
-        name = _text(named).strip("\"'`")
+        name = _text(named).strip("\"'` \n")
         if "declared" in parts:
             if "(" in name and kind in VALUES:
                 kind = "function"
@@ -155,10 +167,15 @@ def _definitions(
                 parent = rows[parent].parent
             if parent < 0 and kind == "field":
                 continue  # Of a class that is not in this file.
+            earlier = known.get((parent, name))
+            if earlier is not None and (rows[earlier].type or rows[earlier].kind not in VALUES):
+                continue  # Assigned again; two of three assignments are.
         elif kind == "function" and parent >= 0 and rows[parent].kind in CLASSES:
             kind = "method"
         whole = wholes.get(start, start)
         body = parts["body"][0].start_byte if "body" in parts else end
+        if row.outline and (line := source.find(b"\n", named.end_byte)) >= 0:
+            body = min(body, line)
         signature = _signature(source, whole, start, body)
         definition = Definition(
             name,
@@ -169,7 +186,9 @@ def _definitions(
             _type(
                 kind,
                 signature,
-                source[named.end_byte : min(end, named.end_byte + SIGNATURE)],
+                source,
+                named.end_byte,
+                min(end, named.end_byte + SIGNATURE),
                 parts,
             ),
             _bases(parts) if "bases" in parts else "",
@@ -244,15 +263,18 @@ def _above(source: bytes, start: int, comment: bytes) -> bytes:
     return said
 
 
-def _type(kind: str, signature: str, after: bytes, parts: Parts) -> str:
-    """What the value is, or what a call gives, as far as it is said."""
+def _type(kind: str, signature: str, source: bytes, after: int, end: int, parts: Parts) -> str:
+    """What the value is, or what a call gives, as far as it is said behind its name."""
     if "typed" in parts:
         return _text(parts["typed"][0])
     if kind in VALUES:
-        if said := _ANNOTATED.match(after):
-            return _line(said[1][:SIGNATURE])
-        called = _CALLED.match(_text(parts["value"][0])) if "value" in parts else None
-        return f"{called[1]}()" if called else ""
+        if said := _ANNOTATED.match(source, after, end):
+            return _line(said[1])
+        if "value" not in parts:
+            return ""
+        value = parts["value"][0]
+        called = _CALLED.match(source, value.start_byte, value.end_byte)
+        return f"{called[1].decode('utf-8', 'replace')}()" if called else ""
     said = _RETURNS.search(signature) if kind in ("function", "method") else None
     return said[1].strip() if said else ""
 

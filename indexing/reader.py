@@ -5,6 +5,7 @@ What is missing, being built or broken is an empty answer: completion goes on wi
 
 import contextlib
 import os
+import re
 import sqlite3
 import zlib
 from collections import OrderedDict
@@ -25,6 +26,23 @@ COMMON = 200
 _USING = (
     "SELECT blob FROM name JOIN defined ON defined.name = name.id WHERE text = ? UNION ALL"
     " SELECT blob FROM name JOIN used ON used.name = name.id WHERE text = ?"
+)
+
+# Files that may define one name, so that it says which file uses which; and rows at most.
+DEFINERS, MOST_LINKS = 3, 2_000_000
+_LINKS = """
+WITH rare AS (
+  SELECT name, 1.0 / count(*) AS part FROM defined GROUP BY name HAVING count(*) <= ?
+)
+SELECT user.path, definer.path, sum(part) FROM rare
+  JOIN defined ON defined.name = rare.name JOIN used ON used.name = rare.name
+  JOIN file AS definer ON definer.blob = defined.blob
+  JOIN file AS user ON user.blob = used.blob
+  GROUP BY user.path, definer.path LIMIT ?
+"""
+_USE_COUNTS = (
+    "SELECT text, (SELECT count(*) FROM used WHERE used.name = name.id) FROM name"
+    " JOIN defined ON defined.name = name.id JOIN file ON file.blob = defined.blob"
 )
 
 
@@ -137,6 +155,48 @@ class Reader:
             most,
         )
         return tuple(_text(name) for (name,) in rows)
+
+    def paths(self) -> tuple[str, ...]:
+        """Every file that has facts, in order."""
+        return self._paths("SELECT path FROM file WHERE blob IS NOT NULL ORDER BY path")
+
+    def links(self) -> list[tuple[str, str, float]]:
+        """Which file uses names that another one defines, and how many of them.
+
+        A name that several files define counts as a part of one; those that more than
+        DEFINERS files define say nothing.
+        """
+        rows = self._rows(_LINKS, DEFINERS, MOST_LINKS)
+        return [(os.fsdecode(user), os.fsdecode(used), weight) for user, used, weight in rows]
+
+    def use_counts(self, paths: Sequence[str]) -> dict[str, int]:
+        """For each name that one of these files defines, how many contents name it."""
+        found: dict[str, int] = {}
+        for start in range(0, len(paths), 500):
+            some = [os.fsencode(path) for path in paths[start : start + 500]]
+            places = ", ".join("?" * len(some))
+            query = f"{_USE_COUNTS} WHERE file.path IN ({places}) GROUP BY name.id"
+            found |= {_text(name): count for name, count in self._rows(query, *some)}
+        return found
+
+    def spelled_like(self, letters: str, most: int = 100) -> tuple[str, ...]:
+        """Defined names that have these letters in this order, in any case: equal ones first,
+        then those that start so, those that hold them, and short ones before long ones."""
+        said = re.sub(r"([\\%_])", r"\\\1", letters)
+        whole = re.findall(r"\\.|.", said)
+        rows = self._rows(
+            "SELECT said FROM (SELECT CAST(text AS TEXT) AS said, id FROM name)"
+            " WHERE said LIKE ? ESCAPE '\\'"
+            " AND EXISTS (SELECT 1 FROM defined WHERE defined.name = id)"
+            " ORDER BY said = ? DESC, said LIKE ? ESCAPE '\\' DESC, said LIKE ? ESCAPE '\\' DESC,"
+            " length(said), said LIMIT ?",
+            f"%{'%'.join(whole)}%",
+            letters,
+            f"{said}%",
+            f"%{said}%",
+            most,
+        )
+        return tuple(name for (name,) in rows)
 
     def files(self) -> int:
         """How many files have facts."""

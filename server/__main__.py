@@ -129,10 +129,49 @@ VERBS = (
         "record and send what may leave (started by itself)",
         "gate_verb:run",
         (
+            argument(
+                "action",
+                nargs="?",
+                choices=("freeze", "thaw"),
+                help="send nothing more, and end what is under way; or send again",
+            ),
+            argument("--reason", metavar="TEXT", help="why it is frozen, on record"),
             argument("--started", metavar="SOCKET", help=argparse.SUPPRESS),
             argument("--idle", type=float, metavar="SECONDS", help="leave after so long unused"),
         ),
         reaches=True,
+    ),
+    Verb(
+        "ask",
+        "ask a provider about the code here; shows first what would leave",
+        "ask_verb:run",
+        (
+            argument("question", metavar="QUESTION", help="in your own words"),
+            argument(
+                "--file",
+                action="append",
+                metavar="PATH:A-B",
+                help="what it is about, these lines or all; may be said several times",
+            ),
+            argument("--provider", metavar="NAME", help="instead of the first in your settings"),
+            argument("--show", action="store_true", help="print every byte, and send none"),
+            argument("--yes", action="store_true", help="send it without the question"),
+            JSON,
+        ),
+    ),
+    Verb(
+        "key",
+        "keep the keys of providers, which only the gate reads",
+        "key_verb:run",
+        (
+            argument(
+                "action",
+                choices=("set", "list", "remove"),
+                help="ask for a key, or read it from standard input; say which there are; forget",
+            ),
+            argument("name", nargs="?", metavar="NAME", help="of [providers.NAME]"),
+            JSON,
+        ),
     ),
     Verb(
         "index",
@@ -152,23 +191,56 @@ VERBS = (
         (
             argument("place", metavar="PATH:LINE:COL", help="a cursor, counted from 1"),
             argument("--budget", type=int, default=1024, metavar="N", help="tokens; 1024"),
+            argument("--repos", action="store_true", help="and other repositories' part in it"),
             JSON,
         ),
     ),
     Verb(
         "model",
-        "list, choose, check and import models",
+        "list, fetch, import, choose, check and remove models",
         "model_verb:run",
         (
             argument(
                 "action",
-                choices=("list", "use", "verify", "import"),
-                help="show all; choose one; hash again and compare; copy a file into place",
+                choices=("list", "pull", "import", "use", "remove", "verify", "test"),
+                help="show all; fetch one from the hub; take a file of this machine; choose one; "
+                "delete one; hash again and compare; have one fill known holes",
             ),
-            argument("name", nargs="?", metavar="NAME", help="a model; a .gguf file for `import`"),
-            argument("--name", dest="new_name", metavar="NAME", help="the name to import it under"),
+            argument(
+                "name",
+                nargs="?",
+                metavar="NAME",
+                help="a model; for `pull` also a URL, for `import` a .gguf file",
+            ),
+            argument(
+                "--name",
+                dest="new_name",
+                metavar="NAME",
+                help="for `pull` and `import`: call it so",
+            ),
+            argument(
+                "--accept-licence",
+                action="store_true",
+                help="consent to a licence that is not among models.licences",
+            ),
+            argument(
+                "--accept-change",
+                action="store_true",
+                help="for `pull`: the hub's file may be another one than the first time",
+            ),
+            argument(
+                "--no-test",
+                action="store_true",
+                help="for `pull` and `import`: do not try the model afterwards",
+            ),
+            argument(
+                "--link",
+                action="store_true",
+                help="for `import`: a hard link instead of a copy, where that is possible",
+            ),
             JSON,
         ),
+        reaches=True,
     ),
     Verb(
         "eval",
@@ -332,6 +404,27 @@ VERBS = (
         ),
     ),
     Verb(
+        "policy",
+        "check, explain, test and replay the rules about which file may go where",
+        "policy_verb:run",
+        (
+            argument(
+                "action",
+                choices=("check", "explain", "test", "replay"),
+                help="`test` and `check` exit 1 where something is wrong",
+            ),
+            argument(
+                "what", nargs="*", metavar="PATH", help="files to explain, or one of cases to test"
+            ),
+            argument("--policy", metavar="FILE", help="instead of the policies in force"),
+            argument("--kind", metavar="KIND", help="what for, such as ask (default) or review"),
+            argument("--provider", metavar="NAME", help="to whom (default: the first there is)"),
+            argument("--dir", metavar="DIR", help="a log, or a copy of one, for `replay`"),
+            argument("--reader", metavar="FILE", help="the private key that opens its payloads"),
+            JSON,
+        ),
+    ),
+    Verb(
         "config",
         "print every setting, its value and where it comes from",
         "config_verb:run",
@@ -352,9 +445,17 @@ VERBS = (
     ),
     Verb(
         "stats",
-        "tell what became of the suggestions on this machine",
+        "tell what became of the suggestions on this machine; tune from it what is shown",
         "stats_verb:run",
         (
+            argument(
+                "action",
+                nargs="?",
+                choices=("tune",),
+                help="say from which chance on suggestions should come here, and how sure that is",
+            ),
+            argument("--apply", action="store_true", help="write what `tune` proposes"),
+            argument("--to", type=int, metavar="PERCENT", help="write this instead, as to go back"),
             argument("--since", metavar="DAYS|DATE", help="7d, or 2026-08-31 (default: always)"),
             argument("--picture", metavar="FILE.svg", help="write the figures as a picture"),
             JSON,

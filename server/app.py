@@ -13,16 +13,16 @@ from typing import Any
 from .. import __version__
 from ..completion import models
 from ..completion.client import EngineClient, EngineGone, Streams
-from ..completion.complete import Terms, complete
-from ..completion.cursor import Cursor, Suggestion
+from ..completion.complete import Terms, complete, warm
+from ..completion.cursor import Cursor, Snippet, Suggestion
 from ..completion.earlier import Text
 from ..completion.flight import Flight, Hear
 from ..completion.gguf import BadModel
 from ..completion.models import Model
 from ..completion.models.catalogue import SHIPPED
 from ..completion.pace import Pace
-from ..completion.recent import Recent
-from ..completion.wire import Priority
+from ..completion.recent import Recent, before
+from ..completion.wire import Priority, State
 from . import exclusions, processes, settings
 from .engine import Order
 from .paths import Paths, UnsafePath, socket_directory
@@ -33,14 +33,26 @@ from .settings_checks import is_path
 # for a machine so slow that the person has moved on.
 AUTOMATIC_MS = 1_500
 MANUAL_MS = 3_000
+# Texts to choose from for who asks by hand; further ones are hardly ever looked at.
+ALTERNATIVES = 3
 
 
 # Other texts that may be copied from for a path, the nearest first.
 Texts = Callable[[str], Sequence[Text]]
+# What goes before the prompt at a cursor, with these settings and this engine; the last
+# argument says whether somebody typed, or is only thought to go on here.
+Context = Callable[[Cursor, CompletionSettings, State | None, bool], Sequence[Snippet]]
 
 
 def no_texts(_path: str) -> Sequence[Text]:
     """No other file is open."""
+    return ()
+
+
+def no_context(
+    _cursor: Cursor, _wanted: CompletionSettings, _state: State | None, _typed: bool
+) -> Sequence[Snippet]:
+    """No other file is shown."""
     return ()
 
 
@@ -125,14 +137,20 @@ class Completions:
         startup: Startup,
         texts: Texts = no_texts,
         spawn: processes.Spawn = processes.spawn,
+        context: Context = no_context,
     ) -> None:
         self.startup, self.texts, self.spawn = startup, texts, spawn
+        self.context = context
         self.engine = EngineClient(self._connect, __version__)
         self._recent = Recent()
         self._pace = Pace()
         self._flights: list[Flight] = []
         self._starter: processes.Starter | None = None
         self._choosing = threading.Lock()
+
+    def anew(self, startup: Startup) -> "Completions":
+        """Another engine's, from the same documents."""
+        return Completions(startup, self.texts, self.spawn, self.context)
 
     @property
     def starter(self) -> processes.Starter:
@@ -185,7 +203,8 @@ class Completions:
         if priority == "auto":
             self._pace.key(time.monotonic())
         # Before anything that waits: what was suggested and is being typed.
-        if known := self._recent.find(cursor, self.startup.model, wanted.lines):
+        known = self._recent.find(cursor, self.startup.model, wanted.lines)
+        if known and priority != "manual":
             return known
         if priority != "manual":
             for flight in self._flights:
@@ -197,8 +216,19 @@ class Completions:
         terms = self._terms(cursor, wanted, priority, deadline_ms, rejections)
         flight = Flight(cursor, wanted.lines, lambda hear: self._ask(cursor, terms, hear))
         self._take_off(flight)
-        suggestion = await flight.land(cursor, wanted.lines)
-        return suggestion or Suggestion("", filtered="superseded")
+        try:
+            suggestion = await flight.land(cursor, wanted.lines)
+        except EngineGone:
+            if not known:
+                raise
+            suggestion = None
+        if known and suggestion and suggestion.text:
+            return before(known, suggestion, ALTERNATIVES)
+        return known or suggestion or Suggestion("", filtered="superseded")
+
+    def prefer(self, text: str) -> None:
+        """Of suggestions that begin alike, this one was chosen."""
+        self._recent.prefer(text)
 
     def _take_off(self, flight: Flight) -> None:
         """Let go of what the newest request has no use for."""
@@ -226,8 +256,25 @@ class Completions:
             hold_ms=hold,
             mode=wanted.lines,
             max_lines=wanted.max_lines,
+            context=tuple(self.context(cursor, wanted, self.engine.state, priority != "prefetch")),
             texts=tuple(self.texts(cursor.path)),
+            alternatives=ALTERNATIVES if priority == "manual" else 1,
+            least_chance=wanted.least_chance / 100,
         )
+
+    async def warm(
+        self, cursor: Cursor, wanted: CompletionSettings, context: Sequence[Snippet]
+    ) -> bool:
+        """Have the engine read a prompt that may be asked for next; whether it did.
+
+        No engine is started for it.
+        """
+        if not self.engine.connected:
+            return False
+        terms = Terms("warm", mode=wanted.lines, max_lines=wanted.max_lines, context=tuple(context))
+        with contextlib.suppress(EngineGone):
+            return await warm(cursor, self.engine, terms)
+        return False
 
     async def _ask(self, cursor: Cursor, terms: Terms, hear: Hear) -> Suggestion:
         try:

@@ -2,19 +2,32 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
+import time
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from lsprotocol import types
+
 from ..completion.client import EngineGone
-from ..completion.cursor import Cursor, Suggestion
-from .app import Completions, Startup, start
+from ..completion.cursor import Cursor, Snippet, Suggestion
+from ..completion.wire import State
+from .app import Completions, Startup, refusal, start
+from .contexts import Contexts
+from .documents import Documents
 from .explanations import explain
 from .languages import language_of
+from .nearby import Nearby
+from .settings import CompletionSettings
 
 # Nobody types meanwhile: the answer may take as long as a cold start does.
 PATIENCE_MS = 20_000
+# How often an engine that loads its model is asked whether it is done.
+LOADING_SECONDS = 0.05
 
 
 class BadPlace(Exception):
@@ -28,9 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
     except BadPlace as error:
         print(f"wicket complete: {error}", file=sys.stderr)
         return 2
-    startup = start(folders=[repository(path)]).with_model(arguments.model)
+    folder = repository(path)
+    startup = start(folders=[folder]).with_model(arguments.model)
+    wanted = startup.effective.settings.completion
+    if arguments.no_context:
+        wanted = replace(wanted, context=False)
     try:
-        suggestion = asyncio.run(ask(startup, cursor))
+        suggestion = asyncio.run(ask(startup, cursor, folder, wanted))
     except EngineGone as error:
         print(f"wicket complete: {error}; `wicket doctor` says more", file=sys.stderr)
         return 1
@@ -44,11 +61,26 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def ask(startup: Startup, cursor: Cursor) -> Suggestion:
-    completions = Completions(startup)
-    wanted = startup.effective.settings.completion
+async def ask(
+    startup: Startup, cursor: Cursor, folder: Path, wanted: CompletionSettings
+) -> Suggestion:
+    """One suggestion, by the path that an editor's request takes, but that it waits."""
+    documents = Documents()
+    documents.change_folders([folder.as_uri()])
+    uri = (folder / cursor.path).as_uri()
+    documents.open(types.TextDocumentItem(uri, cursor.language, 1, cursor.text))
+    nearby = Nearby(documents, lambda _file: wanted, lambda: startup)
+    completions = Completions(startup, nearby.texts)
+    contexts = Contexts(documents, lambda: startup, completions.warm)
+    ms = {"context": 0.0}
     try:
+        if wanted.context and not refusal(cursor, wanted) and (state := await _loaded(completions)):
+            began = time.monotonic()
+            chosen = await contexts.choose(cursor, wanted, state)
+            ms["context"] = round((time.monotonic() - began) * 1000, 2)
+            completions.context = partial(_always, chosen)
         suggestion = await completions.suggest(cursor, wanted, "manual", PATIENCE_MS)
+        suggestion = replace(suggestion, ms=ms | suggestion.ms)
         if suggestion.text or not completions.engine.state:
             return suggestion
         state = await completions.engine.refresh()
@@ -57,7 +89,23 @@ async def ask(startup: Startup, cursor: Cursor) -> Suggestion:
             return replace(suggestion, filtered=why)
         return suggestion
     finally:
+        contexts.close()
         await completions.engine.close()
+
+
+def _always(context: Sequence[Snippet], *_about: object) -> Sequence[Snippet]:
+    """Whatever is asked: nothing is typed meanwhile."""
+    return context
+
+
+async def _loaded(completions: Completions) -> State | None:
+    """What the engine is, once it has loaded its model; None where there is none."""
+    with contextlib.suppress(EngineGone):
+        # The engine tells nobody when it is done: it is asked.
+        while (state := await completions.engine.refresh()).state == "loading":  # noqa: ASYNC110
+            await asyncio.sleep(LOADING_SECONDS)
+        return state
+    return None
 
 
 def split(place: str) -> tuple[Path, int, int]:

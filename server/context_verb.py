@@ -10,12 +10,14 @@ from typing import Any
 from ..completion.cursor import Cursor
 from ..indexing.languages import language_of
 from ..indexing.reader import Reader
+from ..indexing.research import across
 from ..indexing.retrieval import Item, retrieve
 from .app import start
 from .complete_verb import BadPlace, cursor_at, repository, split
 from .exclusions import excluded
 from .index import order
 from .paths import UnsafePath
+from .repositories import opened
 
 
 class NoContext(Exception):
@@ -33,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     try:
         said = context(cursor, repository(path), arguments.budget)
+        if arguments.repos:
+            said |= elsewhere(cursor, repository(path), arguments.budget)
     except (NoContext, UnsafePath) as error:
         print(f"wicket context: {error}", file=sys.stderr)
         return 1
@@ -66,6 +70,17 @@ def context(cursor: Cursor, folder: Path, budget: int) -> dict[str, Any]:
     }
 
 
+def elsewhere(cursor: Cursor, folder: Path, budget: int) -> dict[str, Any]:
+    """What the place has to do with the `[[repository]]` rows of the settings."""
+    line = cursor.text.count("\n", 0, cursor.offset)
+    with opened(start(folders=[folder]), folder) as (found, missing):
+        passages = across.around(found[0], cursor.path, line, found[1:], budget) if found else []
+    return {
+        "repositories": [one._asdict() | {"lines": list(one.lines)} for one in passages],
+        "unindexed": [str(place) for place in missing],
+    }
+
+
 def shown(said: dict[str, Any]) -> str:
     """The items for people, those of a file together."""
     lines = [f"{said['tokens']} of {said['budget']} tokens in {said['ms']} ms"]
@@ -77,6 +92,11 @@ def shown(said: dict[str, Any]) -> str:
         lines += [f"  {item['lines'][0]}: {row}" for row in item["text"].split("\n")[:1]]
         lines += [f"      {row.strip()}" for row in item["text"].split("\n")[1:]]
         lines.append(f"      -- {item['why']}")
+    for item in said.get("repositories", ()):
+        lines += ["", f"{item['repository']}: {item['path']}"]
+        lines += [f"  {item['lines'][0]}: {item['text']}", f"      -- {item['why']}"]
+    for place in said.get("unindexed", ()):
+        lines += ["", f"{place} has no index yet; `wicket index {place}` makes one"]
     return "\n".join(lines)
 
 

@@ -255,12 +255,16 @@ class Documents:
         Outside of all folders only the name, `untitled:Untitled-1` being `Untitled-1`:
         where else on the disk a file lies is nobody's business.
         """
-        path = path_in(uri)
-        around = [f for f in self._folders.values() if f in path.parents]
-        if not around:
+        path, folder = path_in(uri), self.folder_of(uri)
+        if folder is None:
             return path.name or "untitled"
-        innermost = max(around, key=lambda folder: len(folder.parts))
-        return str(path.relative_to(innermost))
+        return str(path.relative_to(self._folders[folder]))
+
+    def folder_of(self, uri: str) -> str | None:
+        """The URI of the innermost workspace folder around, None outside of all."""
+        parents = path_in(uri).parents
+        around = [name for name, folder in self._folders.items() if folder in parents]
+        return max(around, key=lambda name: len(self._folders[name].parts), default=None)
 
 
 def difference(before: str, after: str) -> Edit:

@@ -28,7 +28,8 @@ def explain(cursor: Cursor, suggestion: Suggestion) -> dict[str, Any]:
         "tokens": suggestion.tokens,
         "ms": suggestion.ms,
         "context": [
-            {"path": s.path, "lines": list(s.lines), "why": s.why} for s in suggestion.context
+            {"path": s.path, "lines": list(s.lines), "why": s.why, "tokens": s.tokens}
+            for s in suggestion.context
         ],
     }
 

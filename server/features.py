@@ -1,12 +1,14 @@
 """What an editor may ask of Wicket: one short handler per LSP method and command."""
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any, cast
 
 from lsprotocol import types
 
 from .. import __version__
-from . import protocol
+from . import protocol, symbols
+from .contexts import Contexts
 from .documents import file_path
 from .explanations import EXPLAIN
 from .indexers import Indexers
@@ -16,6 +18,7 @@ from .protocol import WicketServer
 from .session import Session
 from .stdio import Heard
 
+ASK = "wicket.ask"
 # What clients made for Copilot's server tell of a suggestion; others tell nothing.
 SHOWED = "textDocument/didShowCompletion"
 TOOK = "textDocument/didPartiallyAcceptCompletion"
@@ -33,14 +36,18 @@ def serve(session: Session, client_process_id: int | None, heard: Heard) -> int:
 
 def register(server: WicketServer, session: Session) -> None:
     session.status.send = server.protocol.notify
-    nearby = Nearby(server.documents, session.wanted, lambda: session.completions.startup.paths)
-    session.completions.texts = nearby.texts
+    nearby = Nearby(server.documents, session.wanted, lambda: session.completions.startup)
+    contexts = Contexts(server.documents, lambda: session.completions.startup, session.warm)
+    session.completions.texts, session.completions.context = nearby.texts, contexts.of
     session.observer.observe(server.documents)
     indexers = Indexers(server, session)
+    conversations: OrderedDict[str, Any] = OrderedDict()
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
         session.configure(options(params.initialization_options), folders(server))
+        if session.completions.startup.effective.settings.editor.symbols:
+            symbols.register(server, lambda: session.completions.startup)
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
@@ -56,6 +63,10 @@ def register(server: WicketServer, session: Session) -> None:
     def folders_changed(_params: types.DidChangeWorkspaceFoldersParams) -> None:
         session.configure(None, folders(server))
         indexers.follow()
+
+    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+    def saved(params: types.DidSaveTextDocumentParams) -> None:
+        contexts.saved(params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     async def complete(
@@ -77,6 +88,13 @@ def register(server: WicketServer, session: Session) -> None:
         session.explanations.accept(number)
         session.observer.accepted(number)
 
+    @server.command(ASK)
+    async def ask(said: Any = None) -> dict[str, Any]:
+        # Imported when somebody asks: HTTP is a tenth of our memory.
+        from .ask_editor import converse  # noqa: PLC0415
+
+        return await converse(server, session, said, conversations)
+
     @server.feature(SHOWED)
     def showed(params: Any) -> None:
         session.observer.showed(mapping(params).get("item"))
@@ -84,7 +102,7 @@ def register(server: WicketServer, session: Session) -> None:
     @server.feature(TOOK)
     def took(params: Any) -> None:
         said = mapping(params)
-        session.observer.took(said.get("item"), said.get("acceptedLength"))
+        session.took(said.get("item"), said.get("acceptedLength"))
 
 
 def options(said: object) -> dict[str, Any]:

@@ -2,14 +2,11 @@
 
 import asyncio
 import contextlib
-import ctypes
 import hashlib
 import json
 import os
 import pwd
-import resource
 import socket
-import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +18,15 @@ from ..escalation.audit import AuditError, AuditLog, Options
 from ..escalation.audit.records import Actor, Open
 from ..escalation.gate import POLICY, Closed, Gate, House
 from ..escalation.http import application
+from ..escalation.providers import wire
 from ..escalation.providers.provider import Provider
 from ..escalation.transport import Network
 from . import (
     audit_place,
     discreet,
     exclusions,
+    freezing,
+    keys,
     launcher,
     limits,
     perimeter,
@@ -43,7 +43,6 @@ from .settings_checks import ProviderSource
 
 # Tables that may say what must not leave, and that this version does not read yet.
 UNREAD = ("budget", "network", "policy", "redaction", "routes")
-SET_DUMPABLE = 4  # prctl, from linux/prctl.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +62,6 @@ def run(paths: Paths, path: Path, idle: float | None) -> int:
     The caller holds the lock of the socket, or was started by who gave it to us.
     """
     os.umask(0o077)
-    for name in os.environ.keys() - processes.environment(os.environ).keys():
-        del os.environ[name]
     effective = settings.load(paths, None, ())
     # Split off before any key is read, and before there are limits.
     twin = launcher.fork(_nothing) if effective.settings.audit.anchor else None
@@ -77,17 +74,17 @@ def run(paths: Paths, path: Path, idle: float | None) -> int:
     places = [(provider.host, provider.port) for provider in plan.providers.values()]
     ports = [port for _host, port in places]
     level = limits.apply(limits.gate(paths, path.parent, paths.audit, ports))
-    _close_memory()
     print(f"wicket gate: {level.shown}", file=sys.stderr)
     left = perimeter.enclose(places)
     idle = effective.settings.gate.idle_minutes * 60 if idle is None else idle
     carry = by_launcher(twin, path.parent) if twin else _nowhere
     anchoring = Anchoring.of(effective.settings.audit, carry)
-    asyncio.run(_serve(path, listening, plan, level.shown, left, idle, anchoring))
+    asyncio.run(_serve(paths, path, listening, plan, level.shown, left, idle, anchoring))
     return 0
 
 
 async def _serve(
+    paths: Paths,
     path: Path,
     listening: socket.socket,
     plan: Plan,
@@ -97,20 +94,39 @@ async def _serve(
     anchoring: Anchoring,
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(discreet.in_loop)
-    for name in ("uvicorn", "httpx2", "httpcore2", "asyncio"):
+    for name in ("anthropic", "uvicorn", "httpx2", "httpcore2", "asyncio"):
         discreet.hush(name)
+    # An SDK takes a second to import: better now than when somebody waits.
+    warm = asyncio.ensure_future(asyncio.to_thread(_import, plan))
     log, closed = await _open(plan, level)
     if log is not None and plan.log is not None:
         await asyncio.to_thread(anchoring.recall, plan.log.directory)
     network = Network(partial(_resolve, left))
     house = House(
-        __version__, plan.providers, actor(), _forbidden, network, level,
-        anchoring.hindrance, anchoring.heard,
-    )  # fmt: skip
+        __version__,
+        plan.providers,
+        actor(),
+        _forbidden,
+        network,
+        level,
+        partial(freezing.why, paths),
+        partial(freezing.change, paths),
+        anchoring.hindrance,
+        anchoring.heard,
+    )
     gate = Gate(house, log, closed)
     timer = asyncio.ensure_future(anchoring.run(lambda: log.news)) if log is not None else None
 
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(freezing.LOOK_SECONDS)
+            with contextlib.suppress(Closed):
+                await gate.heed()
+
+    looking = asyncio.ensure_future(look())
+
     async def leave() -> None:
+        looking.cancel()
         # Gone before its connections end, so that leaving is not taken for a crash.
         path.unlink(missing_ok=True)  # noqa: ASYNC240 (in a memory file system)
         if timer is not None:
@@ -124,6 +140,12 @@ async def _serve(
         idle_seconds=idle,
         leave=leave,
     )
+    await warm
+
+
+def _import(plan: Plan) -> None:
+    for kind in {provider.kind for provider in plan.providers.values()}:
+        wire(kind)
 
 
 async def _open(plan: Plan, level: str) -> tuple[AuditLog | None, Closed | None]:
@@ -147,10 +169,10 @@ def prepare(paths: Paths, effective: Effective) -> Plan:
     wanted = effective.settings
     try:
         _refuse_doubt(paths, effective)
-        keys = provider_keys(paths.provider_keys)
         rows = wanted.providers.items()
-        providers = {name: _provider(name, row, keys.get(name)) for name, row in rows}
-        for place in (paths.audit, paths.heads):
+        found = {name: keys.find(paths, name, row.key) for name, row in rows}
+        providers = {name: _provider(name, row, found[name]) for name, row in rows}
+        for place in (paths.audit, paths.heads, paths.gate):
             private_directory(place)
             _sync(place.parent)
         own = () if wanted.audit.level == "metadata" else (own_recipient(paths),)
@@ -161,6 +183,8 @@ def prepare(paths: Paths, effective: Effective) -> Plan:
         )
     except Closed as closed:
         return Plan(closed=closed)
+    except keys.NoKey as error:
+        return Plan(closed=Closed(str(error), error.fix))
     except (AuditError, OSError, UnsafePath, settings_file.Unreadable) as error:
         return Plan(closed=Closed(str(error), "mend that, then: wicket stop gate"))
 
@@ -169,7 +193,7 @@ def _provider(name: str, row: ProviderSource, key: str | None) -> Provider:
     tier = "on-prem" if row.tier == "on-prem" else "frontier"
     return Provider(
         name, row.kind, row.base_url, row.model, tier,
-        row.region, row.retention, row.contract, key,
+        row.region, row.retention, row.contract, row.prices, key,
     )  # fmt: skip
 
 
@@ -184,17 +208,6 @@ def _refuse_doubt(paths: Paths, effective: Effective) -> None:
             if table in settings_file.read(path, owner):
                 reason = f"{path}: [{table}] is not heeded by this version"
                 raise Closed(reason, "take it out, if nothing in it has to be kept")
-
-
-def provider_keys(path: Path) -> dict[str, str]:
-    """`NAME = "KEY"` per provider; empty where there is no file.  Raises Closed."""
-    rows = settings_file.read(path, os.getuid())
-    if rows and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise Closed(f"{path} can be read by others", f"chmod 600 {path}")
-    keys = {name: key for name, key in rows.items() if isinstance(key, str)}
-    if keys.keys() != rows.keys() or not all(key.isprintable() for key in keys.values()):
-        raise Closed(f'{path} must hold lines like NAME = "KEY"', "mend that file")
-    return keys
 
 
 def own_recipient(paths: Paths) -> str:
@@ -236,13 +249,6 @@ def _forbidden(path: str) -> str | None:
 
 async def _resolve(left: perimeter.Perimeter, host: str, port: int) -> Sequence[str]:
     return await asyncio.to_thread(left.resolve, host, port)
-
-
-def _close_memory() -> None:
-    """Keys in memory: in no core dump, and nothing for other programs of the user."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _sync(directory: Path) -> None:

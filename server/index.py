@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from ..indexing import build, text
 from ..indexing.build import Clock, Failures, Interest, Listed, Progress, Report, Workspace
-from ..indexing.languages import language_of
+from ..indexing.languages import indexed_as
 from ..indexing.pool import Pool, PoolFailed
 from ..indexing.reconcile import by_nearness
 from ..indexing.store import Store, StoreBroken, StoreFailed, remove
@@ -74,6 +74,12 @@ def directory(paths: Paths, folder: Path) -> Path:
     return paths.cache / "index" / hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
 
 
+def readable(startup: Startup) -> bool:
+    """Whether anything may be taken from an index; one may be left from other settings."""
+    settings = startup.effective.settings
+    return settings.trusted and settings.index.enabled
+
+
 def order(startup: Startup, folder: Path) -> Order:
     """What the index process of a folder is told.  Raises UnsafePath."""
     root = Path(os.path.realpath(folder))
@@ -81,7 +87,7 @@ def order(startup: Startup, folder: Path) -> Order:
     if not home.is_relative_to(root):
         refuse_inside(startup.paths.cache, [root])
     told = settings.for_folder(startup.effective, folder).settings
-    exclude = tuple(dict.fromkeys((*told.index.exclude, *told.completion.exclude)))
+    exclude = (*told.completion.exclude, *told.index.exclude)
     place = directory(startup.paths, root)
     limits = json.dumps([exclude, told.index.max_files, told.index.max_file_kb])
     name = processes.socket_name("index", str(place), limits)
@@ -111,7 +117,7 @@ class Index:
         self.workspace = Workspace(
             told.root,
             exclusions.policy(told.exclude),
-            language_of,
+            indexed_as,
             told.max_files,
             told.max_file_kb << 10,
         )

@@ -19,7 +19,7 @@ from ..completion.client import EngineGone
 from ..indexing.languages import LANGUAGES
 from . import index_process, processes
 from .documents import file_path
-from .index import Order, order, relative
+from .index import Order, order, readable, relative
 from .paths import UnsafePath
 from .protocol import WicketServer
 from .session import Session
@@ -75,10 +75,15 @@ class Indexers:
 
     def _roots(self) -> list[Path]:
         startup = self._session.completions.startup
-        wanted = startup.effective.settings
-        if not wanted.trusted or not wanted.index.enabled:
+        if not readable(startup):
             return []
-        folders = (file_path(uri) for uri in self._server.documents.folders)
+        folders = [file_path(uri) for uri in self._server.documents.folders]
+        # Questions look into other clones, too: what the user names is kept as true.
+        folders += (
+            [place for place in startup.effective.settings.repository if place.is_dir()]
+            if any(folders)
+            else []
+        )
         home = os.path.realpath(startup.paths.home)
         # A home directory that was opened is not one project, and never one's source only.
         return [
@@ -114,7 +119,8 @@ class Indexers:
         if not able or not able.dynamic_registration:
             return
         suffixes = sorted({s.lstrip(".") for row in LANGUAGES.values() for s in row.suffixes})
-        globs = [f"**/*.{{{','.join(suffixes)}}}", "**/.gitignore"]
+        names = sorted({name for row in LANGUAGES.values() for name in row.names})
+        globs = [f"**/*.{{{','.join(suffixes)}}}", *(f"**/{n}" for n in (*names, ".gitignore"))]
         options = types.DidChangeWatchedFilesRegistrationOptions(
             [types.FileSystemWatcher(glob) for glob in globs]
         )

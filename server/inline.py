@@ -31,12 +31,17 @@ async def inline_completion(
     wanted = session.wanted(file_path(document.uri))
     if not manual and wanted.trigger == "manual":
         return NOTHING
-    cursor = Cursor(
-        documents.relative_path(document.uri),
-        document.language,
-        document.text,
-        document.offset_at(params.position, documents.encoding),
-    )
+    offset = document.offset_at(params.position, documents.encoding)
+    path = documents.relative_path(document.uri)
+    cursor = Cursor(path, document.language, document.text, offset)
+    start, chosen = offset, ""
+    if selected := params.context.selected_completion_info:
+        first = offset - len(cursor.line_before)
+        start = document.offset_at(selected.range.start, documents.encoding)
+        start, chosen = min(max(start, first), offset), selected.text
+        # While a popup is open, only what goes on from its selection is shown.
+        text = f"{document.text[:start]}{chosen}{cursor.suffix}"
+        cursor = Cursor(path, document.language, text, start + len(chosen))
     try:
         suggestion = await session.suggest(
             document.uri, cursor, wanted, "manual" if manual else "auto"
@@ -48,24 +53,21 @@ async def inline_completion(
     now = documents.get(document.uri)
     if suggestion is None or now is not document:
         return None
-    number = session.remember(cursor, suggestion)
-    start, typed = cursor.offset, ""
-    if selected := params.context.selected_completion_info:
-        start = document.offset_at(selected.range.start, documents.encoding)
-        typed = document.text[start : cursor.offset]
-        if not (typed + suggestion.text).startswith(selected.text):
-            # While a popup is open, only what goes on from its selection is shown.
-            return NOTHING
-    if not suggestion.text:
-        return NOTHING
-    end = cursor.offset + suggestion.replace
-    found = types.InlineCompletionItem(
+    items: list[types.InlineCompletionItem] = []
+    # From the last to the first, so that the latest explanation is that of the first.
+    for one in reversed((suggestion, *(suggestion.others if manual else ()))):
+        number = session.remember(cursor, one)
+        if not one.text:
+            continue
+        end = offset + one.replace
         # A plain text with LF: editors disagree about snippets that have a range.
-        insert_text=typed + suggestion.text,
-        range=types.Range(
-            start=document.position_at(start, documents.encoding),
-            end=document.position_at(end, documents.encoding),
-        ),
-        command=types.Command(title="accepted", command=ACCEPTED, arguments=[number]),
-    )
-    return types.InlineCompletionList(items=[found])
+        item = types.InlineCompletionItem(
+            insert_text=chosen + one.text,
+            range=types.Range(
+                start=document.position_at(start, documents.encoding),
+                end=document.position_at(end, documents.encoding),
+            ),
+            command=types.Command(title="accepted", command=ACCEPTED, arguments=[number]),
+        )
+        items.insert(0, item)
+    return types.InlineCompletionList(items=items)

@@ -88,7 +88,7 @@ def engine(paths: Paths, sockets: Path, reads: Sequence[Path], ports: Collection
 def gate(paths: Paths, sockets: Path, log: Path, ports: Iterable[int]) -> Limits:
     """Its settings and keys, the audit log, and the ports of the providers."""
     reads = (paths.config, paths.managed, paths.provider_keys.parent)
-    writes = (log, paths.heads, sockets)
+    writes = (log, paths.heads, paths.gate, sockets)
     return Limits("gate", reads, writes, ports=tuple(sorted(set(ports))), resolves=True)
 
 

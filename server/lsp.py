@@ -54,7 +54,8 @@ def _limit(startup: Startup, first: bytes) -> None:
     models = [source.path for source in own if source.path]
     if is_path(startup.model):
         models.append(Path(startup.model))
-    level = limits.apply(limits.lsp(paths, sockets, folders(first), models))
+    others = startup.effective.settings.repository
+    level = limits.apply(limits.lsp(paths, sockets, [*folders(first), *others], models))
     logger.info("limits: %s", level.shown)
 
 

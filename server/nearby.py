@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 from ..completion.earlier import Text
 from ..indexing import text as indexed
 from . import exclusions, index
+from .app import Startup
 from .documents import Document, Documents, file_path
-from .paths import Paths
 from .settings import CompletionSettings
 
 # Characters; a larger file is not searched at every key.
@@ -27,11 +27,11 @@ class Nearby:
         self,
         documents: Documents,
         wanted: Callable[[Path | None], CompletionSettings],
-        paths: Callable[[], Paths],
+        startup: Callable[[], Startup],
     ) -> None:
         self._documents = documents
         self._wanted = wanted
-        self._paths = paths
+        self._startup = startup
         self._indexed: dict[Path, IndexedText] = {}
 
     def texts(self, path: str) -> list[Text]:
@@ -50,9 +50,11 @@ class Nearby:
             if other != path and _allowed(other, document, globs[directory]):
                 found.append(Text(other, document.data))
         found.sort(key=lambda text: distance(path, text.where))
-        for folder in filter(None, map(file_path, documents.folders)):
+        startup = self._startup()
+        folders = documents.folders if index.readable(startup) else ()
+        for folder in filter(None, map(file_path, folders)):
             if folder not in self._indexed:
-                place = index.directory(self._paths(), folder) / "text"
+                place = index.directory(startup.paths, folder) / "text"
                 self._indexed[folder] = IndexedText(place)
             if (text := self._indexed[folder].text(frozenset(open_now))) is not None:
                 found.append(text)

@@ -76,6 +76,11 @@ class Paths:
         return self.managed / "wicket.toml"
 
     @property
+    def policies(self) -> tuple[Path, Path]:
+        """The administrator's policy and the user's."""
+        return (self.managed / "policy.toml", self.config / "policy.toml")
+
+    @property
     def stats(self) -> Path:
         """Numbers about suggestions, apart from what the language server may not write."""
         return self.state / "stats"
@@ -98,6 +103,11 @@ class Paths:
     @property
     def heads(self) -> Path:
         return self.config / "heads"
+
+    @property
+    def gate(self) -> Path:
+        """What the gate keeps beside its log: whether it is frozen."""
+        return self.state / "gate"
 
     @property
     def provider_keys(self) -> Path:

@@ -22,6 +22,12 @@ class Perimeter:
         # A connection is made to a number, so names are looked up before.
         self.numbers = {found for pair in allowed for found in _numbers(*pair)}
 
+    def admit(self, host: str, port: int) -> None:
+        """Open the perimeter for one more address: where a hub says that a file is."""
+        self.hosts.add(host)
+        if (host, port) not in self.numbers:
+            self.numbers |= _numbers(host, port)
+
     def resolve(self, host: str, port: int) -> list[str]:
         """The addresses of a host as of now, which may be connected to from here on.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..completion.client import EngineGone
-from ..completion.cursor import Cursor, Suggestion
+from ..completion.cursor import Cursor, Snippet, Suggestion
 from ..completion.recent import accepted
 from ..completion.wire import Priority
 from . import app, build, settings
@@ -16,7 +16,7 @@ from .app import Completions
 from .explanations import Explanations, explain
 from .settings import CompletionSettings
 from .stats import store
-from .stats.observer import Observer
+from .stats.observer import Observer, number_of
 from .status import Status, StatusLine, of_engine
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class Session:
         self._editor: Mapping[str, Any] = {}
         self._newest: dict[str, asyncio.Task[Suggestion]] = {}
         self._ahead: dict[str, asyncio.Task[None]] = {}
+        self._foreseen: Cursor | None = None
         self._language: str | None = None
         self._wanted = asyncio.Event()
         self._configured = asyncio.Event()
@@ -56,7 +57,7 @@ class Session:
         if startup.model != old.model or engine != old.effective.settings.engine:
             # The old engine stays for other editors, or leaves when nobody needs it.
             self._closing = asyncio.ensure_future(self.completions.engine.close())
-            self.completions = Completions(startup, self.completions.texts, self.completions.spawn)
+            self.completions = self.completions.anew(startup)
             self._wanted.set()
         self.completions.startup = startup
         keep = startup.effective.settings.stats.enabled
@@ -98,9 +99,10 @@ class Session:
         finally:
             if self._newest.get(uri) is task:
                 del self._newest[uri]
-        if suggestion.text:
-            work = self._prefetch(accepted(cursor, suggestion), wanted)
-            self._ahead[uri] = asyncio.ensure_future(work)
+        behind = accepted(cursor, suggestion)
+        # The rest of a suggestion ends where the whole of it did.
+        if suggestion.text and behind != self._foreseen:
+            self._ahead[uri] = asyncio.ensure_future(self._prefetch(behind, wanted))
         return suggestion
 
     async def _suggest(
@@ -126,10 +128,23 @@ class Session:
         await asyncio.sleep(PREFETCH_SECONDS)
         with contextlib.suppress(EngineGone):
             await self.completions.suggest(cursor, wanted, "prefetch")
+            self._foreseen = cursor
+
+    async def warm(
+        self, cursor: Cursor, wanted: CompletionSettings, context: Sequence[Snippet]
+    ) -> bool:
+        """See `Completions.warm`; those of now are asked."""
+        return await self.completions.warm(cursor, wanted, context)
 
     def remember(self, cursor: Cursor, suggestion: Suggestion) -> str:
         """The id under which the editor may ask about this answer."""
         return self.explanations.remember(explain(cursor, suggestion))
+
+    def took(self, item: object, units: object) -> None:
+        """The editor says that it inserted the beginning of an answer."""
+        self.observer.took(item, units)
+        if known := self.explanations.find(number_of(item)):
+            self.completions.prefer(known["text"])
 
     async def watch_engine(self) -> None:
         """Keep the status true: connect, follow the loading, notice the end, start anew.

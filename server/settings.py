@@ -10,6 +10,7 @@ For each setting, the first of these that says something:
 
 Then those are heard who may only tighten: the editor about `trusted`, and
 `.wicket.toml` of each open folder.  The stricter value wins, even over a locked one.
+What a policy lets nobody see is added to `completion.exclude`, whoever said what.
 Of a table of named rows, the user's join the managed ones.  Environment variables set
 nothing.
 
@@ -23,13 +24,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from ..escalation.policy import globs
+from . import policies
 from .paths import InsideWorkspace, Paths, refuse_inside
 from .settings_checks import ModelSource, ProviderSource, plain
 from .settings_file import Forbidden, Unreadable, read, shown
 from .settings_sources import Said, Source, Values, locks, said
 from .settings_table import KEYS, TABLE
 
-Origin = Literal["default"] | Source
+Origin = Literal["default", "policy"] | Source
 
 REPOSITORY_FILE = ".wicket.toml"
 NOTHING_ALLOWED: Values = {"completion": {"enabled": False}}
@@ -43,8 +46,9 @@ class CompletionSettings:
     debounce_ms: int | Literal["adaptive"]
     lines: Literal["auto", "line", "block"]
     max_lines: int
+    least_chance: int
     model: str
-    context: bool
+    context: bool | Literal["auto"]
     exclude: tuple[str, ...]
 
     def speaks(self, language: str) -> bool:
@@ -63,7 +67,15 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelsSettings:
+    endpoint: str
+    token_command: tuple[str, ...]
+    licences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkSettings:
+    proxy: str | None
     ca_file: Path | None
 
 
@@ -97,6 +109,11 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EditorSettings:
+    symbols: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StatsSettings:
     enabled: bool
 
@@ -108,22 +125,27 @@ class Settings:
     trusted: bool
     completion: CompletionSettings
     engine: EngineSettings
+    models: ModelsSettings
     network: NetworkSettings
     providers: Mapping[str, ProviderSource]
     gate: GateSettings
     audit: AuditSettings
     index: IndexSettings
+    editor: EditorSettings
+    repository: tuple[Path, ...]
     log: LogSettings
     stats: StatsSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Values by dotted name, their origins, and what the repositories ask for."""
+    """Values by dotted name, their origins, what the repositories ask for, and the
+    patterns of files that no policy lets anybody see."""
 
     values: Values
     origin: Mapping[str, Origin]
     repositories: Mapping[Path, Values]
+    never: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +207,9 @@ def load(paths: Paths, editor: Mapping[str, Any] | None, folders: Sequence[Path]
         file = folder / REPOSITORY_FILE
         tables = _repository_tables(file, warnings)
         repositories[folder] = heard_from(tables, "repository", shown(file))
-    heard = Heard(values, origin, repositories)
+    binding = policies.load(paths, folders)
+    warnings.extend(binding.faults)
+    heard = Heard(values, origin, repositories, globs(binding.binding, "never"))
     return _effective(heard, repositories.values(), locked, tuple(warnings))
 
 
@@ -227,6 +251,12 @@ def _effective(
     values, origin = dict(heard.values), dict(heard.origin)
     for asked in repositories:
         _tighten(values, origin, "repository", asked)
+    if heard.never:
+        exclude = cast(tuple[str, ...], values["completion.exclude"])
+        # A policy may let files in again that it forbids by default: the last pattern that
+        # matches counts.  No setting can: so the settings' patterns stand behind.
+        values["completion.exclude"] = (*heard.never, *exclude)
+        origin["completion.exclude"] = "policy"
     return Effective(_settings(values), values, origin, locked, warnings, heard)
 
 
@@ -258,11 +288,14 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         trusted=values["trusted"],
         completion=CompletionSettings(**fields("completion")),
         engine=EngineSettings(**fields("engine")),
+        models=ModelsSettings(**fields("models")),
         network=NetworkSettings(**fields("network")),
         providers=values["providers"],
         gate=GateSettings(**fields("gate")),
         audit=AuditSettings(**fields("audit")),
         index=IndexSettings(**fields("index")),
+        editor=EditorSettings(**fields("editor")),
+        repository=values["repository"],
         log=LogSettings(**fields("log")),
         stats=StatsSettings(**fields("stats")),
     )

@@ -43,7 +43,11 @@ class ModelSource:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSource:
-    """A provider of frontier or own models; fields as in `[providers.NAME]`."""
+    """A provider of frontier or own models; fields as in `[providers.NAME]`.
+
+    `key` says where its key is: keyring, file, `command: WORDS`, or None for whichever of
+    the first two has it.  `prices` are micro-USD for a million tokens in and out.
+    """
 
     kind: str
     base_url: str
@@ -52,12 +56,27 @@ class ProviderSource:
     region: str | None = None
     retention: str | None = None
     contract: str | None = None
+    key: str | None = None
+    prices: tuple[int, int] | None = None
 
 
 def truth(value: object) -> bool:
     if not isinstance(value, bool):
         raise Unfit("must be true or false")
     return value
+
+
+def truth_or(word: str) -> Check:
+    """true, false, or `word`, which leaves it open."""
+
+    def check(value: object) -> bool | str:
+        if value == word:
+            return word
+        if not isinstance(value, bool):
+            raise Unfit(f"must be true, false or {word}")
+        return value
+
+    return check
 
 
 def one_of(*words: str) -> Check:
@@ -173,6 +192,38 @@ def file(value: object) -> Path | None:
     return _absolute(text) if text else None
 
 
+def texts(value: object) -> tuple[str, ...]:
+    found = _texts(value)
+    if found is None or len(found) > 100:
+        raise Unfit("must be a list of at most 100 texts")
+    return tuple(dict.fromkeys(found))
+
+
+def hub(value: object) -> str:
+    """Where files are fetched from: https, or http on this machine."""
+    url = _endpoint(value)
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (
+        parts.scheme == "http" and _is_loopback(parts.hostname or "")
+    ):
+        raise Unfit("must be an address like https://hub.example")
+    return url
+
+
+def proxy(value: object) -> str | None:
+    if value in (None, ""):
+        return None
+    url = _endpoint(value)
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise Unfit("must be an address like http://proxy.example:3128")
+    return url
+
+
+def argv(value: object) -> tuple[str, ...]:
+    """A command; an empty list is none."""
+    return () if value in ([], (), "") else _command(value)
+
+
 def model_names(value: object) -> tuple[str, ...]:
     """Names of models, the best first; an empty one is the model that ships."""
     names = cast(Sequence[object], value) if isinstance(value, list | tuple) else None
@@ -181,7 +232,7 @@ def model_names(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(model_name(name) for name in names))
 
 
-PROVIDER_KINDS = ("compatible",)
+PROVIDER_KINDS = ("anthropic", "compatible")
 TIERS = ("frontier", "on-prem")
 
 
@@ -192,6 +243,7 @@ def provider_source(value: object) -> ProviderSource:
     known = ProviderSource.__dataclass_fields__
     if unknown := sorted(set(row) - set(known)):
         raise Unfit(f"knows {', '.join(known)}, not {plain(unknown[0])}")
+    prices = _prices(row.pop("prices")) if "prices" in row else None
     row = {"tier": "frontier"} | row
     texts = {name: text for name, text in row.items() if isinstance(text, str) and _is_plain(text)}
     if texts.keys() != row.keys() or not {"kind", "base_url", "model"} <= texts.keys():
@@ -202,7 +254,32 @@ def provider_source(value: object) -> ProviderSource:
     at_home = texts["tier"] == "on-prem" and _is_loopback(urlsplit(url).hostname or "")
     if not url.startswith("https://") and not at_home:
         raise Unfit("must be https; http is for an on-prem provider on this machine")
-    return ProviderSource(**(texts | {"base_url": url}))
+    if (key := texts.get("key")) and key not in ("keyring", "file"):
+        command_of(key)
+    return ProviderSource(**(texts | {"base_url": url}), prices=prices)
+
+
+def command_of(key: str) -> tuple[str, ...]:
+    """The words of `command: WORDS`.  Raises Unfit."""
+    kind, _, words = key.partition(":")
+    if kind != "command" or not words.strip():
+        raise Unfit("must have a key that is keyring, file or command: WORDS")
+    return _command(words)
+
+
+def _prices(value: object) -> tuple[int, int]:
+    row: Mapping[str, object] = {}
+    if isinstance(value, Mapping):
+        row = cast(Mapping[str, object], value)
+    prices = [row.get(name) for name in ("input", "output")]
+    dollars = [p for p in prices if isinstance(p, int | float) and not isinstance(p, bool)]
+    if (
+        set(row) != {"input", "output"}
+        or len(dollars) != 2
+        or not all(0 <= p < 1e6 for p in dollars)
+    ):
+        raise Unfit("must have prices = {input, output}, US dollars for a million tokens")
+    return round(dollars[0] * 1_000_000), round(dollars[1] * 1_000_000)
 
 
 def anchor_place(value: object) -> str:
@@ -221,8 +298,27 @@ def recipients(value: object) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def repositories(value: object) -> tuple[Path, ...]:
+    """The folders that `[[repository]]` rows name, each once."""
+    rows = cast(Sequence[object], value) if isinstance(value, list | tuple) else None
+    if rows is None or len(rows) > 100:
+        raise Unfit("must be at most 100 tables, each [[repository]] with a path")
+    found: list[Path] = []
+    for row in rows:
+        path = cast(Mapping[str, object], row).get("path") if isinstance(row, Mapping) else row
+        if not isinstance(path, str | Path) or not _is_plain(str(path)) or not str(path):
+            raise Unfit("must be at most 100 tables, each [[repository]] with a path")
+        found.append(_absolute(str(path)))
+    return tuple(dict.fromkeys(found))
+
+
 def both(first: bool, second: bool) -> bool:
     return first and second
+
+
+def least_true(first: bool | str, second: bool | str) -> bool | str:
+    """No before a word that leaves it open, and that before yes."""
+    return min(first, second, key=lambda said: (False, "auto", True).index(said))
 
 
 def least(first: int, second: int) -> int:

@@ -41,6 +41,12 @@ def read(path: Path, owner: int | None = None) -> dict[str, object]:
 
     Raises Unreadable, and Forbidden where it may not be read.
     """
+    found = content(path, owner)
+    return {} if found is None else _parsed(found, shown(path))
+
+
+def content(path: Path, owner: int | None = None) -> bytes | None:
+    """The bytes of a file as `read` reads it; None where there is no file.  Raises likewise."""
     where = shown(path)
     try:
         with open(path, "rb", opener=_at_once) as file:
@@ -50,18 +56,18 @@ def read(path: Path, owner: int | None = None) -> dict[str, object]:
             if owner is not None:
                 _refuse_writers(where, found, owner)
                 _refuse_writers(shown(path.parent), os.stat(path.parent), owner)
-            content = file.read(LARGEST_FILE + 1)
+            said = file.read(LARGEST_FILE + 1)
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return None
     except PermissionError as error:
         raise Forbidden(f"{where}: {error.strerror}; it is ignored") from error
     except OSError as error:
         raise Unreadable(f"{where}: {error.strerror}; it is ignored") from error
     except ValueError as error:  # A name that no file can have.
         raise Unreadable(f"{where}: {error}; it is ignored") from error
-    if len(content) > LARGEST_FILE:
+    if len(said) > LARGEST_FILE:
         raise Unreadable(f"{where} is larger than {LARGEST_FILE} bytes; it is ignored")
-    return _parsed(content, where)
+    return said
 
 
 def set_user(paths: Paths, name: str, value: object) -> None:
@@ -90,7 +96,7 @@ def set_user(paths: Paths, name: str, value: object) -> None:
             raise Unwritten(f"the file has an unusual form; {by_hand}")
         if not path.parent.exists():
             private_directory(path.parent)
-        _replace(path, after.encode())
+        replace(path, after.encode())
     except Unfit as error:
         raise Unwritten(f"{plain(name)} {error}") from error
     except Unreadable as error:
@@ -176,7 +182,7 @@ def _edited(text: str, place: tuple[str, ...], value: object) -> str:
     return tomlkit.dumps(document)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes) -> None:
     """Write a private file beside `path`, make it durable, then let it replace it."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

@@ -1,4 +1,4 @@
-"""`wicket stats`: what became of the suggestions on this machine, in numbers and plots."""
+"""`wicket stats`: what became of the suggestions here, in numbers and plots; `stats tune`."""
 
 import argparse
 import json
@@ -12,15 +12,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from . import app
-from .stats import figures, picture, store
+from . import app, asked, settings_file
+from .app import Startup
+from .settings_file import Unwritten
+from .stats import figures, picture, store, tuning
 from .stats.figures import Figures, Share, Summary
 from .stats.picture import percent
 from .stats.store import DAY
+from .stats.tuning import Tuning
 
 # Characters of the longest bar, and how many days are drawn.
 BAR, DAYS = 40, 14
 SINCE = re.compile(r"(\d{1,4})d")
+# The setting that `tune` proposes.
+THRESHOLD = "completion.least_chance"
 
 
 class BadArguments(Exception):
@@ -31,14 +36,18 @@ def run(arguments: argparse.Namespace) -> int:
     startup = app.start()
     path = startup.paths.stats / store.FILE
     try:
+        refuse(arguments)
         since = begin(arguments.since, time.time()) if arguments.since else 0
-        found = figures.summary(store.read(path, since), since)
+        numbers = store.read(path, since)
+        if arguments.action == "tune":
+            return tune(startup, numbers, arguments)
+        found = figures.summary(numbers, since)
         if arguments.picture:
             Path(arguments.picture).write_text(picture.svg(found), "utf-8")
     except BadArguments as error:
         print(f"wicket stats: {error}", file=sys.stderr)
         return 2
-    except store.Unusable as error:
+    except (store.Unusable, Unwritten) as error:
         print(f"wicket stats: {error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -50,7 +59,65 @@ def run(arguments: argparse.Namespace) -> int:
     if not startup.effective.settings.stats.enabled:
         print("stats.enabled is false: nothing new is kept.", file=sys.stderr)
     show(found)
+    if questions := asked.read(startup.paths.stats, since):
+        print(f"\n{asked.shown(questions)}")
     return 0
+
+
+def refuse(arguments: argparse.Namespace) -> None:
+    """Raises BadArguments for those that do not go together."""
+    changes = arguments.apply or arguments.to is not None
+    if changes and arguments.action != "tune":
+        raise BadArguments("--apply and --to belong to `wicket stats tune`")
+    if arguments.apply and arguments.to is not None:
+        raise BadArguments("--apply takes what is proposed, --to another value; say one of them")
+    if arguments.picture and arguments.action == "tune":
+        raise BadArguments("--picture draws what `wicket stats` tells, without `tune`")
+
+
+def tune(startup: Startup, numbers: store.Numbers, arguments: argparse.Namespace) -> int:
+    """Show which threshold would be better; write it if that is asked.  Raises Unwritten."""
+    now = startup.effective.settings.completion.least_chance
+    found = tuning.tuned(numbers.rows, now)
+    wanted = found.proposed if arguments.apply else arguments.to
+    if wanted is not None and wanted != now:
+        if THRESHOLD in startup.effective.locked:
+            raise Unwritten(f"{THRESHOLD} is locked by the administrator; it stays {now}")
+        settings_file.set_user(startup.paths, THRESHOLD, wanted)
+    written = wanted is not None and wanted != now
+    if arguments.json:
+        print(json.dumps(tuning.to_json(found) | {"written": wanted if written else None}))
+        return 0
+    console = Console(highlight=False)
+    for line in proposal(found):
+        console.print(line, markup=False, soft_wrap=True)
+    if written:
+        console.print(
+            f"{THRESHOLD} is {wanted} from the next start of an editor's server on; "
+            f"back with: wicket stats tune --to {now}",
+            markup=False,
+            soft_wrap=True,
+        )
+    elif found.proposed is not None:
+        console.print("To take it: wicket stats tune --apply", markup=False)
+    return 0
+
+
+def proposal(found: Tuning) -> list[str]:
+    lines = [
+        f"{THRESHOLD} is {found.now}: what is less likely to be right, in percent, does not "
+        "come by itself.",
+        f"{found.known} suggestions tell whether they were right.",
+    ]
+    if found.proposed is None:
+        return [*lines, f"No change: {found.why}."]
+    before, after = found.before, found.after
+    lines.append(f"Better here: {found.proposed}; {found.why}.")
+    lines.append("On the latest third, which did not choose it, in percent with 95 % intervals:")
+    lines.append(f"  {found.now}: {with_bounds(before)} right of {before.whole} shown")
+    if found.proposed > found.now:
+        lines.append(f"  {found.proposed}: {with_bounds(after)} right of {after.whole} shown")
+    return lines
 
 
 def begin(said: str, now: float) -> int:

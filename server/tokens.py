@@ -18,10 +18,11 @@ class TokenCommand:
     """Runs `argv` at the first use, and again when the token it printed was refused.
 
     Neither the token nor anything else that the command prints is ever logged or shown.
+    `what` is the setting that holds the command, for what is said when it fails.
     """
 
-    def __init__(self, argv: Sequence[str]) -> None:
-        self._argv = argv
+    def __init__(self, argv: Sequence[str], what: str = "token_command") -> None:
+        self._argv, self._what = argv, what
         self._token: str | None = None
         self._lock = threading.Lock()
 
@@ -33,7 +34,7 @@ class TokenCommand:
             return self._token
 
     def _run(self) -> str:
-        name, fix = self._argv[0], "run token_command in a terminal"
+        name, fix = f"{self._what} {self._argv[0]}", f"run {self._what} in a terminal"
         try:
             ran = subprocess.run(
                 self._argv,
@@ -47,12 +48,12 @@ class TokenCommand:
             )
         except subprocess.TimeoutExpired:
             seconds = f"{COMMAND_SECONDS:.0f} s"
-            raise BackendError(f"token_command {name} printed nothing in {seconds}", fix) from None
+            raise BackendError(f"{name} printed nothing in {seconds}", fix) from None
         except OSError as error:
-            raise BackendError(f"token_command {name}: {error.strerror}", fix) from None
+            raise BackendError(f"{name}: {error.strerror}", fix) from None
         if ran.returncode:
-            raise BackendError(f"token_command {name} ended with code {ran.returncode}", fix)
+            raise BackendError(f"{name} ended with code {ran.returncode}", fix)
         token = ran.stdout.decode("ascii", "replace").strip()
         if not TOKEN.fullmatch(token):
-            raise BackendError(f"token_command {name} printed no token of one line", fix)
+            raise BackendError(f"{name} printed no token of one line", fix)
         return token

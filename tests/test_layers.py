@@ -19,9 +19,15 @@ FENCES = {
     "tree_sitter": ("indexing/",),
     "openai": ("escalation/",),
     "anthropic": ("escalation/",),
+    "re2": ("escalation/redaction/",),
     "starlette": ("escalation/http.py", "server/unix_http.py"),
     "uvicorn": ("server/unix_http.py",),
-    "httpx2": ("escalation/", "completion/connection.py", "completion/remote.py"),
+    "httpx2": (
+        "escalation/",
+        "completion/connection.py",
+        "completion/remote.py",
+        "completion/models/fetching.py",
+    ),
 }
 
 

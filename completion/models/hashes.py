@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,7 +48,11 @@ def remember(path: Path, sha256: str, cache: Path | None) -> None:
     entries = {name: entry for name, entry in entries.items() if Path(name).exists()}
     with contextlib.suppress(OSError):
         cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(cache, json.dumps(entries, indent=1, sort_keys=True).encode())
+        write_whole(cache, as_json(entries))
+
+
+def as_json(said: Mapping[str, Any]) -> bytes:
+    return json.dumps(said, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -36,48 +36,78 @@ def import_file(
     directory: Path,
     name: str | None = None,
     progress: hashes.Progress = hashes.silent,
+    link: bool = False,
 ) -> Model:
     """Copy the model at `source` into `directory` under `name`.
 
     The name is the catalogue's where the file is known there, else the file's.  A crash
     leaves at most a hidden `.part` file, which the next import removes.  Importing the
-    same file again changes nothing.
+    same file again changes nothing.  With `link` it becomes a second name of the same
+    file where the file system can do that; who writes into one then writes into both.
 
     Raises CannotImport: not for infilling, no weights, one part of several, name taken
     by another file or not allowed, no room, no permission, another import running.
     Raises BadModel where the file itself is damaged.
     """
     header, fim = checked(source)
-    name = name or default_name(source)
+    name = allowed_name(name or default_name(source))
+    target = directory / f"{name}.gguf"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with alone(directory):
+            if target.exists():
+                sha256 = _same(source, target, progress)
+            elif link and _linked(source, target):
+                sha256 = hashes.sha256_of(target, progress)
+            else:
+                sha256 = _copy(source, target, header.size, progress)
+            # A crash before the note leaves a whole model that is hashed when used.
+            note(target, header, fim, sha256, source.name)
+    except OSError as error:
+        raise CannotImport(_why(error, name, directory)) from None
+    return describe(target)
+
+
+def adopt(part: Path, target: Path, sha256: str, source: str) -> Model:
+    """Put a fetched file into its place, checked and noted; the caller is `alone` there.
+
+    `source` is the name it had elsewhere.  Raises CannotImport and BadModel; then the
+    part stays where it is.
+    """
+    header, fim = checked(part)
+    part.chmod(_mode(target.parent))
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.rename(target)
+    _sync(target.parent)
+    note(target, header, fim, sha256, source)
+    return describe(target)
+
+
+def allowed_name(name: str) -> str:
     if not NAME.fullmatch(name) or name == SHIPPED.name:
         raise CannotImport(
             f"{shown(name)} cannot be the name of an imported model; choose letters, "
             "digits, dots and dashes, and not the name of the shipped model"
         )
-    target = directory / f"{name}.gguf"
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone(directory):
-            if target.exists():
-                sha256 = _same(source, target, progress)
-            else:
-                sha256 = _copy(source, target, header.size, progress)
-            # A crash before the note leaves a whole model that is hashed when used.
-            note = {
-                "name": name,
-                "sha256": sha256,
-                "size": header.size,
-                "family": fim.family.name,
-                "licence": licence_of(header, row_for(source.name)),
-                "languages": languages_of(header, row_for(source.name)),
-                "context": header.context,
-                "source": shown(source.name),
-            }
-            text = json.dumps(note, indent=1, sort_keys=True) + "\n"
-            hashes.write_whole(note_path(target), text.encode(), _mode(directory))
-    except OSError as error:
-        raise CannotImport(_why(error, name, directory)) from None
-    return describe(target)
+    return name
+
+
+def note(target: Path, header: Gguf, fim: Fim, sha256: str, source: str) -> None:
+    """Write down beside `target` what it is and where it came from."""
+    row = row_for(source)
+    said = {
+        "name": target.stem,
+        "sha256": sha256,
+        "size": header.size,
+        "family": fim.family.name,
+        "licence": licence_of(header, row),
+        "languages": languages_of(header, row),
+        "context": header.context,
+        "source": shown(source),
+    }
+    text = json.dumps(said, indent=1, sort_keys=True) + "\n"
+    hashes.write_whole(note_path(target), text.encode(), _mode(target.parent))
 
 
 def checked(source: Path) -> tuple[Gguf, Fim]:
@@ -162,6 +192,15 @@ def _copy(source: Path, target: Path, size: int, progress: hashes.Progress) -> s
     return digest.hexdigest()
 
 
+def _linked(source: Path, target: Path) -> bool:
+    """Whether `target` is now another name of the source; never of a symbolic link."""
+    with suppress(OSError):
+        os.link(source.resolve(), target)
+        _sync(target.parent)
+        return True
+    return False
+
+
 def _same(source: Path, target: Path, progress: hashes.Progress) -> str:
     """The digest that both files have."""
     if source.stat().st_size == target.stat().st_size:
@@ -175,7 +214,7 @@ def _same(source: Path, target: Path, progress: hashes.Progress) -> str:
 
 
 @contextmanager
-def _alone(directory: Path) -> Generator[None]:
+def alone(directory: Path) -> Generator[None]:
     """One import at a time; what a killed one left behind is removed."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

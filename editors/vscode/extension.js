@@ -6,6 +6,7 @@ const os = require("node:os");
 const readline = require("node:readline");
 const vscode = require("vscode");
 const lc = require("vscode-languageclient/node");
+const asking = require("./ask");
 const { serverCommand } = require("./command");
 
 // Pauses before the first restarts; a third crash within the window ends them.
@@ -40,6 +41,7 @@ exports.activate = (context) => {
     vscode.workspace.onDidChangeConfiguration(configured),
     vscode.workspace.onDidGrantWorkspaceTrust(begin),
   );
+  asking.register(context, () => client);
   begin();
 };
 
@@ -72,6 +74,8 @@ async function start() {
   if (problem) return fail(problem, "install Wicket, or set wicket.command", "Open Settings");
   show({ state: "loading", reason: "the server is starting" });
   const mine = (client = new Client("wicket", "Wicket", server(command), options()));
+  mine.registerFeature(asking.feature);
+  mine.onNotification("wicket/answer", asking.heard);
   mine.onNotification("wicket/status", (news) => mine === client && show(news));
   mine.onDidChangeState(({ newState }) => newState === lc.State.Stopped && crashed(mine));
   await mine.start().catch(() => crashed(mine));

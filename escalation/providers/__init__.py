@@ -1,6 +1,18 @@
 """The wire formats of providers, one module each; a new one is a row in `KINDS`."""
 
-from . import compatible
-from .provider import Kind
+from importlib import import_module
 
-KINDS = {"compatible": Kind(compatible.request, compatible.read)}
+from .provider import Converse
+
+KINDS = ("anthropic", "compatible")
+
+
+def wire(kind: str) -> Converse:
+    """How providers of a kind are spoken to.
+
+    Imported when it is first needed: an SDK takes a second, and reads the environment as
+    it is imported, which by then says nothing.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"no kind of provider: {kind}")
+    return import_module(f".{kind}", __name__).converse

@@ -1,13 +1,13 @@
 """A provider as the settings name it, and what any provider's stream comes down to."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx2
 
-from ..task import Task
+from ..conversation import Conversation
 
 
 class ProviderError(Exception):
@@ -34,6 +34,8 @@ class Provider:
     region: str | None = None
     retention: str | None = None
     contract: str | None = None
+    # Micro-USD for a million tokens in and out, where the settings say.
+    prices: tuple[int, int] | None = None
     key: str | None = field(default=None, repr=False)
 
     @property
@@ -56,26 +58,53 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens, of which the provider told."""
+    """Tokens so far, of which the provider told; `cached` of those that went in."""
 
     tokens_in: int
     tokens_out: int
+    cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The model asks for a tool; `arguments` is what should be a JSON object."""
+
+    id: str
+    name: str
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Why the model stopped, and which model it says it is."""
+    """Why the model stopped, and which model it says it is.
+
+    `turn` is the whole answer as this provider wants it back in a later request.
+    """
 
     finish: str
     model: str | None
+    turn: object = None
 
 
-Event = Text | Usage | Ended
+Event = Text | Usage | Call | Ended
+
+# A wire format: all of one request and its answer, over an HTTP client that decides what
+# really leaves.  The words are who asks.  Raises ProviderError and the client's own errors.
+Converse = Callable[[Provider, Conversation, str, httpx2.AsyncClient], AsyncGenerator[Event, None]]
+
+MOST_TOKENS = 1 << 40
+# Of a provider's own words about a failure.
+LONGEST_WHY = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A wire format.  `request` is all that leaves; `read` raises ProviderError."""
+def count(value: object) -> int:
+    """A number that a provider told, or ValueError."""
+    if not isinstance(value, int) or not 0 <= value < MOST_TOKENS:
+        raise ValueError("no number of tokens")
+    return value
 
-    request: Callable[[Provider, Task, str], httpx2.Request]
-    read: Callable[[httpx2.Response], AsyncIterator[Event]]
+
+def printable(text: object) -> str:
+    """A provider's own words as one line; empty for what is no text."""
+    said = text[:LONGEST_WHY] if isinstance(text, str) else ""
+    return "".join(c if c.isprintable() else " " for c in said)

@@ -20,6 +20,8 @@ longer than anything else that is done with it, parsing aside.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.util import find_spec
 from os.path import splitext
 
 
@@ -62,7 +64,8 @@ def not_static(_name: str, signature: str, _member: bool) -> bool:
 class Language:
     """One language: its files, its grammar, its query, and what the query cannot say.
 
-    `grammar` names a package on PyPI and the function of it that gives the grammar.
+    `grammar` names a package on PyPI and the function of it that gives the grammar; with
+    none, there are no definitions but those of a manifest.
     `queries` are files here, read one after the other.  `exported` decides by name,
     signature and whether it is a member.  `prose` matches comments and strings; it starts
     with one of few characters, as that is what makes it fast.  `comment` starts a line of
@@ -70,6 +73,10 @@ class Language:
     inside.  `filler` is a statement of one byte that does nothing; `braces` says whether
     they hold blocks.  Code calls an imported module by what follows the last `separator`,
     if it has one.
+
+    Of an `outline` only the definitions are kept: its names are in no look-up by name, as
+    they are not what code refers to, or not told apart well enough for that.  `names` are
+    last components of paths that belong to it, whatever their suffix.
     """
 
     name: str
@@ -82,7 +89,11 @@ class Language:
     filler: bytes = b";"
     braces: bool = True
     separator: str = ""
+    outline: bool = False
+    names: tuple[str, ...] = ()
 
+
+_NOTHING = re.compile(rb"(?!)")
 
 _ROWS = (
     Language(
@@ -164,11 +175,88 @@ _ROWS = (
         exported=not_static,
         prose=_C_LIKE,
     ),
+    # Files of settings that say what imports mean; `manifests` reads them.
+    *(
+        Language(
+            name,
+            (),
+            grammar,
+            queries,
+            exported=not_underscored,
+            prose=_NOTHING,
+            comment=b"#",
+            outline=True,
+            names=(name,),
+        )
+        for name, grammar, queries in (
+            ("go.mod", ("", ""), ()),
+            ("Cargo.toml", ("tree_sitter_toml", "language"), ("toml",)),
+            ("package.json", ("tree_sitter_json", "language"), ("json",)),
+            ("tsconfig.json", ("tree_sitter_json", "language"), ("json",)),
+        )
+    ),
+    *(
+        Language(
+            name,
+            suffixes,
+            (package, function),
+            (name,),
+            exported=not_private if name in ("csharp", "php") else not_underscored,
+            prose=_NOTHING,
+            comment=comment,
+            outline=True,
+            names=names,
+        )
+        for name, suffixes, package, function, comment, names in (
+            ("csharp", (".cs",), "tree_sitter_c_sharp", "language", b"//", ()),
+            ("ruby", (".rb",), "tree_sitter_ruby", "language", b"#", ("Rakefile", "Gemfile")),
+            ("php", (".php",), "tree_sitter_php", "language_php", b"//", ()),
+            ("bash", (".sh", ".bash"), "tree_sitter_bash", "language", b"#", ()),
+            ("lua", (".lua",), "tree_sitter_lua", "language", b"--", ()),
+            ("sql", (".sql",), "tree_sitter_sql", "language", b"--", ()),
+            ("html", (".html", ".htm"), "tree_sitter_html", "language", b"<!--", ()),
+            ("css", (".css",), "tree_sitter_css", "language", b"/*", ()),
+            ("json", (".json", ".jsonc"), "tree_sitter_json", "language", b"//", ()),
+            ("yaml", (".yaml", ".yml"), "tree_sitter_yaml", "language", b"#", ()),
+            ("toml", (".toml",), "tree_sitter_toml", "language", b"#", ()),
+            ("hcl", (".hcl", ".tf"), "tree_sitter_hcl", "language", b"#", ()),
+            ("make", (".mk",), "tree_sitter_make", "language", b"#", ("Makefile", "GNUmakefile")),
+            (
+                "containerfile",
+                (".dockerfile", ".containerfile"),
+                "tree_sitter_containerfile",
+                "language",
+                b"#",
+                ("Dockerfile", "Containerfile"),
+            ),
+            ("markdown", (".md", ".markdown"), "tree_sitter_markdown", "language", b"<!--", ()),
+            ("rst", (".rst",), "tree_sitter_rst", "language", b"..", ()),
+        )
+    ),
 )
 LANGUAGES = {row.name: row for row in _ROWS}
 _BY_SUFFIX = {suffix: row.name for row in _ROWS for suffix in row.suffixes}
+_TSCONFIG = re.compile(r"(ts|js)config(\.[\w-]+)*\.json")
+_BY_NAME = {name: row.name for row in _ROWS for name in row.names}
 
 
 def language_of(path: str) -> str | None:
-    """The name of the row for a path, None where there is none."""
-    return _BY_SUFFIX.get(splitext(path)[1].lower())
+    """The name of the row for a path of code that is understood, None where there is none."""
+    name = indexed_as(path)
+    return None if name is None or LANGUAGES[name].outline else name
+
+
+@lru_cache(1 << 12)
+def indexed_as(path: str) -> str | None:
+    """The name of the row for a path, also where it is outlined only."""
+    base = path.rpartition("/")[2]
+    if _TSCONFIG.fullmatch(base):
+        return "tsconfig.json"
+    name = _BY_NAME.get(base) or _BY_SUFFIX.get(splitext(base)[1].lower())
+    return name if name and _is_installed(LANGUAGES[name].grammar[0]) else None
+
+
+@cache
+def _is_installed(package: str) -> bool:
+    """Some grammars are large and come with the extra `languages`."""
+    return not package or find_spec(package) is not None

@@ -1,9 +1,12 @@
-"""Imports of JavaScript and TypeScript: relative ones by extension, others by their end.
+"""Imports of JavaScript and TypeScript: relative ones by extension, others as tsconfig says.
 
-Aliases (`@/store`, `~/store`, `src/store`) and packages of the same repository
-(`@scope/store`) are told by the end of the path: what stands before it is configuration.
+Packages of the same repository are those that a package.json names.  Where neither knows a
+name, aliases (`@/store`, `~/store`, `src/store`) and packages (`@scope/store`) are told by the
+end of the path.
 """
 
+from . import tsconfig
+from .packages import beside, declared
 from .paths import Paths, nearest_first, normal
 
 EXTENSIONS = (".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mts", ".cts", ".mjs", ".cjs")
@@ -17,6 +20,12 @@ def resolve(module: str, importer: str, paths: Paths) -> list[str]:
         if place is None:
             return []
         return [path for path in _candidates(place) if paths.exists(path)]
+    for place in tsconfig.places(module, importer, paths):
+        if found := [path for path in _candidates(place) if paths.exists(path)]:
+            return found
+    for manifest, inside in declared(module, "/", "package.json", paths):
+        if found := _in_package(manifest, inside, paths):
+            return found
     scope, _, rest = module.partition("/")
     if not rest:
         return nearest_first(_package(scope, paths), importer)
@@ -44,6 +53,19 @@ def _ending(tail: str, paths: Paths) -> list[str]:
             if path == file or path.endswith(f"/{file}"):
                 found[path] = None
     return list(found)
+
+
+def _in_package(manifest: str, inside: str, paths: Paths) -> list[str]:
+    """A file of a package, or its entry; what is built is told by where it is built from."""
+    facts = paths.facts(manifest)
+    said = [one.module for one in facts.imports] if facts and not inside else []
+    said += [inside, f"src/{inside}"] if inside else ["src/index", "index", "src/main"]
+    for place in said:
+        source = normal(beside(manifest, place))
+        for file in _candidates(source) if source is not None else ():
+            if paths.exists(file):
+                return [file]
+    return []
 
 
 def _package(name: str, paths: Paths) -> list[str]:

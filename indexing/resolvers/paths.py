@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from ..facts import Facts
+
 
 class Paths(Protocol):
     """The files of a repository, relative to its root, with forward slashes."""
@@ -15,6 +17,14 @@ class Paths(Protocol):
 
     def inside(self, directory: str) -> Sequence[str]:
         """Files that lie in a directory itself."""
+        ...
+
+    def definers(self, name: str) -> Sequence[str]:
+        """Files that define `name`; manifests define packages."""
+        ...
+
+    def facts(self, path: str) -> Facts | None:
+        """What a file says; asked of manifests only."""
         ...
 
 

@@ -1,6 +1,7 @@
 """Rust's paths: the tree of modules that files make, from `crate`, `self` and `super`."""
 
-from .paths import Paths, nearest_first
+from .packages import beside, declared
+from .paths import Paths, nearest_first, normal
 
 # Files whose modules lie beside them, not in a directory of their name.
 ROOTS = frozenset(("mod.rs", "lib.rs", "main.rs"))
@@ -21,7 +22,14 @@ def resolve(module: str, importer: str, paths: Paths) -> list[str]:
     if head == "super":
         return _files(inside, parts, paths)
     found = _files(inside, parts, paths)
-    # Another crate of the same workspace.
+    # Another crate of the same workspace, by its name, else by its directory.
+    for manifest, inside in declared(module, "::", "Cargo.toml", paths):
+        facts = paths.facts(manifest)
+        for one in facts.imports if facts else ():
+            if root := normal(beside(manifest, one.module)):
+                found += _files(root.rpartition("/")[0], inside.split("/") if inside else [], paths)
+    if found:
+        return found
     roots = [path for path in paths.named("lib.rs") if head in _names(path)]
     for root in nearest_first(roots, importer):
         found += _files(root.rpartition("/")[0], rest, paths)

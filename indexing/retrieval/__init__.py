@@ -4,6 +4,7 @@ Nothing here reads a file: what the repository says comes from an index, what is
 from the documents that are open.
 """
 
+from collections import ChainMap
 from collections.abc import Mapping
 
 from ..facts import Facts
@@ -31,5 +32,5 @@ def retrieve(
     documents: they stand for what the index has of those files.
     """
     around = spot(path, language, text, offset)
-    names = Names(index, {**(live or {}), path: around.facts})
+    names = Names(index, ChainMap({path: around.facts}, live or {}))  # pyright: ignore[reportArgumentType]
     return pack(candidates(names, around), names, budget)

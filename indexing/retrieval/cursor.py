@@ -71,13 +71,26 @@ def spot(path: str, language: str, text: str, offset: int) -> Spot:
         path,
         facts,
         row,
-        re.sub(r"\s|\?|[.:>-]+$", "", receiver[1]) if receiver else "",
+        _plain(receiver[1]) if receiver else "",
         _open_call(text[max(0, offset - CALL) : offset]),
         word,
         near,
         around[-1] if around else -1,
         "\n".join([*lines[min(first, row) : row], before]),
     )
+
+
+def focus(text: str, offset: int) -> str:
+    """What decides at a cursor which definition is needed: "store." or "open(", else ""."""
+    before = text[text.rfind("\n", 0, offset) + 1 : offset]
+    if receiver := _RECEIVER.search(before):
+        return _plain(receiver[1]) + "."
+    called = _open_call(text[max(0, offset - CALL) : offset])
+    return f"{called}(" if called else ""
+
+
+def _plain(receiver: str) -> str:
+    return re.sub(r"\s|\?|[.:>-]+$", "", receiver)
 
 
 def _open_call(text: str) -> str:

@@ -73,19 +73,30 @@ def rendered(names: Names, symbol: Symbol, one: Definition) -> str:
     """A signature; that of a class with its constructor's below, or else with its fields."""
     if one.kind not in CLASSES:
         return one.signature
-    inside = [names.definition(member) for member in names.members(symbol).values()]
+    members = (member for member in names.members(symbol).values() if member.path == symbol.path)
+    inside = [names.definition(member) for member in members]
     own = [member for member in inside if one.start <= member.start < one.end]
     constructor = [member for member in own if member.name in CONSTRUCTORS]
     shown = constructor or [member for member in own if member.kind == "field"][:FIELDS]
     return "\n".join([one.signature, *(f"    {member.signature}" for member in shown)])
 
 
-def by_file(items: Iterable[Item]) -> list[tuple[str, str, tuple[int, int], str]]:
-    """Path, text, first and last line and reasons: one piece of text for each file.
+class Piece(NamedTuple):
+    """Definitions of one file as a text: its first and last line, and all reasons."""
+
+    path: str
+    text: str
+    lines: tuple[int, int]
+    why: str
+    tokens: int
+
+
+def by_file(items: Iterable[Item]) -> list[Piece]:
+    """One piece of text for each file.
 
     Members stand below the name of what they belong to.
     """
-    pieces: list[tuple[str, str, tuple[int, int], str]] = []
+    pieces: list[Piece] = []
     for path, group in groupby(items, key=lambda item: item.path):
         rows: list[str] = []
         members = list(group)
@@ -98,7 +109,8 @@ def by_file(items: Iterable[Item]) -> list[tuple[str, str, tuple[int, int], str]
             rows += (f"    {row}" if around else row for row in item.text.split("\n"))
         lines = (members[0].lines[0], max(item.lines[1] for item in members))
         why = "; ".join(dict.fromkeys(item.why for item in members))
-        pieces.append((path, "\n".join(rows), lines, why))
+        tokens = FILE_TOKENS + sum(item.tokens for item in members)
+        pieces.append(Piece(path, "\n".join(rows), lines, why, tokens))
     return pieces
 
 

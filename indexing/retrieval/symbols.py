@@ -54,7 +54,7 @@ class Names:
 
     def __init__(self, index: Index, live: Mapping[str, Facts]) -> None:
         self.index, self._live = index, live
-        self._facts: dict[str, Facts | None] = dict(live)
+        self._facts: dict[str, Facts | None] = {}
         self._resolved: dict[tuple[str, str, str], list[str]] = {}
         self._tops: dict[str, dict[str, int]] = {}
         self._members: dict[Symbol, dict[str, Symbol]] = {}
@@ -63,7 +63,8 @@ class Names:
 
     def facts(self, path: str) -> Facts | None:
         if path not in self._facts:
-            self._facts[path] = self.index.facts(path)
+            live = path in self._live
+            self._facts[path] = self._live[path] if live else self.index.facts(path)
         return self._facts[path]
 
     def definition(self, symbol: Symbol) -> Definition:

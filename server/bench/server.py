@@ -219,7 +219,7 @@ class Editor:
         return (time.perf_counter() - sent) * 1000
 
     async def ask(self, method: str, **params: Any) -> Any:
-        """Raises EngineGone where no answer comes."""
+        """Raises EngineGone where no answer comes.  Who is cancelled withdraws the question."""
         number = len(self._waiting)
         self._waiting[number] = asyncio.get_running_loop().create_future()
         self._send({"id": number, "method": method, "params": params})
@@ -227,6 +227,9 @@ class Editor:
             return await asyncio.wait_for(self._waiting[number], SILENCE_SECONDS)
         except TimeoutError:
             raise EngineGone("`wicket lsp` does not answer; run `wicket doctor`") from None
+        except asyncio.CancelledError:
+            self.tell("$/cancelRequest", id=number)
+            raise
 
     def tell(self, method: str, **params: Any) -> None:
         self._send({"method": method, "params": params})

@@ -4,17 +4,20 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ... import __version__
-from ...completion import chances, earlier, families, trim
+from ...completion import earlier, families, trim
 from ...completion.client import Connect, EngineClient, EngineGone, Generated, ignore
 from ...completion.complete import Terms, by_model, complete
+from ...completion.cursor import Snippet
 from ...completion.earlier import Text
 from ...completion.holes import Hole, digest
+from ...completion.prompt import room_for_context
 from ...completion.wire import Complete, State, write_request
 from ..app import refusal
+from ..lookup import items_at, snippets
 from ..settings import CompletionSettings
 from .repositories import Repository
 
@@ -96,8 +99,10 @@ async def engine(
         state = await ready(client)
         told = {"endpoint": endpoint, "counts_bits": bits is not None}
 
-        async def answer(hole: Hole, _repository: Repository) -> Answer:
-            return await ask(client, hole, wanted, bits)
+        async def answer(hole: Hole, repository: Repository) -> Answer:
+            return await ask(
+                client, hole, wanted, bits, context_for(hole, repository, wanted, state)
+            )
 
         async def memory() -> int:
             # That of a server elsewhere cannot be seen from here.
@@ -115,6 +120,7 @@ def about(state: State) -> dict[str, Any]:
         "family": state.family,
         "order": state.order,
         "context": state.context,
+        "parameters": state.parameters,
         "served": state.served,
     }
 
@@ -131,7 +137,11 @@ async def ready(client: EngineClient) -> State:
 
 
 async def ask(
-    client: Listening, hole: Hole, wanted: CompletionSettings, bits: Bits | None = None
+    client: Listening,
+    hole: Hole,
+    wanted: CompletionSettings,
+    bits: Bits | None = None,
+    context: tuple[Snippet, ...] = (),
 ) -> Answer:
     """One hole, by the path that an editor's request takes.
 
@@ -143,7 +153,7 @@ async def ask(
         return Answer("", filtered=reason)
     if state.languages and cursor.language not in state.languages:
         return Answer("", filtered=f"{state.model} does not know {cursor.language}")
-    suggestion = await by_model(cursor, client, terms_for(hole, wanted))
+    suggestion = await by_model(cursor, client, replace(terms_for(hole, wanted), context=context))
     asked, heard = client.asked, client.heard
     assert asked is not None, "a suggestion was made without asking the engine"
     assert heard is not None, "a suggestion was made without hearing the engine"
@@ -177,8 +187,10 @@ async def product(
         async def answer(hole: Hole, repository: Repository) -> Answer:
             if reason := refusal(hole.cursor, wanted):
                 return Answer("", filtered=reason)
-            terms = terms_for(hole, wanted, tuple(repository.others(hole)))
-            said = await complete(hole.cursor, client, terms)
+            others = tuple(repository.others(hole)) if wanted.context else ()
+            terms = terms_for(hole, wanted, others)
+            context = context_for(hole, repository, wanted, state)
+            said = await complete(hole.cursor, client, replace(terms, context=context))
             if client.heard and client.heard.done.done == "failed":
                 raise EngineGone(client.heard.done.why or "the engine failed")
             return Answer(
@@ -189,7 +201,7 @@ async def product(
                 said.chance,
                 said.tokens,
                 said.ms["total"],
-                unsure=said.chance < chances.SHOWN,
+                unsure=said.chance < wanted.least_chance / 100,
             )
 
         async def memory() -> int:
@@ -233,6 +245,16 @@ def terms_for(hole: Hole, wanted: CompletionSettings, texts: tuple[Text, ...] = 
         max_lines=wanted.max_lines,
         texts=texts,
     )
+
+
+def context_for(
+    hole: Hole, repository: Repository, wanted: CompletionSettings, state: State
+) -> tuple[Snippet, ...]:
+    """What an editor would show the model of other files, chosen at the hole."""
+    room = room_for_context(state, wanted.context)
+    if not room:
+        return ()
+    return snippets(items_at(repository.index, hole.cursor, room, wanted.exclude))
 
 
 def mode_for(hole: Hole, wanted: CompletionSettings) -> trim.Mode:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...completion.earlier import Text
 from ...completion.holes import Hole, Source, digest
+from ...indexing.memory import InMemory
 from .. import exclusions
 from ..languages import BY_NAME, BY_SUFFIX, language_of
 from ..nearby import distance
@@ -69,6 +70,11 @@ class Repository:
             if room <= 0:
                 break
         return found
+
+    @cached_property
+    def index(self) -> InMemory:
+        """What the texts define; what a hole's own file says is for who asks to replace."""
+        return InMemory(self.texts)
 
     @cached_property
     def _bytes(self) -> dict[str, bytes]:

@@ -101,7 +101,10 @@ class Feedback:
         if offer and answers and offer.cursor == cursor and offer.start <= answers[0].start:
             candidates = [candidate(text, offer.start, cursor, answer) for answer in answers]
             if any(agree(candidates[0], one) for one in offer.candidates):
-                offer.candidates = [continued(one, offer.candidates) for one in candidates]
+                candidates = [continued(one, offer.candidates) for one in candidates]
+                # Who has gone to another of several still looks at that one.
+                others = (o for o in offer.candidates if not any(agree(o, c) for c in candidates))
+                offer.candidates = [*candidates, *others]
                 return []
         events = self._end("ignored")
         if answers:

@@ -138,7 +138,7 @@ def to_json(one: Summary) -> dict[str, Any]:
     return {
         "since": date(one.since) if one.since else None,
         **_figures(one.total),
-        "completed_code": _share(one.completed) | {"of_all_inserted": one.of_all.value},
+        "completed_code": share_json(one.completed) | {"of_all_inserted": one.of_all.value},
         "by": {
             group: {figures.name: _figures(figures) for figures in found}
             for group, found in one.groups.items()
@@ -160,15 +160,15 @@ def _figures(one: Figures) -> dict[str, Any]:
     return {
         "shown": one.shown,
         **one.outcomes,
-        "acceptance": _share(one.share("accepted")),
+        "acceptance": share_json(one.share("accepted")),
         "characters": one.inserted,
-        "kept_30_seconds": _share(one.kept_30),
-        "kept_5_minutes": _share(one.kept_300),
+        "kept_30_seconds": share_json(one.kept_30),
+        "kept_5_minutes": share_json(one.kept_300),
         "latency_ms": {f"p{percent}": ms for percent, ms in one.latency.items()},
     }
 
 
-def _share(one: Share) -> dict[str, Any]:
+def share_json(one: Share) -> dict[str, Any]:
     low, high = one.bounds
     return {"value": one.value, "low": low, "high": high, "part": one.part, "whole": one.whole}
 

@@ -132,7 +132,7 @@ class Observer:
     def showed(self, item: object) -> None:
         """`textDocument/didShowCompletion`."""
         for feedback in self._of.values():
-            self._hear(feedback.showed(_number(item)))
+            self._hear(feedback.showed(number_of(item)))
 
     def took(self, item: object, length: object) -> None:
         """`textDocument/didPartiallyAcceptCompletion`, in UTF-16 units."""
@@ -140,7 +140,7 @@ class Observer:
         for uri, feedback in self._of.items():
             document = self._documents.get(uri)
             text = document.text if document else ""
-            events = feedback.took(self._now, text, _number(item), units)
+            events = feedback.took(self._now, text, number_of(item), units)
             self._count(uri, feedback)
             self._hear(events)
 
@@ -160,7 +160,7 @@ class Observer:
         return self._of[uri]
 
     def _answer(self, asked: Asked, item: types.InlineCompletionItem) -> Answer | None:
-        number = _number(item)
+        number = number_of(item)
         known = self._explain(number) or {}
         if not isinstance(item.insert_text, str) or not known:
             return None
@@ -176,6 +176,7 @@ class Observer:
             tuple(str(rule) for rule in known.get("rules", ())),
             asked.manual,
             1000 * (self._now - asked.began),
+            known.get("chance"),
         )
         return Answer(number, min(start, asked.cursor), end, item.insert_text, facts)
 
@@ -201,6 +202,7 @@ class Observer:
                 facts.source,
                 rules,
                 int(facts.manual),
+                chance=facts.chance,
             )
             self._rows[number] = row
             if len(self._rows) > ROWS:
@@ -291,7 +293,7 @@ class Observer:
             self._failed = True
 
 
-def _number(item: object) -> str:
+def number_of(item: object) -> str:
     """The number of an answer in an item, of ours or as JSON; "" where there is none."""
     if isinstance(item, types.InlineCompletionItem):
         arguments = item.command.arguments if item.command else None

@@ -12,7 +12,10 @@ CLOSERS = frozenset(")]}\"'`")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a suggestion without a word of it; `ms` from request to answer."""
+    """What is known of a suggestion without a word of it; `ms` from request to answer.
+
+    `chance` is the one that it was given, None where it was given none.
+    """
 
     language: str
     model: str | None
@@ -20,6 +23,7 @@ class Facts:
     rules: tuple[str, ...]
     manual: bool
     ms: float
+    chance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

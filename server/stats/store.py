@@ -17,8 +17,8 @@ from ..paths import InsideWorkspace, Paths, UnsafePath, private_file, refuse_ins
 logger = logging.getLogger(__name__)
 
 FILE = "stats.db"
-# 1: suggestion, answer, characters.
-FORMAT = 1
+# 1: suggestion, answer, characters.  2: the chance of each suggestion.
+FORMAT = 2
 DAY = 86_400
 SINGLE_DAYS = 90
 FORGOTTEN_DAYS = 730
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS suggestion (
   number TEXT UNIQUE, at INTEGER NOT NULL,
   language TEXT NOT NULL, model TEXT NOT NULL, source TEXT NOT NULL, rules TEXT NOT NULL,
   manual INTEGER NOT NULL, outcome TEXT NOT NULL, inserted INTEGER NOT NULL,
-  kept_30 INTEGER, kept_300 INTEGER, count INTEGER NOT NULL
+  kept_30 INTEGER, kept_300 INTEGER, count INTEGER NOT NULL, chance REAL
 );
 CREATE INDEX IF NOT EXISTS suggestion_at ON suggestion (at);
 CREATE TABLE IF NOT EXISTS answer (
@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS characters (
 ) WITHOUT ROWID;
 PRAGMA user_version = {FORMAT};
 """
-# Whatever a row says but when exactly it was.
+# Whatever a row says but when exactly it was, and how likely it seemed.
 KIND = "language, model, source, rules, manual, outcome, kept_30, kept_300"
 
 
@@ -61,6 +61,7 @@ class Row:
     `at` is in Unix seconds, `rules` are joined by blanks, `inserted` counts characters.
     `kept_30` and `kept_300` are 1 where accepted text still stood there after so many
     seconds, None where nobody could look; `manual` is 1 where it was asked for by hand.
+    `chance` is the one that it was given, from 0 to 1; None where it is not known any more.
     """
 
     number: str | None
@@ -75,6 +76,7 @@ class Row:
     kept_30: int | None = None
     kept_300: int | None = None
     count: int = 1
+    chance: float | None = None
 
 
 MARKS = ", ".join("?" for _ in fields(Row))
@@ -116,7 +118,7 @@ def write(path: Path, numbers: Numbers, now: int) -> None:
         private_file(path).close()
         with _opened(str(path)) as database:
             if _format(database) < FORMAT:
-                database.executescript(SCHEMA)
+                _make(database)
             # One transaction: a crash inside it leaves what was there before.
             with database:
                 database.executemany(
@@ -142,7 +144,7 @@ def read(path: Path, since: int = 0) -> Numbers:
     if not path.exists():
         return Numbers()
     with _errors(path), _opened(f"{path.as_uri()}?mode=ro") as database:
-        if _format(database) < FORMAT:
+        if not _format(database):
             return Numbers()
         found = database.execute("SELECT * FROM suggestion WHERE at >= ? ORDER BY at", (since,))
         rows = [Row(*row) for row in found]
@@ -167,12 +169,24 @@ def day(at: float) -> int:
     return int(at) // DAY * DAY
 
 
+def _make(database: sqlite3.Connection) -> None:
+    """Make the tables, or add to those of an older Wicket what they lack."""
+    with database:
+        database.execute("BEGIN IMMEDIATE")
+        # Another process may have been first.
+        if _format(database) == 1:
+            database.execute("ALTER TABLE suggestion ADD COLUMN chance REAL")
+            database.execute(f"PRAGMA user_version = {FORMAT}")
+    if not _format(database):
+        database.executescript(SCHEMA)
+
+
 def _roll_up(database: sqlite3.Connection, now: int) -> None:
     old = day(now) - SINGLE_DAYS * DAY
     database.execute(
         f"INSERT INTO suggestion SELECT NULL, at / {DAY} * {DAY}, language, model, source,"  # noqa: S608
-        " rules, manual, outcome, SUM(inserted), kept_30, kept_300, SUM(count) FROM suggestion"
-        f" WHERE at < ? AND number IS NOT NULL GROUP BY at / {DAY}, {KIND}",
+        " rules, manual, outcome, SUM(inserted), kept_30, kept_300, SUM(count), NULL"
+        f" FROM suggestion WHERE at < ? AND number IS NOT NULL GROUP BY at / {DAY}, {KIND}",
         (old,),
     )
     database.execute("DELETE FROM suggestion WHERE at < ? AND number IS NOT NULL", (old,))

@@ -26,14 +26,14 @@ class Failed(Exception):
     """A run did not end well; the message is one line."""
 
 
-def main(about: str, measure: Measure, *options: tuple[str, object, str]) -> None:
+def main(about: str, measure: Measure, *options: tuple[str, object, str], runs: int = 5) -> None:
     """Be the command line of a benchmark; `options` are a name, a default and a meaning."""
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     for name, default, meaning in options:
         parser.add_argument(
             name, type=type(default), default=default, help=f"{meaning} (default: {default})"
         )
-    parser.add_argument("--runs", type=int, default=5, help="of each (default: 5)")
+    parser.add_argument("--runs", type=int, default=runs, help=f"of each (default: {runs})")
     parser.add_argument("--against", metavar="PYTHON", help="of another Wicket, in turns")
     parser.add_argument("--append", metavar="FILE", help="add the JSON as a line to a file")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -49,7 +49,8 @@ def main(about: str, measure: Measure, *options: tuple[str, object, str]) -> Non
         return
     if arguments.runs < 1:
         parser.error("--runs takes at least 1")
-    asked = {name.lstrip("-"): getattr(arguments, name.lstrip("-")) for name, *_ in options}
+    names = [name.lstrip("-") for name, *_ in options]
+    asked = {name: getattr(arguments, name.replace("-", "_")) for name in names}
     try:
         compare(arguments, asked)
     except Failed as error:

@@ -26,7 +26,7 @@ SOURCE = Path(asyncio.__file__).parent / "base_events.py"
 
 
 class Editor:
-    """An LSP client with one open document and a cursor."""
+    """An LSP client; what it does, it does to the document that was opened last."""
 
     def __init__(self, folder: str) -> None:
         self.client = LanguageClient("benchmark", "1")
@@ -36,21 +36,28 @@ class Editor:
             for name in ("CONFIG", "DATA", "STATE", "CACHE")
         }
         self.environment["XDG_RUNTIME_DIR"] = folder
-        self.version = 1
+        self.version, self.uri = 0, ""
 
         @self.client.feature("wicket/status")
         def status(params: Any) -> None:
             if params.state == "ready":
                 self.ready.set()
 
-    async def open(self, text: str, uri: str = "file:///bench/base_events.py") -> None:
-        self.uri = uri
+    async def start(self, folder: str | None = None) -> None:
+        """Start the server, with `folder` open in it."""
         command = [sys.executable, "-I", "-m", "wicket.server", "lsp"]
         await self.client.start_io(*command, env=self.environment)
+        uri = Path(folder).as_uri() if folder else None
+        folders = [types.WorkspaceFolder(uri, "bench")] if uri else None
         await self.client.initialize_async(
-            types.InitializeParams(types.ClientCapabilities(), os.getpid())
+            types.InitializeParams(
+                types.ClientCapabilities(), os.getpid(), root_uri=uri, workspace_folders=folders
+            )
         )
         self.client.initialized(types.InitializedParams())
+
+    def open(self, text: str, uri: str = "file:///bench/base_events.py") -> None:
+        self.uri, self.version = uri, self.version + 1
         self.client.text_document_did_open(
             types.DidOpenTextDocumentParams(
                 types.TextDocumentItem(uri, "python", self.version, text)
@@ -58,11 +65,14 @@ class Editor:
         )
 
     def insert(self, at: types.Position, text: str) -> None:
+        self.change(types.Range(at, at), text)
+
+    def change(self, place: types.Range, text: str) -> None:
         self.version += 1
         self.client.text_document_did_change(
             types.DidChangeTextDocumentParams(
                 types.VersionedTextDocumentIdentifier(self.version, self.uri),
-                [types.TextDocumentContentChangePartial(types.Range(at, at), text)],
+                [types.TextDocumentContentChangePartial(place, text)],
             )
         )
 
@@ -77,6 +87,20 @@ class Editor:
 
     async def explain(self) -> Any:
         return await self.client.protocol.send_request_async(EXPLAIN, {})
+
+    def accepted(self, item: types.InlineCompletionItem) -> None:
+        assert item.command
+        self.client.workspace_execute_command(
+            types.ExecuteCommandParams(item.command.command, item.command.arguments)
+        )
+
+    def save(self) -> None:
+        document = types.TextDocumentIdentifier(self.uri)
+        self.client.text_document_did_save(types.DidSaveTextDocumentParams(document))
+
+    def shut(self) -> None:
+        document = types.TextDocumentIdentifier(self.uri)
+        self.client.text_document_did_close(types.DidCloseTextDocumentParams(document))
 
     async def close(self) -> None:
         await self.client.shutdown_async(None)
@@ -94,7 +118,8 @@ async def measure(keys: int, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="wb", dir="/tmp") as folder:
         editor = Editor(folder)
         began = time.perf_counter()
-        await editor.open(before + rest)
+        await editor.start()
+        editor.open(before + rest)
         line, column = before.count("\n"), 0
         answer = await editor.ask(types.Position(line, column))
         cold = time.perf_counter() - began
@@ -103,9 +128,9 @@ async def measure(keys: int, seed: int) -> dict[str, Any]:
         walls: list[float] = []
         with_item: list[float] = []
         prefill: list[int] = []
+        decoded: list[int] = []
         for key in typed:
-            pause = chance.lognormvariate(-1.71, 0.35)
-            await asyncio.sleep(0.06 if chance.random() < 0.25 else min(pause, 0.5))
+            await asyncio.sleep(gap(chance))
             editor.insert(types.Position(line, column), key)
             line, column = (line + 1, 0) if key == "\n" else (line, column + 1)
             sent = time.perf_counter()
@@ -113,7 +138,9 @@ async def measure(keys: int, seed: int) -> dict[str, Any]:
             walls.append((time.perf_counter() - sent) * 1000)
             if answer and answer.items:
                 with_item.append(walls[-1])
-            prefill.append(getattr((await editor.explain()).tokens, "prefill", 0))
+            tokens = (await editor.explain()).tokens
+            prefill.append(getattr(tokens, "prefill", 0))
+            decoded.append(getattr(tokens, "decoded", 0))
         lsp, engine = processes_of(folder)
         figures = {
             "cold_start_s": cold,
@@ -122,6 +149,9 @@ async def measure(keys: int, seed: int) -> dict[str, Any]:
             "with_item_p50_ms": quantile(with_item, 0.5),
             "with_item_p95_ms": quantile(with_item, 0.95),
             "share_with_item": len(with_item) / len(walls),
+            "share_without_engine": statistics.mean(
+                read + written == 0 for read, written in zip(prefill, decoded, strict=True)
+            ),
             "tokens_per_key_mean": statistics.mean(prefill[1:]),
             "tokens_per_key_p95": quantile(prefill[1:], 0.95),
             "lsp_private_mb": lsp.memory_full_info().uss / 1e6,
@@ -133,6 +163,12 @@ async def measure(keys: int, seed: int) -> dict[str, Any]:
         engine.terminate()
         engine.wait(10)
     return figures
+
+
+def gap(chance: random.Random) -> float:
+    """Seconds from one key to the next."""
+    pause = chance.lognormvariate(-1.71, 0.35)
+    return 0.06 if chance.random() < 0.25 else min(pause, 0.5)
 
 
 def processes_of(folder: str) -> tuple[psutil.Process, psutil.Process]:

@@ -25,10 +25,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "indexing"))
-
-from repository import Repository
 from wicket.completion.metrics import Estimate, estimate, quantile
+from wicket.indexing.memory import InMemory
 from wicket.indexing.retrieval import retrieve
 from wicket.indexing.retrieval.packing import CHARACTERS_PER_TOKEN, FILE_TOKENS, ITEM_TOKENS
 
@@ -58,14 +56,14 @@ def main() -> None:
     options = _options()
     rows: dict[str, dict[str, dict[int, Estimate]]] = {}
     seconds: list[float] = []
-    holes: dict[Path, tuple[Repository, list[Hole]]] = {}
+    holes: dict[Path, tuple[InMemory, list[Hole]]] = {}
     for folder in options.folders:
         files = {
             str(path.relative_to(folder.parent)): path.read_text("utf-8", "replace")
             for path in sorted(folder.rglob("*.py"))
         }
         chosen = list(sampled(holes_of(files), options.holes))
-        holes[folder] = Repository(files), chosen
+        holes[folder] = InMemory(files), chosen
     for name, retriever in RETRIEVERS.items():
         if options.only and name not in options.only:
             continue
@@ -124,7 +122,7 @@ def report(rows: dict[str, dict[str, dict[int, Estimate]]], seconds: list[float]
     )
 
 
-def wicket(repository: Repository, hole: Hole, budget: int, frozen: str) -> set[tuple[str, int]]:
+def wicket(repository: InMemory, hole: Hole, budget: int, frozen: str) -> set[tuple[str, int]]:
     offset = hole.offset if frozen == "line" else hole.entry
     items = retrieve(repository, hole.path, "python", hole.text, offset, budget)
     return {(item.path, item.lines[0]) for item in items}
@@ -134,21 +132,21 @@ def nothing(*_: object) -> set[tuple[str, int]]:
     return set()
 
 
-def by_chance(repository: Repository, hole: Hole, budget: int, _: str) -> set[tuple[str, int]]:
+def by_chance(repository: InMemory, hole: Hole, budget: int, _: str) -> set[tuple[str, int]]:
     """Top-level definitions of the package in any order."""
     documents = [one for one in signatures(repository) if one[0] != hole.path]
     random.Random(hole.text).shuffle(documents)
     return packed(documents, budget)
 
 
-def bm25(repository: Repository, hole: Hole, budget: int, _: str) -> set[tuple[str, int]]:
+def bm25(repository: InMemory, hole: Hole, budget: int, _: str) -> set[tuple[str, int]]:
     """Top-level signatures that share words with the lines around, by Okapi BM25."""
     query = Counter(words(around(hole)))
     ranked = sorted(ranked_by_words(repository, query), key=lambda pair: -pair[0])
     return packed((one for score, one in ranked if score and one[0] != hole.path), budget)
 
 
-def windows(repository: Repository, hole: Hole, budget: int, _: str) -> set[tuple[str, int]]:
+def windows(repository: InMemory, hole: Hole, budget: int, _: str) -> set[tuple[str, int]]:
     """Windows of 20 lines of other files, by Jaccard similarity to the lines around."""
     query = set(words(around(hole)))
     scored: list[tuple[float, str, int, str]] = []
@@ -164,7 +162,7 @@ def windows(repository: Repository, hole: Hole, budget: int, _: str) -> set[tupl
     return found
 
 
-RETRIEVERS: dict[str, Callable[[Repository, Hole, int, str], set[tuple[str, int]]]] = {
+RETRIEVERS: dict[str, Callable[[InMemory, Hole, int, str], set[tuple[str, int]]]] = {
     "wicket": wicket,
     "none": nothing,
     "random": by_chance,
@@ -186,7 +184,7 @@ def words(text: str) -> list[str]:
 Signature = tuple[str, int, str]
 
 
-def signatures(repository: Repository) -> list[Signature]:
+def signatures(repository: InMemory) -> list[Signature]:
     if not hasattr(repository, "signatures"):
         repository.signatures = [
             (path, one.line + 1, one.signature)
@@ -201,7 +199,7 @@ def signatures(repository: Repository) -> list[Signature]:
 
 
 def ranked_by_words(
-    repository: Repository, query: Counter[str], k: float = 1.2, b: float = 0.75
+    repository: InMemory, query: Counter[str], k: float = 1.2, b: float = 0.75
 ) -> Iterator[tuple[float, Signature]]:
     documents = signatures(repository)
     lengths = [counts.total() for counts in repository.counted]
@@ -215,7 +213,7 @@ def ranked_by_words(
         yield score, one
 
 
-def windows_of(repository: Repository) -> list[tuple[str, int, str, set[str]]]:
+def windows_of(repository: InMemory) -> list[tuple[str, int, str, set[str]]]:
     if not hasattr(repository, "windows"):
         repository.windows = [
             (path, start, text, set(words(text)))

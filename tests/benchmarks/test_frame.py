@@ -92,6 +92,8 @@ def test_a_mistake_is_one_line(tmp_path: Path, arguments: tuple[str, ...], said:
     [
         ("cancel.py", ("--times", "3"), "idle_p95_ms"),
         ("keystrokes.py", ("--keys", "5"), "lsp_cpu_s"),
+        ("llama_vim.py", ("--lines", "1"), "llama_vim_cpu_s"),
+        ("soak.py", ("--minutes", "0.05"), "lsp_last_quarter_mb"),
     ],
 )
 def test_ours_end_well(script: str, few: tuple[str, ...], figure: str) -> None:

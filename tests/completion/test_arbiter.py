@@ -4,7 +4,7 @@ import math
 
 import pytest
 from wicket.completion import chances
-from wicket.completion.arbiter import Written, choose
+from wicket.completion.arbiter import Written, choose, others
 from wicket.completion.chances import MODELS
 from wicket.completion.copies import Copy
 from wicket.completion.cursor import Cursor, Suggestion
@@ -97,6 +97,34 @@ def test_a_refusal_is_named() -> None:
 
 def test_a_file_of_its_own_is_named_by_its_path() -> None:
     assert chosen([copy("z", 40, where="")], None).where == "a.py"
+
+
+@pytest.mark.parametrize(
+    ("copies", "models", "texts"),
+    [
+        ([], ["y"], ["y"]),
+        # Copies on both sides of the model, each by its votes.
+        ([copy("u", 10, 1, 9), copy("v", 10, 8, 9)], ["y"], ["v", "y", "u"]),
+        # More texts of the model's, and never the same twice, however it is spaced.
+        ([copy("y ", 10)], ["y", "z", "y  ", "w"], ["y", "z", "w"]),
+        ([copy("z", 200)], ["y"], ["z", "y"]),
+        ([copy("z", 40)], [], ["z"]),
+    ],
+)
+def test_alternatives_differ(copies: list[Copy], models: list[str], texts: list[str]) -> None:
+    said = [written(text, -0.1 - 2 * number) for number, text in enumerate(models)]
+    first = said[0] if said else None
+    best = choose(at("x = $0\n"), 1, copies, first)
+    rest = others(at("x = $0\n"), 1, copies, said, best, 2)
+    assert [one.text for one in (best, *rest)] == texts
+    assert [one.chance for one in rest] == sorted((one.chance for one in rest), reverse=True)
+
+
+def test_an_unlikely_block_is_there_for_who_asks_by_hand() -> None:
+    """Its first line is the rest of the cursor's line, which is nothing."""
+    block = written("\n    a()\n    b()", 0.0, -6.0, -6.0)
+    assert choose(at("if x:$0\n"), 3, [], block).text == ""
+    assert choose(at("if x:$0\n"), 3, [], block, by_hand=True).text == "\n    a()"
 
 
 @pytest.mark.parametrize("sha256", [FITTED, "another"])

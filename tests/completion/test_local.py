@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import wicket.completion.models as models_folder
-from wicket.completion.engine import BackendError
+from wicket.completion import local
+from wicket.completion.engine import BackendError, Halted
 from wicket.completion.local import LocalBackend, Text, Words, common
-from wicket.completion.wire import Complete, Done, Piece
+from wicket.completion.wire import Complete, Done, Piece, Reason
 
 from .gguf_files import Weights, write
 
@@ -158,6 +159,50 @@ def test_cancelling_between_tokens(warm: LocalBackend) -> None:
     assert isinstance(done, Done)
     assert (done.done, done.tokens["decoded"]) == ("cancelled", 3)
     assert len(pieces) <= 3
+
+
+def alternatives(backend: LocalBackend, halted: Halted = lambda: None) -> tuple[list[str], Done]:
+    """The texts of an answer that may have three of them."""
+    prefix = SOURCE[: SOURCE.index("self._waiting.append")]
+    request = Complete(1, "alt.py", "python", prefix, "\n", "manual", alternatives=3)
+    *pieces, done = backend.complete(request, halted)
+    assert isinstance(done, Done)
+    texts = dict[int, str]()
+    for piece in pieces:
+        assert isinstance(piece, Piece)
+        texts[piece.alternative] = texts.get(piece.alternative, "") + piece.text
+    assert list(texts) == sorted(texts)
+    return list(texts.values()), done
+
+
+def test_alternatives_begin_differently_and_evaluate_no_prompt_again(
+    warm: LocalBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "ALTERNATIVES_SECONDS", 60.0)
+    alone = ask(warm, SOURCE[: SOURCE.index("self._waiting.append")], "\n", "alt.py")[0]
+    texts, done = alternatives(warm)
+    assert texts[0] == alone
+    assert len({text[:1] for text in texts}) == len(texts) == 3
+    assert done.tokens["prefill"] <= 2
+    # The cache says what it holds: the next answer is the first one again.
+    assert alternatives(warm)[0] == texts
+
+
+def test_an_alternative_is_whole_or_not_there(
+    warm: LocalBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "ALTERNATIVES_SECONDS", 60.0)
+    texts, whole = alternatives(warm)
+    asked: list[None] = []
+
+    def halted() -> Reason | None:
+        asked.append(None)
+        return "deadline" if len(asked) == whole.tokens["decoded"] else None
+
+    cut, done = alternatives(warm, halted)
+    assert done.done == "stop"
+    assert cut == texts[: len(cut)]
+    assert 1 <= len(cut) < 3
 
 
 def without_fim_tokens(folder: Path) -> Path:

@@ -1,8 +1,10 @@
 """Suggestions that the text follows are given again without a model."""
 
+from dataclasses import replace
+
 import pytest
 from wicket.completion.cursor import Cursor, Suggestion
-from wicket.completion.recent import SUGGESTIONS, Recent, accepted
+from wicket.completion.recent import SUGGESTIONS, Recent, accepted, before
 
 
 def at(marked: str, path: str = "a.py") -> Cursor:
@@ -64,6 +66,27 @@ def test_the_newest_that_agrees_is_given() -> None:
     recent.remember(at("x = self.$0"), "m", "auto", Suggestion("b"))
     assert recent.find(at("x = self.$0"), "m", "auto").text == "b"  # type: ignore[union-attr]
     assert recent.find(at("x = self$0"), "m", "auto").text == ".a"  # type: ignore[union-attr]
+
+
+def test_the_rest_of_an_alternative_is_known() -> None:
+    """The likeliest goes first until another one was chosen."""
+    recent, others = Recent(), (Suggestion("self.b()"), Suggestion("None"))
+    recent.remember(at("x = $0"), "m", "auto", Suggestion("self.a", others=others))
+
+    def left(now: str) -> str:
+        found = recent.find(at(now), "m", "auto")
+        return found.text if found else ""
+
+    assert [left(now) for now in ("x = self.$0", "x = self.b$0", "x = N$0")] == ["a", "()", "one"]
+    recent.prefer("f.b()")
+    assert [left(now) for now in ("x = self.$0", "x = self.a$0", "x = N$0")] == ["b()", "", "one"]
+
+
+def test_what_is_shown_stays_the_first() -> None:
+    shown, found = Suggestion("a.b", source="cache"), Suggestion("a.c")
+    found = replace(found, others=(Suggestion("\n  a.b\n"), Suggestion("d"), Suggestion("e")))
+    asked = before(shown, found, 3)
+    assert [one.text for one in (asked, *asked.others)] == ["a.b", "a.c", "d"]
 
 
 def test_another_model_mode_or_file_is_another_matter() -> None:

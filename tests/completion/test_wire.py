@@ -49,6 +49,7 @@ def test_a_request_survives_the_wire(request_: wire.Request) -> None:
     "answer",
     [
         Piece(1, "x\n\u2028", -0.5),
+        Piece(1, "y", -1.5, alternative=2),
         Done(2, "stop", None, {"prefill": 1}, {"queue": 0.1}),
         Done(3, "failed", "why"),
     ],

@@ -40,12 +40,13 @@ class FailingDisk(Disk):
 
 class World:
     def __init__(self, root: Path) -> None:
-        self.root, self.directory = root, root / "audit" / LOG
+        self.root, self.directory, self.kind = root, root / "audit" / LOG, "compatible"
         self.disk, self.server = FailingDisk(), ProviderServer()
         # Bytes that came to the provider while the disk held fewer intents than requests.
         self.unrecorded: list[int] = []
 
-    async def start(self, **changes: Any) -> Gate:
+    async def start(self, kind: str = "compatible", **changes: Any) -> Gate:
+        self.kind = kind
         await self.server.start()
         self.server.heard = self._compare
         options = Options(recipients=(ReaderKey.new().public,), checkpoint_seconds=60)
@@ -56,9 +57,8 @@ class World:
         return self.gate
 
     def house(self, **changes: Any) -> House:
-        row = Provider(
-            "home", "compatible", f"http://127.0.0.1:{self.server.port}/v1", "m", "on-prem", key=KEY
-        )
+        base = f"http://127.0.0.1:{self.server.port}" + ("/v1" * (self.kind == "compatible"))
+        row = Provider("home", self.kind, base, "m", "on-prem", key=KEY)
         house = House(
             version="1",
             providers={"home": row},
@@ -72,6 +72,10 @@ class World:
     async def stop(self) -> None:
         await self.gate.close()
         await self.server.stop()
+
+    def says(self, answer: str) -> str:
+        """The name of this answer in the wire format that is spoken here."""
+        return f"claude {answer}" if self.kind == "anthropic" else answer
 
     def records(self, kind: str = "") -> list[Mapping[str, Any]]:
         files = sorted(self.directory.glob("*.jsonl"))

@@ -1,4 +1,4 @@
-"""A provider on the loopback that speaks chat completions, and counts every byte it gets."""
+"""A provider on the loopback that speaks real wire formats, and counts every byte it gets."""
 
 import asyncio
 import json
@@ -7,6 +7,9 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from . import anthropic_wire
+from .wire import head, refusal
 
 
 def chunk(**members: Any) -> bytes:
@@ -18,21 +21,17 @@ def said(text: str, finish: str | None = None) -> bytes:
     return chunk(choices=[{"index": 0, "delta": {"content": text}, "finish_reason": finish}])
 
 
+def called(index: int, number: str, name: str, arguments: str) -> bytes:
+    function = {"name": name, "arguments": arguments}
+    call = {"index": index, "id": number, "type": "function", "function": function}
+    return chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
+
+
 USAGE = chunk(choices=[], usage={"prompt_tokens": 11, "completion_tokens": 7})
 STREAM = b": ping\n\n" + said("Hello") + said(" world", "stop") + USAGE + b"data: [DONE]\n\n"
 
 CHUNKED = b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in re.findall(rb"(?s).{1,7}", STREAM))
 CHUNKED += b"0\r\n\r\n"
-
-
-def head(status: str = "200 OK", kind: str = "text/event-stream", *more: str) -> bytes:
-    lines = (f"HTTP/1.1 {status}", f"Content-Type: {kind}", "x-request-id: req-1", *more)
-    return "\r\n".join((*lines, "Connection: close", "", "")).encode()
-
-
-def refusal(status: str, message: str, *more: str) -> bytes:
-    body = json.dumps({"error": {"message": message, "type": "x"}}).encode()
-    return head(status, "application/json", f"Content-Length: {len(body)}", *more) + body
 
 
 # What to answer, by name; None in between waits for `go`.
@@ -60,8 +59,18 @@ ANSWERS: dict[str, list[bytes | None]] = {
     "stalls": [head() + said("Hel"), None, b"data: [DONE]\n\n"],
     "hangs up": [b""],
     "no http": [b"\x16\x03\x01 what?"],
+    "tools": [
+        head() + said("Let me see. ") + called(0, "call_1", "read", '{"path": "src/'),
+        chunk(
+            choices=[{"delta": {"tool_calls": [{"index": 0, "function": {"arguments": 'b.py"}'}}]}}]
+        ),
+        chunk(choices=[{"delta": {}, "finish_reason": "tool_calls"}]) + USAGE + b"data: [DONE]\n\n",
+    ],
     "endless": [head() + said("x" * 60_000) * 200],
 }
+
+
+ANSWERS |= anthropic_wire.ANSWERS
 
 
 @dataclass(slots=True)
@@ -69,6 +78,8 @@ class ProviderServer:
     """`received` is every byte of every connection; `heard` is called at each first byte."""
 
     answer: str = "whole"
+    # Answers to the next requests, before `answer` is given to all others.
+    script: list[str] = field(default_factory=list)
     received: bytearray = field(default_factory=bytearray)
     connections: int = 0
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
@@ -113,7 +124,8 @@ class ProviderServer:
                            if line.startswith(b"content-length:")), b":0")  # fmt: skip
             self.received += await reader.readexactly(int(length.split(b":")[1]))
             self.arrived.set()
-            for piece in ANSWERS[self.answer]:
+            answer = self.script.pop(0) if self.script else self.answer
+            for piece in ANSWERS[answer]:
                 if piece is None:
                     await self._wait(reader)
                 else:

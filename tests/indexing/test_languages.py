@@ -3,10 +3,10 @@
 # ruff: noqa: E501  Golden lines are as long as they are.
 
 import pytest
+from wicket.indexing.memory import InMemory
 from wicket.indexing.parse import parse
 from wicket.indexing.retrieval import retrieve
 
-from .repository import Repository
 from .test_parse import imports, outline
 
 GO = """\
@@ -296,5 +296,5 @@ FILES = {
 )
 def test_retrieval_across_files(path: str, language: str, text: str, name: str) -> None:
     before, after = text.split("$0")
-    items = retrieve(Repository(FILES), path, language, before + after, len(before), 512)
+    items = retrieve(InMemory(FILES), path, language, before + after, len(before), 512)
     assert name in {item.name for item in items}

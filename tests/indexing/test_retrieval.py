@@ -1,15 +1,17 @@
 """What is put before the model: each reason finds its own, and the budget holds."""
 
+from dataclasses import replace
 from textwrap import dedent
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wicket.indexing.memory import InMemory
 from wicket.indexing.retrieval import Item, by_file, retrieve
-from wicket.indexing.retrieval.freezing import Moment, reason_to_choose
+from wicket.indexing.retrieval.cursor import focus
+from wicket.indexing.retrieval.freezing import Moment, around, in_time, reason_to_choose
+from wicket.indexing.retrieval.packing import FILE_TOKENS
 from wicket.indexing.retrieval.receivers import local_type
-
-from .repository import Repository
 
 SHOP = {
     "shop/__init__.py": "from .store import Store, open_store\n",
@@ -55,7 +57,7 @@ SHOP = {
         """,
     "view/index.ts": "export { Cart as Basket } from './cart';\nexport * from './cart';\n",
 }
-REPOSITORY = Repository({path: dedent(text) for path, text in SHOP.items()})
+REPOSITORY = InMemory({path: dedent(text) for path, text in SHOP.items()})
 
 
 def found(path: str, marked: str, budget: int = 1024) -> dict[str, Item]:
@@ -218,16 +220,17 @@ def test_items_of_a_file_become_one_text() -> None:
     """A class with its constructor, or its fields; members below what they belong to."""
     text = "from .store import Store\nfrom .rows import Sale\nfrom .money import total\nx = "
     items = retrieve(REPOSITORY, "shop/a.py", "python", text, len(text), 400)
-    pieces = {path: (text, lines, why) for path, text, lines, why in by_file(items)}
+    pieces = {one.path: (one.text, one.lines, one.why) for one in by_file(items)}
     text, lines, why = pieces["shop/store.py"]
     assert "class Store(Base):\n    def __init__(self, path: str, rows: list[Row])" in text
     assert lines[0] <= 4 < lines[1]
     assert "imported and not used yet" in why
     row = Item("a", "Row.price", "def price(self): ...", (2, 2), "member", 1.0, 9)
-    assert by_file([row]) == [("a", "Row:\n    def price(self): ...", (2, 2), "member")]
+    tokens = FILE_TOKENS + row.tokens
+    assert by_file([row]) == [("a", "Row:\n    def price(self): ...", (2, 2), "member", tokens)]
 
 
-A = Moment("a.py", "f")
+A = Moment("def f():", "store.")
 
 
 @pytest.mark.parametrize(
@@ -237,13 +240,58 @@ A = Moment("a.py", "f")
         (A, A, 0, None),
         (A, A, 299, None),
         (A, A, 300, "pause"),
-        (A, Moment("b.py", "f"), 0, "another file"),
-        (A, Moment("a.py", "g"), 0, "another definition"),
-        (A, Moment("a.py", "f", saves=1), 0, "saved"),
-        (A, Moment("a.py", "f", epoch=1), 0, None),
+        (A, replace(A, visit=1), 0, "another file"),
+        (A, replace(A, saves=1), 0, "saved"),
+        (A, replace(A, around="def g():"), 0, "definition"),
+        (A, replace(A, around="def g():", saves=1, visit=1), 300, "another file"),
+        (A, replace(A, focus="open("), 0, "focus"),
+        # Between two definitions, and behind what was needed, nothing better is needed.
+        (A, Moment(), 0, None),
     ],
 )
 def test_when_a_context_is_chosen_anew(
     chosen: Moment | None, now: Moment, idle_ms: float, reason: str | None
 ) -> None:
     assert reason_to_choose(chosen, now, idle_ms) == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("def f(a,\n      b):\n    x$0", "def f(a,"),
+        ("class A:\n    def f(self):\n\n        $0\n", "class A:"),
+        ("func f() {\r\n\tg()\r\n\t$0", "func f() {"),
+        ("fn f(\n) -> u8 {\n    $0", "fn f("),
+        ("def f():\n    pass\n$0", ""),
+        ("def f():\n    pass\nx = $0", ""),
+        ("    $0", ""),
+        ("$0", ""),
+    ],
+)
+def test_what_is_around_a_cursor(text: str, line: str) -> None:
+    before, after = text.split("$0")
+    assert around(before + after, len(before)) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("store.$0", "store."),
+        ("self.store.fi$0", "self.store."),
+        ("x = open(path, $0", "open("),
+        ("x = open(path,\n    $0", "open("),
+        ("open(path).rea$0", "open(path)."),
+        ("x = (a, $0", ""),
+        ("x = $0", ""),
+    ],
+)
+def test_what_stands_at_a_cursor(text: str, what: str) -> None:
+    before, after = text.split("$0")
+    assert focus(before + after, len(before)) == what
+
+
+@pytest.mark.parametrize(
+    ("tokens", "rate", "fits"), [(400, 1000.0, True), (401, 1000.0, False), (9999, 0.0, True)]
+)
+def test_what_is_read_while_somebody_types(tokens: int, rate: float, fits: bool) -> None:
+    assert in_time(tokens, rate) == fits

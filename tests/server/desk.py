@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomlkit
+from wicket.completion.models.licences import ALLOWED
 from wicket.server.paths import Paths
 from wicket.server.settings import Effective, load
 from wicket.server.settings_checks import ModelSource, ProviderSource
@@ -113,8 +114,9 @@ CONTRACT = {
     "completion.debounce_ms": Row("C", "adaptive", 0, 250, ("auto", *NO_NUMBER)),
     "completion.lines": Row("C", "auto", "line", "block", NO_WORD),
     "completion.max_lines": Row("C", 10, 3, 40, (0, *NO_NUMBER)),
+    "completion.least_chance": Row("C", 15, 30, 5, (100, -1, *NO_NUMBER)),
     "completion.model": Row("C", "", "qwen2.5-coder", "tiny:q8", (1, "a\nb", ["x"])),
-    "completion.context": Row("CT", True, True, False, NO_TRUTH, False),
+    "completion.context": Row("CT", "auto", True, False, NO_TRUTH, False),
     "completion.exclude": Row(
         "CT",
         (),
@@ -129,6 +131,18 @@ CONTRACT = {
     "engine.threads": Row("S", "auto", 4, 1, (0, *NO_NUMBER)),
     "engine.gpu_layers": Row("S", "auto", 0, 99, NO_NUMBER),
     "engine.idle_minutes": Row("S", 15, 1, 60, (0, *NO_NUMBER)),
+    "models.endpoint": Row(
+        "S",
+        "https://huggingface.co",
+        "https://hub.example",
+        "http://127.0.0.1:8080",
+        (1, "hub.example", "http://hub.example", "ftp://x", ["https://x"], True),
+    ),
+    "models.token_command": Row("S", (), ["pass", "hub"], ["other"], (1, True, {"a": 1}, "'")),
+    "models.licences": Row("S", ALLOWED, ["MIT"], [], ("MIT", [1], [""], True)),
+    "network.proxy": Row(
+        "S", None, "http://proxy:3128", "https://proxy", ("proxy", 1, ["http://x"], True)
+    ),
     "network.ca_file": Row(
         "S", None, "/etc/ca.pem", "/ca.pem", (1, "ca.pem", ["/a"], "/a\n", True)
     ),
@@ -147,6 +161,8 @@ CONTRACT = {
     "index.max_files": Row("CT", 100_000, 500, 50, (0, *NO_NUMBER[:-1], 10**30), 50),
     "index.max_file_kb": Row("CT", 1024, 100, 64, (0, *NO_NUMBER[:-1], 10**30), 64),
     "index.watch": Row("C", "auto", "poll", "off", NO_WORD),
+    "editor.symbols": Row("C", False, True, False, NO_TRUTH),
+    "repository": Row("S", (), [{"path": "/clones/a"}], [], (1, "x", [{}], [1], ["a"], True)),
     "log.level": Row("C", "info", "debug", "error", NO_WORD),
     "stats.enabled": Row("CT", True, True, False, NO_TRUTH, False),
     "trusted": Row("C", True, True, False, NO_TRUTH),
@@ -159,6 +175,8 @@ def meant(key: str, written: Any) -> object:
         return {name: ROWS[key][name] for name in written}
     if key == "network.ca_file":
         return Path(written)
+    if key == "repository":
+        return tuple(Path(row["path"]) for row in written)
     return tuple(written) if isinstance(written, list) else written
 
 

@@ -25,6 +25,13 @@ base_url = "http://127.0.0.1:{port}/v1"
 model = "m"
 tier = "on-prem"
 """
+CLAUDE = """
+[providers.home]
+kind = "anthropic"
+base_url = "http://127.0.0.1:{port}"
+model = "m"
+tier = "on-prem"
+"""
 
 
 class Home:
@@ -72,6 +79,17 @@ class Home:
                     await asyncio.sleep(0.05)
                 else:
                     return process
+
+    async def wicket(self, *words: str) -> tuple[int, str]:
+        """`wicket WORDS`: its code and output."""
+        process = await asyncio.create_subprocess_exec(
+            *processes.command(words[0], *words[1:]),
+            env=self.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        return process.returncode or 0, out.decode()
 
     async def stop(self) -> None:
         for process in self.processes:

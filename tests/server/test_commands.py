@@ -9,66 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import wicket.completion.models as models_folder
 from wicket.server import processes
 
-MODEL = Path(models_folder.__file__).parent / "wicket-base-q8_0.gguf"
+from .home import MODEL, Home
+
 SOURCE = "def double(number):\n    retur\n"
-
-
-class Home:
-    """A user with directories of their own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.sockets = folder / "wicket"
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "XDG_RUNTIME_DIR": str(folder),
-            "XDG_CONFIG_HOME": str(folder / "config"),
-            "XDG_STATE_HOME": str(folder / "state"),
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "XDG_DATA_HOME": str(folder / "data"),
-        }
-
-    def wicket(self, *arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-I", "-m", "wicket.server", *arguments],
-            env=self.environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            **more,  # type: ignore[call-overload]
-        )
-        assert "Traceback" not in done.stdout + done.stderr
-        return done
-
-    def configure(self, text: str) -> None:
-        folder = self.folder / "config" / "wicket"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / "wicket.toml").write_text(text)
-
-    def file(self, name: str, text: str) -> str:
-        (self.folder / name).write_text(text)
-        return name
-
-
-@pytest.fixture
-def home() -> Iterator[Home]:
-    with tempfile.TemporaryDirectory(prefix="wc", dir="/tmp") as folder:
-        made = Home(Path(folder))
-        yield made
-        for found in processes.running(made.sockets) if made.sockets.exists() else []:
-            assert processes.stop(found)
 
 
 def test_complete_prints_what_an_editor_would_show(home: Home) -> None:
@@ -173,7 +121,7 @@ def test_config_shows_values_and_sources(home: Home) -> None:
 def test_a_model_is_imported_used_and_verified(home: Home) -> None:
     copy = home.folder / "mine.gguf"
     shutil.copy(MODEL, copy)
-    assert home.wicket("model", "import", str(copy), "--name", "mine").returncode == 0
+    assert home.wicket("model", "import", str(copy), "--name", "mine", "--no-test").returncode == 0
     assert home.wicket("model", "use", "mine").returncode == 0
     assert "* mine" in home.wicket("model", "list").stdout
     place = home.file("a.py", SOURCE) + ":2:10"

@@ -1,11 +1,14 @@
 """`wicket context` as a person meets it: an index on disk, a place, items with reasons."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .test_commands import Home
+from ..indexing.questions import CLONES
+from .home import Home
 
 FILES = {
     "shop/store.py": "class Store:\n    def find(self, name: str) -> int: ...\n",
@@ -67,3 +70,67 @@ def test_what_the_settings_exclude_is_in_no_context(home: Home) -> None:
     done = home.wicket("context", "repository/shop/bill.py:3:1", "--json")
     assert "hidden_away" not in done.stdout
     assert json.loads(done.stdout)["items"]
+
+
+def complete(home: Home, *options: str) -> dict[str, Any]:
+    done = home.wicket("complete", "repository/shop/bill.py:5:11", "--json", *options)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_what_is_shown_to_the_model_is_told(home: Home) -> None:
+    home.configure("[completion]\ncontext = true\n")
+    assert complete(home)["context"] == []  # There is no index yet.
+    assert home.wicket("index", "repository").returncode == 0
+    said = complete(home)
+    (store,) = [row for row in said["context"] if row["path"] == "shop/store.py"]
+    assert store["lines"] == [1, 2]
+    assert "member of store" in store["why"]
+    assert store["tokens"] > 10
+    assert said["ms"]["context"] > 0
+    without = complete(home, "--no-context")
+    assert without["context"] == []
+    # It is in the prompt, not only in what is told of it.
+    read = [sum(one["tokens"][n] for n in ("prefill", "reused")) for one in (said, without)]
+    assert read[0] >= read[1] + store["tokens"] / 2
+    paths = {row["path"] for row in said["context"]}
+    assert "shop/.env.py" not in paths
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "",  # The shipped model is too small for it.
+        "[completion]\ncontext = false\n",
+        "[completion]\ncontext = true\n[index]\nenabled = false\n",
+    ],
+)
+def test_who_is_shown_nothing(home: Home, settings: str) -> None:
+    assert home.wicket("index", "repository").returncode == 0
+    home.configure(settings)
+    assert complete(home)["context"] == []
+
+
+def test_other_repositories_are_asked_as_well(home: Home, tmp_path: Path) -> None:
+    for name in ("shopclient", "billing"):
+        shutil.copytree(CLONES / name, tmp_path / name)
+        (tmp_path / name / ".git").mkdir()
+        assert home.wicket("index", name).returncode == 0
+    rows = "".join(
+        f'[[repository]]\npath = "{tmp_path / name}"\n'
+        for name in ("billing", "shopclient", "orders", "nowhere")
+    )
+    home.configure(rows)
+    (tmp_path / "orders").mkdir()
+    place = "shopclient/src/shopclient/client.py:15:1"
+    done = home.wicket("context", place, "--repos", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    uses = {(one["repository"], one["path"]) for one in said["repositories"]}
+    assert uses == {("billing", f"billing/{name}.py") for name in ("app", "invoices", "reports")}
+    assert all(one["why"] for one in said["repositories"])
+    assert said["unindexed"] == [str(tmp_path / "orders")]
+    people = home.wicket("context", "billing/billing/credit.py:7:1", "--repos").stdout
+    assert "shopclient: src/shopclient/errors.py" in people
+    assert "-- imported on line 5" in people
+    assert "has no index yet; `wicket index" in people

@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -78,7 +78,7 @@ async def check_nothing_is_visible(tmp_path: Path, plan: Plan, repository: Repos
             # Half a word at the cursor may be completed from the half before it.
             hidden -= set(UNUSUAL.findall(hole.before + hole.gold.split("(")[0]))
             words += len(hidden)
-            seen = json.dumps([request.path, request.prefix, request.suffix, request.context])
+            seen = json.dumps(asdict(request))
             others = b"".join(bytes(text.data[:]) for text in repository.others(hole)).decode()
             answer = await search.answer(hole, repository)
             for word in hidden:

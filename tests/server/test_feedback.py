@@ -184,6 +184,16 @@ CASES: dict[str, tuple[str, Sequence[Step], str]] = {
         [("offer", LINE, "pass  # later"), ("insert", "pass  # later"), ("command", 2)],
         "shown accepted:13",
     ),
+    "a word of the second, whose beginning is the first's, too": (
+        "$0",
+        [
+            ("offer", LINE, "return None"),
+            ("insert", "return "),
+            ("offer", "number"),
+            ("insert", "None"),
+        ],
+        "shown partial:7 accepted:11",
+    ),
     "one word": (
         "$0",
         [("offer", LINE), ("wait",), ("insert", "return ")],

@@ -13,7 +13,8 @@ import pytest
 from wicket.server import gate_client, processes
 
 from ..escalation.provider import ProviderServer
-from .gate_home import KEY, PROVIDER, TASK, Home, events
+from ..escalation.test_anthropic import ROGUE as OF_THE_SDK
+from .gate_home import CLAUDE, KEY, PROVIDER, TASK, Home, events
 
 
 @pytest.fixture
@@ -304,13 +305,24 @@ ROGUE = (
 )
 
 
-async def test_the_environment_says_nothing(server: ProviderServer) -> None:
+@pytest.mark.parametrize(
+    ("kind", "settings", "names"),
+    [
+        ("compatible", PROVIDER, ROGUE),
+        ("anthropic", CLAUDE, tuple(name for name in (*ROGUE, *OF_THE_SDK) if name != "PATH")),
+    ],
+)
+async def test_the_environment_says_nothing(
+    server: ProviderServer, kind: str, settings: str, names: tuple[str, ...]
+) -> None:
     """A decoy stands for every address that it could name."""
     decoy = socket.create_server(("127.0.0.1", 0))
     decoy.setblocking(False)
     where = f"http://127.0.0.1:{decoy.getsockname()[1]}"
+    server.answer = "claude whole" if kind == "anthropic" else "whole"
     with tempfile.TemporaryDirectory(prefix="wg", dir="/tmp") as folder:
-        home = Home(Path(folder), server.port, **dict.fromkeys(ROGUE, where))
+        home = Home(Path(folder), server.port, **dict.fromkeys(names, where))
+        home.says(settings.format(port=server.port))
         process = await home.start()
         assert (await home.post("/v1/send", await home.prepared())).status_code == 200
         await home.stop()
@@ -333,6 +345,32 @@ async def test_the_key_is_nowhere_but_in_the_request(home: Home, server: Provide
     for path in home.root.rglob("*"):
         if path.is_file() and path != home.paths.provider_keys:
             assert KEY.encode() not in path.read_bytes(), path
+
+
+async def test_frozen_within_a_second_and_across_restarts(
+    home: Home, server: ProviderServer
+) -> None:
+    """By a command, by the administrator's file, and by who speaks to the socket."""
+    server.answer = "silent"
+    process = await home.start()
+    sending = asyncio.ensure_future(home.post("/v1/send", await home.prepared()))
+    await server.arrived.wait()
+    frozen = await home.wicket("gate", "freeze", "--reason", "drill")
+    assert frozen == (0, "frozen by you: drill; nothing is sent\n")
+    assert events((await sending).text)[-1][1]["status"] == "cancelled"
+    assert home.records("outcome")[0]["data"]["flags"] == ["frozen"]
+    process.terminate()
+    await process.wait()
+    await home.start()
+    answer = await home.post("/v1/prepare", TASK)
+    assert (answer.status_code, answer.json()["fix"]) == (503, "wicket gate thaw")
+    assert (await home.wicket("gate", "thaw"))[0] == 0
+    assert (await home.post("/v1/prepare", TASK)).status_code == 200
+    said = await home.post("/v1/freeze", {"frozen": True, "reason": "over the socket"})
+    assert said.json() == {"frozen": "by you: over the socket"}
+    assert (await home.post("/v1/prepare", TASK)).status_code == 503
+    assert (await home.post("/v1/freeze", {"frozen": "yes"})).status_code == 400
+    assert [row["data"]["frozen"] for row in home.records("freeze")][:1] == [True]
 
 
 async def test_a_second_gate_does_not_write(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +15,9 @@ from lsprotocol import types
 from pytest_lsp import ClientServerConfig, LanguageClient
 from wicket.completion.chances import SHOWN
 from wicket.completion.complete import UNSURE
+from wicket.completion.cursor import gist
 from wicket.server import processes
+from wicket.server.app import ALTERNATIVES
 
 URI = "file:///home/space/a.py"
 # The line below was written before, so that model and copy are sure enough of it.
@@ -320,6 +323,119 @@ async def test_files_of_secrets_get_no_ghost_text(editor: Editor, name: str) -> 
     assert not found
 
 
+def texts(answer: types.InlineCompletionList) -> list[str]:
+    return [str(item.insert_text) for item in answer.items]
+
+
+# Two ways to go on, so that there is something to choose from.
+WAYS = """\
+def first(values):
+    return sorted(values)[0]
+
+
+def last(values):
+    return sorted(values)[-1]
+
+
+def middle(values):
+    return sort
+"""
+END = types.Position(9, 15)
+
+
+async def test_who_asks_by_hand_may_choose(editor: Editor) -> None:
+    """Of several texts that differ; what was on the screen before stays the first."""
+    editor.open(WAYS)
+    (shown,) = texts(await editor.ask(END))
+    answer = await editor.ask_by_hand(END)
+    found = texts(answer)
+    assert 2 <= len(found) <= ALTERNATIVES
+    assert len({gist(text) for text in found}) == len(found)
+    assert found[0] == shown
+    assert {"ed(values)[0]", "ed(values)[-1]"} & set(found)
+    for item in answer.items:
+        why = await editor.explain(id=item.command.arguments[0])
+        assert item.insert_text == why.text
+        assert item.range.start == END
+    assert len(texts(await editor.ask(END))) == 1
+
+
+async def test_the_rest_of_whichever_is_taken_costs_no_token(editor: Editor) -> None:
+    """A client takes the second of several word by word, and says so."""
+    editor.open(WAYS)
+    answer = await editor.ask_by_hand(END)
+    item = answer.items[1]
+    left, column, client = item.insert_text, END.character, editor.client
+    while word := re.match(r"\s*(\w+|[^\w\s]+)(?=.)", left):
+        left = left[word.end() :]
+        editor.type(types.Position(END.line, column), word[0])
+        column += word.end()
+        taken = {"item": item, "acceptedLength": column - END.character}
+        client.protocol.notify("textDocument/didPartiallyAcceptCompletion", taken)
+        assert texts(await editor.ask(types.Position(END.line, column))) == [left]
+        why = await editor.explain()
+        assert (why.source, why.tokens.prefill, why.tokens.decoded) == ("cache", 0, 0)
+    assert column > END.character
+
+
+BLOCKS = "".join(
+    f"""\
+class {name}:
+    def read(self, path):
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+
+"""
+    for name in ("Settings", "Colours", "Names", "Sizes", "Places", "Dates")
+)
+HEAD = "    def read(self, path):"
+
+
+@pytest.mark.parametrize(
+    ("mode", "most", "typed", "behind", "breaks"),
+    [
+        ("auto", 10, HEAD, "", 2),
+        ("block", 10, HEAD, "", 2),
+        ("block", 2, HEAD, "", 1),
+        ("line", 10, HEAD, "", 0),
+        ("auto", 10, HEAD + "\n        with open(path, enc", "", 0),
+        ("block", 10, HEAD + "\n        with open(path, enc", "", 1),
+        ("block", 10, HEAD + "\n        with open(", "path)", 0),
+    ],
+)
+async def test_one_line_or_more(
+    home: str, mode: str, most: int, typed: str, behind: str, breaks: int
+) -> None:
+    """`completion.lines` from the editor's setting to the ghost text."""
+    client = await starting(home).start()
+    editor = Editor(client)
+    wishes = {"completion": {"lines": mode, "max_lines": most}}
+    await initialize(client, initialization_options=wishes)
+    before = f"{BLOCKS}class Trees:\n{typed}"
+    editor.open(f"{before}{behind}\n")
+    at = types.Position(before.count("\n"), len(before.rpartition("\n")[2]))
+    found = texts(await editor.ask_by_hand(at))
+    assert [text.count("\n") for text in found[:1]] in ([breaks], [])
+    assert found or not breaks
+    await client.shutdown_session()
+    await client.stop()
+
+
+async def test_a_popup_is_gone_on_from(editor: Editor) -> None:
+    """Not only what happens to begin with its selection is shown: that is what is asked for."""
+    editor.open(WAYS.replace("return sort\n", "return s\n"))
+    word = types.Range(types.Position(9, 11), types.Position(9, 12))
+    for selected, rest in (("sorted", "(values)["), ("sum", "(values)")):
+        info = types.SelectedCompletionInfo(word, selected)
+        kind = types.InlineCompletionTriggerKind.Invoked
+        answer = await editor.ask(word.end, selected_completion_info=info, kind=kind)
+        assert texts(answer)
+        for item in answer.items:
+            assert item.insert_text.startswith(selected)
+            assert item.range == word
+        assert any(text.startswith(selected + rest) for text in texts(answer)), texts(answer)
+
+
 async def test_a_popup_is_only_extended(editor: Editor) -> None:
     editor.open("import os\nos.pat\n")
     word = types.Range(types.Position(1, 3), types.Position(1, 6))
@@ -340,7 +456,7 @@ async def test_positions_count_as_negotiated(home: str, encoding: str, column: i
     assert result.capabilities.position_encoding == encoding
     text = "s = '😀😀'; retur"
     editor.open(text)
-    (item,) = (await editor.ask_by_hand(types.Position(0, column))).items
+    item, *_ = (await editor.ask_by_hand(types.Position(0, column))).items
     assert item.insert_text.startswith("n")
     assert item.range.start == types.Position(0, column)
     await client.shutdown_session()

@@ -9,6 +9,7 @@ from lsprotocol import types
 from wicket.completion.copies import copies
 from wicket.indexing import text as indexed
 from wicket.server import index
+from wicket.server.app import Startup
 from wicket.server.documents import Documents
 from wicket.server.nearby import INDEXED, Nearby, join
 from wicket.server.settings import load
@@ -25,8 +26,12 @@ class Editor:
         self.desk = desk
         self.documents = Documents()
         self.documents.change_folders([desk.folder.as_uri()])
-        self.settings = load(desk.paths, None, []).settings.completion
-        self.nearby = Nearby(self.documents, lambda _file: self.settings, lambda: desk.paths)
+        self.effective = load(desk.paths, None, [])
+        self.settings = self.effective.settings.completion
+        self.nearby = Nearby(self.documents, lambda _file: self.settings, self.startup)
+
+    def startup(self) -> Startup:
+        return Startup(self.desk.paths, self.effective, "")
 
     def open(self, name: str, text: str) -> None:
         uri = (self.desk.folder / name).as_uri()
@@ -86,6 +91,15 @@ def test_without_context_there_is_only_the_file_itself(editor: Editor) -> None:
     editor.say(b=LINE)
     editor.open("c.py", LINE)
     assert editor.nearby.texts("a.py") == []
+
+
+@pytest.mark.parametrize("setting", ["index.enabled = false", "trusted = false"])
+def test_an_index_that_is_not_wanted_gives_nothing(editor: Editor, setting: str) -> None:
+    editor.say(b=LINE)
+    assert editor.sources() == ["b.py"]
+    editor.desk.paths.user_settings.write_text(setting)
+    editor.effective = load(editor.desk.paths, None, [])
+    assert editor.sources() == []
 
 
 def sections(*files: tuple[str, str]) -> bytes:

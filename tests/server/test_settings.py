@@ -41,7 +41,7 @@ def test_dataclasses_and_table_name_the_same_settings() -> None:
             for word in (w for w in get_args(part) if isinstance(w, str)):
                 assert KEYS[name].check(word) == word
                 words += 1
-    assert words == 19
+    assert words == 20
 
 
 def test_defaults(desk: Desk) -> None:
@@ -253,12 +253,12 @@ def test_each_folder_tightens_for_itself(desk: Desk) -> None:
         (None, ("u", "x", "y"), rust, False),
         (a, ("u", "x"), everything, False),
         (a / "src" / "gone.py", ("u", "x"), everything, False),
-        (b / "f.rs", ("u",), rust, True),
+        (b / "f.rs", ("u",), rust, "auto"),
         (inner / "f.py", ("u", "x", "y"), everything, False),
         (desk.root / "link" / "f.py", ("u", "x", "y"), everything, False),
-        (a / ".." / "b" / "f.rs", ("u",), rust, True),
-        (desk.root / "ab", ("u",), everything, True),
-        (Path("/elsewhere.py"), ("u",), everything, True),
+        (a / ".." / "b" / "f.rs", ("u",), rust, "auto"),
+        (desk.root / "ab", ("u",), everything, "auto"),
+        (Path("/elsewhere.py"), ("u",), everything, "auto"),
         (a / "\0", ("u", "x"), everything, False),
     ):
         found = whole if place is None else for_folder(whole, place)

@@ -69,7 +69,7 @@ def test_names_that_are_unknown_or_not_allowed_are_one_line(
 @pytest.mark.parametrize("channel", ["managed", "user"])
 def test_tables_of_other_features_are_known(desk: Desk, channel: str) -> None:
     """What they hold is looked at by their feature."""
-    tables = ("budget", "editor", "models", "network")
+    tables = ("budget", "editor")
     desk.file(channel).write_text(
         "repository = [{path = '/x'}]\nroutes = {ask = ['frontier']}\n"
         + "".join(f"[{table}]\nanything = 1\n" for table in tables)

@@ -59,7 +59,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_old_rows_become_counts_per_day_and_then_go(tmp_path: Path) -> None:
     file = tmp_path / store.FILE
     old = NOW - 100 * DAY
-    same = [row(f"a-{n}", old + n, inserted=n, kept_30=1) for n in range(500)]
+    same = [row(f"a-{n}", old + n, inserted=n, kept_30=1, chance=n / 500) for n in range(500)]
     other = row("b-1", old, outcome="rejected")
     ancient = row("c-1", NOW - 800 * DAY)
     store.write(file, Numbers([*same, other, ancient, row("d-1")]), NOW)
@@ -73,6 +73,33 @@ def test_old_rows_become_counts_per_day_and_then_go(tmp_path: Path) -> None:
     store.write(file, Numbers(), NOW)
     assert len(store.read(file).rows) == 3
     assert store.read(file, NOW - DAY).rows == [row("d-1")]
+
+
+FORMAT_1 = """
+CREATE TABLE suggestion (number TEXT UNIQUE, at INTEGER, language TEXT, model TEXT, source TEXT,
+  rules TEXT, manual INTEGER, outcome TEXT, inserted INTEGER, kept_30 INTEGER, kept_300 INTEGER,
+  count INTEGER);
+CREATE TABLE answer (day INTEGER, language TEXT, model TEXT, source TEXT, ms REAL, count INTEGER,
+  PRIMARY KEY (day, language, model, source, ms));
+CREATE TABLE characters (day INTEGER, language TEXT, completed INTEGER, typed INTEGER,
+  other INTEGER, PRIMARY KEY (day, language));
+INSERT INTO suggestion VALUES ('o-1', 1799999999, 'python', 'm', 'model', 'indent brackets', 0,
+  'accepted', 7, 1, NULL, 1);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_before_is_read_and_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / store.FILE
+    with sqlite3.connect(file) as database:
+        database.executescript(FORMAT_1)
+    database.close()
+    file.chmod(0o600)
+    old = row("o-1", NOW - 1, inserted=7, kept_30=1)
+    assert store.read(file).rows == [old]
+    for number in ("a-1", "a-2"):
+        store.write(file, numbers(row(number, chance=0.25)), NOW)
+    assert store.read(file).rows == [old, row("a-1", chance=0.25), row("a-2", chance=0.25)]
 
 
 def damage(file: Path) -> None:
@@ -172,6 +199,7 @@ class Editor:
 
     def __init__(self, file: Path | None) -> None:
         self.known: dict[str, dict[str, Any]] = {}
+        self.chance = 0.3
         self.observer = Observer(self.known.get)
         self.observer.path = file
         self.documents = Documents()
@@ -195,7 +223,8 @@ class Editor:
         items = list[types.InlineCompletionItem]()
         for text in texts:
             number = str(len(self.known) + 1)
-            self.known[number] = {"source": "model", "model": "m", "rules": ["indent"]}
+            known = {"source": "model", "model": "m", "rules": ["indent"], "chance": self.chance}
+            self.known[number] = known
             command = types.Command("", "wicket.accepted", arguments=[number])
             items.append(types.InlineCompletionItem(text, command=command))
         self.observer.answered(asked, types.InlineCompletionList(items))
@@ -239,6 +268,7 @@ def test_an_accepted_suggestion_is_one_row(tmp_path: Path) -> None:
         "model",
         "indent",
     )
+    assert kept.chance == 0.3
     assert list(found.characters.values()) == [(24, 0, 17)]
     assert sum(found.answers.values()) == 1
     # The sleep of the test itself is the other one.

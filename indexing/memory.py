@@ -1,14 +1,14 @@
-"""A repository in memory, as retrieval sees an index: text by path in, look-ups out."""
+"""An index in memory, for who measures: texts by path in, look-ups out."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from wicket.indexing.facts import Facts
-from wicket.indexing.languages import language_of
-from wicket.indexing.parse import parse
+from .facts import Facts
+from .languages import indexed_as
+from .parse import parse
 
 
-class Repository:
+class InMemory:
     """Every file parsed once; answers as the index on disk does."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
@@ -19,7 +19,7 @@ class Repository:
         self._definers: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._users: defaultdict[str, int] = defaultdict(int)
         for path, text in sorted(files.items()):
-            language = language_of(path)
+            language = indexed_as(path)
             if language is None:
                 continue
             facts = self._facts[path] = parse(language, text.encode())

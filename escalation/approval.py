@@ -1,0 +1,129 @@
+"""An approval as a value: what a person said yes to, and what that yes covers.
+
+It names one first request by its digest.  Later requests of the same exchange need no new
+question as long as they stay inside the scope.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, cast
+
+import pathspec
+
+from .outgoing import Denial
+from .task import Malformed, globs, texts
+
+# Of the first body, and what a short question may grow to all the same.
+GROWTH = 4
+LEAST_BYTES = 64 << 10
+TURNS = 12
+MINUTES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is asked: the first request and to whom it would go.
+
+    `endpoint` is the URL of the request.
+    """
+
+    digest: str
+    provider: str
+    model: str
+    endpoint: str
+    region: str | None
+
+    def refuse_other(self, said: Mapping[str, object]) -> None:
+        """Raises Denial where the approval is one of something else."""
+        wanted = {"digest": self.digest, "provider": self.provider, "model": self.model}
+        wanted["endpoint"] = self.endpoint
+        for name, value in wanted.items():
+            if said.get(name) != value:
+                raise Denial("approval", f"the approval is for another {name}")
+        if said.get("region") not in (None, self.region):
+            raise Denial("approval", "the approval is for another region")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What later requests may hold.
+
+    `paths` are whole, `globs` patterns as of .gitignore; `bytes_max` is of one body, each
+    of which repeats what was sent before; `cost_max` in micro-USD.
+    """
+
+    paths: frozenset[str]
+    globs: tuple[str, ...]
+    bytes_max: int
+    turns_max: int
+    expires: datetime
+    classes: tuple[str, ...] = ()
+    cost_max: int | None = None
+
+    def outside(self, paths: Iterable[str], classes: Iterable[str] = ()) -> str | None:
+        """Why content of these files is not covered, or None where it is."""
+        allowed = pathspec.PathSpec.from_lines("gitignore", self.globs)
+        for path in paths:
+            if path not in self.paths and not allowed.match_file(path):
+                return f"{path} is not among the approved files"
+        if new := sorted(set(classes) - set(self.classes)):
+            return f"it holds what was not approved: {new[0]}"
+        return None
+
+    def spent(self, turn: int, size: int, cost: int | None, now: datetime) -> str | None:
+        """Why the `turn`th request, a body of `size` bytes, is not covered, or None."""
+        if now >= self.expires:
+            return "the approval has expired"
+        if turn > self.turns_max:
+            return f"{self.turns_max} turns were approved"
+        if size > self.bytes_max:
+            return f"{self.bytes_max} bytes were approved, this would be {size}"
+        if cost is not None and self.cost_max is not None and cost > self.cost_max:
+            return "it would cost more than was approved"
+        return None
+
+    def wider(self, said: object) -> "Scope":
+        """This scope and what a later yes adds.  Raises Malformed."""
+        if not isinstance(said, Mapping):
+            raise Malformed("an approval must be a JSON object")
+        more = cast(Mapping[str, Any], said)
+        return replace(
+            self,
+            paths=self.paths | set(texts(more, "paths")),
+            globs=(*self.globs, *globs(more, "globs")),
+            classes=(*self.classes, *texts(more, "classes")),
+            bytes_max=max(self.bytes_max, _number(more, "bytes_max", self.bytes_max)),
+            turns_max=max(self.turns_max, _number(more, "turns_max", self.turns_max)),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "paths": sorted(self.paths),
+            "globs": list(self.globs),
+            "classes": list(self.classes),
+            "bytes_max": self.bytes_max,
+            "turns_max": self.turns_max,
+            "cost_max": self.cost_max,
+            "expires": self.expires.isoformat(timespec="seconds"),
+        }
+
+
+def narrowed(offered: Scope, said: Mapping[str, Any]) -> Scope:
+    """What of the offered scope was approved: all of it, or less.  Raises Malformed."""
+    found = replace(
+        offered,
+        bytes_max=min(offered.bytes_max, _number(said, "bytes_max", offered.bytes_max)),
+        turns_max=min(offered.turns_max, _number(said, "turns_max", offered.turns_max)),
+    )
+    if "globs" in said:
+        kept = globs(said, "globs")
+        found = replace(found, globs=tuple(glob for glob in offered.globs if glob in kept))
+    return found
+
+
+def _number(said: Mapping[str, Any], name: str, default: int) -> int:
+    value = said.get(name, default)
+    if type(value) is not int or value < 0:
+        raise Malformed(f"{name} must be a whole number")
+    return value

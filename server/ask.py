@@ -1,0 +1,325 @@
+"""The flow of one question: what is near it -> the yes -> the streamed answer and its tools.
+
+The terminal and the editor are two desks at which the same question is asked.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from ..completion.client import EngineGone
+from ..escalation.client import Declined, GateClient, Lost
+from ..indexing.files import Skipped
+from ..indexing.files import read as read_file
+from ..indexing.research import gather
+from ..indexing.research.repository import Repository
+from . import ask_tools, asked, exclusions, gate_client, processes
+from .app import Startup
+from .ask_places import Place, places
+from .paths import UnsafePath
+from .repositories import Unsaved, opened
+
+# Tokens of the pieces that are gathered for a question.
+BUDGET = 6_000
+# Files whose values must not leave, and what of them is taken for a secret.
+SECRETS = (".env*", "*/.env*")
+SECRET_BYTES = 1 << 16
+SECRET_NAME = re.compile(
+    r"key|token|secret|passw|pwd|credential|auth|private|dsn|url", re.IGNORECASE
+)
+ASSIGNED = re.compile(r"^\s*(?:export\s+)?([\w.]+)\s*[=:]\s*(.+?)\s*$")
+SHORTEST_SECRET = 6
+
+
+T = TypeVar("T")
+
+
+class NoAnswer(Exception):
+    """The question stays unanswered, in one line that says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Lines of a file that the question is about; 1-based, the end inclusive."""
+
+    path: str
+    text: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`earlier` are questions of this conversation with their answers; `pieces` what the
+    user pointed at, and `kept` the documents that an earlier question took along."""
+
+    text: str
+    folder: Path
+    pieces: tuple[Piece, ...] = ()
+    earlier: tuple[tuple[str, str], ...] = ()
+    kept: tuple[Mapping[str, Any], ...] = ()
+    kind: str = "ask"
+    prefer: str | None = None
+    editor: tuple[str, str] = ("terminal", "")
+
+
+class Desk(Protocol):
+    """Where a person sits: asked before anything leaves, told what comes."""
+
+    async def approve(self, prepared: Mapping[str, Any]) -> bool: ...
+
+    async def widen(self, why: str) -> bool:
+        """Whether what the approval does not cover may leave after all."""
+        ...
+
+    def hear(self, text: str) -> None: ...
+
+    def note(self, what: str) -> None:
+        """A tool is at work, as one line."""
+        ...
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came of a question.  `requests` is every request as it left, base64; `records`
+    are the numbers in the log, intents and outcomes by turns; `first_ms` is from the yes to
+    the first piece of text."""
+
+    documents: tuple[Mapping[str, Any], ...]
+    prepared: Mapping[str, Any]
+    text: str = ""
+    status: str = "refused"
+    finish: str | None = None
+    why: str | None = None
+    exchange: str = ""
+    records: list[int] = field(default_factory=list[int])
+    requests: list[str] = field(default_factory=list[str])
+    usage: list[Mapping[str, int]] = field(default_factory=list[Mapping[str, int]])
+    tools: list[str] = field(default_factory=list[str])
+    places: tuple[Place, ...] = ()
+    questions: int = 1
+    first_ms: int | None = None
+
+
+@dataclass(slots=True)
+class Near:
+    """The repository of a question, and the one thread that may look into its index."""
+
+    repository: Repository | None
+    thread: ThreadPoolExecutor
+
+    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
+
+
+async def ask(
+    question: Question,
+    startup: Startup,
+    desk: Desk,
+    spawn: processes.Spawn = processes.spawn,
+    unsaved: Unsaved = lambda _path: None,
+) -> Answer | None:
+    """The answer, or None where the person said no.
+
+    Cancelling ends the exchange, and its outcome says so.  Raises NoAnswer.
+    """
+    try:
+        async with _gate(startup, spawn) as gate, _repositories(question, startup, unsaved) as near:
+            task = await near.run(_task, question, startup, near.repository)
+            prepared = await gate.prepare(task)
+            began = time.monotonic()
+            granted = await desk.approve(prepared)
+            asked.remember(startup, time.monotonic() - began, granted)
+            if not granted:
+                return None
+            answer = Answer(tuple(task["documents"]), prepared)
+            await _converse(gate, answer, desk, near)
+            if near.repository is not None:
+                answer.places = await near.run(places, answer.text, near.repository)
+            return answer
+    except Declined as error:
+        raise NoAnswer(str(error)) from None
+    except (Lost, EngineGone, UnsafePath) as error:
+        raise NoAnswer(str(error)) from None
+
+
+async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near) -> None:
+    """Send, hear, and run the tools that are asked for, until the exchange has ended."""
+    prepared = answer.prepared
+    names = ("digest", "provider", "model", "endpoint", "region")
+    approval = {name: prepared[name] for name in names} | {"mode": "user"}
+    answer.requests.append(prepared["request_base64"])
+    began = time.monotonic()
+    work: set[asyncio.Task[None]] = set()
+    events = gate.send(prepared["digest"], approval)
+    try:
+        async for name, members in events:
+            match name:
+                case "text":
+                    if answer.first_ms is None:
+                        answer.first_ms = round((time.monotonic() - began) * 1000)
+                    answer.text += members["text"]
+                    desk.hear(members["text"])
+                case "tool":
+                    answer.tools.append(members["name"])
+                    desk.note(_said_of(members))
+                    # Beside the stream: a person may be asked, and must be able to cancel.
+                    work.add(asyncio.ensure_future(_tool(gate, answer, members, desk, near)))
+                case "record":
+                    answer.exchange = members.get("exchange", answer.exchange)
+                    answer.records.append(members["seq"])
+                    answer.requests += filter(None, [members.get("request_base64")])
+                case "usage":
+                    answer.usage.append(members)
+                case "error":
+                    answer.why = members["reason"]
+                case "done":
+                    answer.status, answer.finish = members["status"], members["finish"]
+                case _:
+                    pass
+    finally:
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        await events.aclose()
+
+
+async def _tool(
+    gate: GateClient,
+    answer: Answer,
+    call: Mapping[str, Any],
+    desk: Desk,
+    near: Near,
+) -> None:
+    """Run a tool and hand in what it said; outside the approval a person is asked again."""
+    said: dict[str, Any] = {"id": call["id"], "name": call["name"]}
+    if near.repository is None:
+        said["text"] = "this folder has no index: nothing can be looked up"
+    else:
+        said |= await near.run(ask_tools.run, call["name"], call["arguments"], near.repository)
+    try:
+        await gate.answer(answer.exchange, said)
+    except Declined as error:
+        if error.status != 409:
+            # Policy forbids it, and the gate has told the model; or the exchange has ended.
+            desk.note(error.reason)
+            return
+        answer.questions += 1
+        if await desk.widen(error.reason):
+            paths = [row["path"] for row in said.get("documents", ())]
+            wider = {"paths": paths, "bytes_max": LARGEST_BODY, "turns_max": MOST_TURNS}
+            await gate.answer(answer.exchange, said | {"approval": wider})
+        else:
+            await gate.answer(answer.exchange, said | {"declined": True})
+
+
+# What a second yes covers: another look at it would come with the next limit.
+LARGEST_BODY, MOST_TURNS = 512 << 10, 30
+
+
+def _task(question: Question, startup: Startup, near: Repository | None) -> dict[str, Any]:
+    """What the gate is asked to prepare.  Raises NoAnswer."""
+    exclude = startup.effective.settings.completion.exclude
+    documents: list[Mapping[str, Any]] = [
+        ask_tools.document(piece.path, piece.text, piece.first, piece.last)
+        for piece in question.pieces
+    ]
+    for piece in question.pieces:
+        if rule := exclusions.excluded(piece.path, exclude):
+            raise NoAnswer(f"{piece.path} may not be sent: {rule} excludes it")
+    if question.kept:
+        documents = list(question.kept)
+    elif near is not None:
+        focus = [piece.path for piece in question.pieces]
+        found = gather.gather(question.text, [near], BUDGET, focus)
+        shown = {(d["path"], *d["range"]) for d in documents}
+        rows = ask_tools.of_passages(found)
+        documents += [d for d in rows if (d["path"], *d["range"]) not in shown]
+    return {
+        "kind": question.kind,
+        "instruction": question.text,
+        "documents": [d for d in documents if _is_sendable(d["path"])],
+        "earlier": [{"question": q, "answer": a} for q, a in question.earlier],
+        "tools": list(ask_tools.TOOLS) if near else [],
+        "readable": ["**"] if near else [],
+        "known_secrets": sorted(set(secrets(question.folder))),
+        "prefer": question.prefer,
+        "client": {"editor": question.editor[0], "version": question.editor[1]},
+    }
+
+
+def secrets(folder: Path) -> Iterator[str]:
+    """Values in the folder's `.env*` files that must be in nothing that leaves."""
+    for pattern in SECRETS:
+        for file in sorted(folder.glob(pattern))[:50]:
+            try:
+                path = file.relative_to(folder).as_posix()
+                content, _stamp = read_file(folder, path, SECRET_BYTES)
+            except Skipped:
+                continue
+            for line in content.decode("utf-8", "replace").splitlines():
+                if (found := ASSIGNED.match(line)) and (value := _secret(found[1], found[2])):
+                    yield value
+
+
+def _secret(name: str, value: str) -> str | None:
+    value = value.strip("'\"")
+    mixed = len(value) >= 16 and re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
+    looks = SECRET_NAME.search(name) or mixed
+    return value if looks and len(value) >= SHORTEST_SECRET and " " not in value else None
+
+
+def _is_sendable(path: str) -> bool:
+    """A path is bytes on the disk; one that is no text cannot be named to anybody."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _said_of(call: Mapping[str, Any]) -> str:
+    arguments = call["arguments"]
+    about = arguments.get("path") or arguments.get("name") or arguments.get("text") or ""
+    return f"{call['name']} {str(about)[:80]}".strip()
+
+
+@asynccontextmanager
+async def _gate(startup: Startup, spawn: processes.Spawn) -> AsyncGenerator[GateClient, None]:
+    starter = gate_client.starter(startup.paths, spawn)
+    _reader, writer = await starter.connect()
+    # Kept open until the first request is there, so that an idle gate does not leave.
+    async with GateClient(starter.path) as gate:
+        try:
+            yield gate
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def _repositories(
+    question: Question, startup: Startup, unsaved: Unsaved
+) -> AsyncGenerator[Near, None]:
+    """The folder's index, if it has one, in a thread of its own."""
+    stack = ExitStack()
+
+    def enter() -> Repository | None:
+        found, _missing = stack.enter_context(opened(startup, question.folder, unsaved=unsaved))
+        return found[0] if found else None
+
+    with ThreadPoolExecutor(1, "ask") as thread:
+        near = Near(None, thread)
+        try:
+            near.repository = await near.run(enter)
+            yield near
+        finally:
+            thread.submit(stack.close)
+
+
+__all__ = ["Answer", "Desk", "NoAnswer", "Piece", "Question", "ask", "secrets"]

@@ -1,0 +1,175 @@
+"""Anthropic through its own SDK and a real socket: sent as shown, and every end recorded."""
+
+import base64
+import importlib.util
+import json
+import re
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wicket.escalation.conversation import Conversation
+from wicket.escalation.gate import Closed
+from wicket.escalation.providers.provider import Provider
+from wicket.escalation.task import read
+from wicket.escalation.transport import Network
+from wicket.escalation.way import Way
+
+from .gate_world import KEY, TASK, World, approved
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = World(tmp_path)
+    await made.start("anthropic")
+    made.server.answer = "claude whole"
+    yield made
+    await made.stop()
+    assert made.unrecorded == [], "bytes came without a durable intent"
+
+
+async def test_what_was_shown_is_what_is_recorded_and_sent(world: World) -> None:
+    prepared = await world.gate.prepare(read(TASK))
+    shown = base64.b64decode(prepared["request_base64"])
+    assert world.server.connections == 0
+    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
+    events: list[tuple[str, Any]] = []
+    await exchange.start(lambda name, members: events.append((name, members)))
+    ((head, body),) = world.server.requests
+    assert shown.partition(b"\n\n")[2] == body
+    assert KEY.encode() not in shown
+    lines = head.lower().split(b"\r\n")
+    assert lines[0] == b"post /v1/messages http/1.1"
+    names = {line.split(b":")[0] for line in lines[1:]}
+    assert names == {
+        *(b"host", b"accept", b"authorization", b"content-type", b"user-agent"),
+        *(b"anthropic-version", b"content-length"),
+    }
+    assert b"user-agent: wicket/1" in lines
+    sent = json.loads(body)
+    assert (sent["model"], sent["stream"]) == ("m", True)
+    assert sent["cache_control"] == {"type": "ephemeral"}
+    (message,) = sent["messages"]
+    assert "<<<document src/a.py:1-2\nx = 1" in message["content"]
+    assert [name for name, _ in events] == ["record", "text", "text", "usage", "record", "done"]
+    assert "".join(m["text"] for name, m in events if name == "text") == "Hello world"
+    (intent,), (outcome,) = world.records("intent"), world.records("outcome")
+    assert intent["data"]["bytes"] == len(body) == outcome["data"]["sent"]
+    names = ("status", "finish", "model", "request_id", "tokens_in", "tokens_out")
+    assert [outcome["data"][name] for name in names] == [
+        *("ok", "end_turn", "claude-2026", "req-1", 11, 7),
+    ]
+    usage = next(members for name, members in events if name == "usage")
+    assert usage == {"tokens_in": 11, "tokens_out": 7, "cached": 5}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "http", "error", "text"),
+    [
+        ("in pieces", "ok", 200, None, "Hello world"),
+        ("chunked", "ok", 200, None, "Hello world"),
+        ("unknown kinds", "ok", 200, None, "Hello world"),
+        ("overload", "http_error", 529, "status 529", ""),
+        ("unauthorized", "http_error", 401, "status 401", ""),
+        ("too many", "http_error", 429, "status 429", ""),
+        ("should retry", "http_error", 500, "status 500", ""),
+        ("not json", "http_error", 500, "status 500", ""),
+        ("redirect", "refused", None, "redirects (status 307)", ""),
+        ("overloaded event", "failed", 200, "broke off (overloaded_error)", "Hel"),
+        ("broken event", "failed", 200, "is not JSON", "Hel"),
+        ("odd event", "failed", 200, "unknown form", ""),
+        ("list event", "failed", 200, "unknown form", ""),
+        ("odd index", "failed", 200, "unknown form", ""),
+        ("odd usage", "failed", 200, "unknown form", ""),
+        ("broken tool", "failed", 200, "is not JSON", ""),
+        ("not unicode", "failed", 200, "unknown form", ""),
+        ("cut", "failed", 200, "broke off before its end", "Hel"),
+        ("cut tool", "failed", 200, "broke off before its end", ""),
+        ("wrong length", "failed", 200, "the connection failed", "Hel"),
+        ("wrong type", "failed", 200, "broke off before its end", ""),
+        ("endless", "refused", 200, "longer than", None),
+    ],
+)
+async def test_every_end_is_recorded(
+    world: World, answer: str, status: str, http: int | None, error: str | None, text: str | None
+) -> None:
+    """One connection, one request, one intent, one outcome: the SDK neither retries nor
+    follows."""
+    world.server.answer = f"claude {answer}"
+    events = await world.send()
+    (outcome,) = world.records("outcome")
+    assert (outcome["data"]["status"], outcome["data"]["http_status"]) == (status, http)
+    assert error is None or error in outcome["data"]["error"]
+    assert world.server.connections == len(world.records("intent")) == 1
+    assert events[-1][0] == "done"
+    assert events[-1][1]["status"] == status
+    assert len([m for name, m in events if name == "error"]) == (error is not None)
+    if text is not None:
+        assert "".join(m["text"] for name, m in events if name == "text") == text
+
+
+async def test_without_a_key_the_sdk_looks_for_none(world: World) -> None:
+    """It would find credentials in the user's files, that were never meant for Wicket."""
+    row = Provider("home", "anthropic", "https://api.anthropic.com", "m", "frontier")
+    bare = Way(row, "x", Network(_nowhere), str)
+    world.gate.house = world.house(providers={"home": row})
+    with pytest.raises(Closed) as raised:
+        await world.gate.prepare(read(TASK))
+    assert raised.value.fix == "wicket key set home"
+    assert bare.provider.key is None
+
+
+def environment_of_the_sdk() -> list[str]:
+    """Every name that the SDK, and what traces and sends for it, asks the environment for."""
+    found: set[str] = set()
+    for package in ("anthropic", "httpx2", "httpcore2", "opentelemetry"):
+        spec = importlib.util.find_spec(package)
+        assert spec
+        assert spec.submodule_search_locations
+        for place in spec.submodule_search_locations:
+            for file in Path(place).rglob("*.py"):
+                source = file.read_text()
+                if "environ" not in source and "ENV_" not in source:
+                    continue
+                found |= set(re.findall(r"environ[^\n]*?[\"']([A-Z][A-Z0-9_]{3,})[\"']", source))
+                found |= set(re.findall(r"^ENV_\w+ = \"([A-Z0-9_]+)\"", source, re.MULTILINE))
+                found |= set(re.findall(r"^(OTEL_\w+) = ", source, re.MULTILINE))
+    return sorted(found)
+
+
+ROGUE = environment_of_the_sdk()
+
+
+def test_the_table_knows_what_the_sdk_asks_for() -> None:
+    known = {"ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_CUSTOM_HEADERS"}
+    known |= {"ANTHROPIC_PROFILE", "ANTHROPIC_IDENTITY_TOKEN_FILE", "ANTHROPIC_LOG"}
+    known |= {"ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE", "OTEL_PYTHON_TRACER_PROVIDER"}
+    assert known <= set(ROGUE)
+    assert len(ROGUE) >= 30
+
+
+@pytest.mark.parametrize("name", ROGUE)
+async def test_nothing_in_the_environment_changes_what_is_sent_or_where(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the gate had not emptied its environment, as it does."""
+    row = Provider("home", "anthropic", "https://api.anthropic.com", "m", "frontier", key=KEY)
+    way = Way(row, "wicket/1", Network(_nowhere), str)
+    before = await way.rehearse(Conversation(read(TASK)))
+    with socket.create_server(("127.0.0.1", 0)) as decoy:
+        decoy.setblocking(False)
+        where = f"http://127.0.0.1:{decoy.getsockname()[1]}"
+        headers = "\n".join(
+            f"{header}: evil" for header in ("user-agent", "Authorization", "anthropic-version")
+        )
+        monkeypatch.setenv(name, headers if name == "ANTHROPIC_CUSTOM_HEADERS" else where)
+        after = await way.rehearse(Conversation(read(TASK)))
+        assert after.exact == before.exact
+        with pytest.raises(BlockingIOError):
+            decoy.accept()
+
+
+async def _nowhere(_host: str, _port: int) -> list[str]:
+    return []

@@ -1,0 +1,3 @@
+"""Tests that lie in the clones are sources here, not tests."""
+
+collect_ignore = ["clones"]
