@@ -1,7 +1,9 @@
 """What is said to a model, whichever wire format carries it: a task and the rounds since."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from .redaction.masking import Masks
+from .redaction.rules import shipped
 from .task import Document, Task
 
 SYSTEM = (
@@ -28,10 +30,17 @@ class Round:
     results: tuple[Result, ...]
 
 
+def _shipped() -> Masks:
+    return Masks(shipped())
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
+    """`masks` has the placeholders of all that is said in it."""
+
     task: Task
     rounds: tuple[Round, ...] = ()
+    masks: Masks = field(default_factory=_shipped)
 
     @property
     def first(self) -> str:

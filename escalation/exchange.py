@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -13,7 +13,7 @@ import httpx2
 
 from .approval import Scope
 from .audit import AuditError, AuditLog, Receipt
-from .audit.records import Outcome
+from .audit.records import Outcome, Redaction
 from .conversation import Conversation, Result, Round
 from .envelope import Envelope
 from .providers.provider import Call, Ended, Event, Provider, ProviderError, Text, Usage
@@ -48,6 +48,8 @@ class Exchange:
         self.name, self.scope, self.conversation = name, scope, conversation
         # Bytes of the latest body, and how many requests there were.
         self.size, self.turn = size, 1
+        # What was masked in the results of tools.
+        self.redactions: list[Redaction] = []
         # Done, whatever happened, once the outcome is durable or cannot be.
         self.ended = asyncio.get_running_loop().create_future()
         self._log, self._way, self._receipt, self._intend = log, way, receipt, intend
@@ -84,9 +86,10 @@ class Exchange:
         """Whether the model waits for the result of this call."""
         return call in self._wanted and not self._wanted[call].done()
 
-    def take(self, result: Result) -> None:
+    def take(self, result: Result, redactions: Iterable[Redaction] = ()) -> None:
         """What a tool answered to a call that is wanted."""
         self._wanted[result.id].set_result(result)
+        self.redactions += redactions
 
     async def _through(self, emit: Emit) -> None:
         emit("record", {"seq": self.asking, "exchange": self.name})

@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -31,10 +31,13 @@ from .conversation import Conversation, Result, shown
 from .envelope import Envelope
 from .exchange import Exchange
 from .noting import Note
-from .outgoing import Considered, Denial, Forbidden, consider
+from .outgoing import Considered, Denial, Forbidden, consider, summed
 from .policy import UNWRITTEN, Destination, Policy
 from .policy import digest as digest_of
 from .providers.provider import Provider, ProviderError
+from .redaction.known import known
+from .redaction.masking import Masks
+from .redaction.rules import Pack, shipped
 from .task import Document, Malformed, Task, documents
 from .transport import Network, Refused
 from .way import Way
@@ -94,6 +97,7 @@ class House:
     frozen: Callable[[], str | None] = never_frozen
     freeze: Callable[[bool, str], None] = _nothing
     policies: tuple[Policy, ...] = (UNWRITTEN,)
+    rules: Pack = field(default_factory=shipped)
     hindrance: Callable[[], Closed | None] = _unhindered
     noted: Callable[[Record], None] = _unheard
 
@@ -146,13 +150,15 @@ class Gate:
         """The request as it would be sent; nothing is.  Raises Closed and Denial."""
         log = self._opened()
         provider = self._provider(task)
+        masks = Masks(self.house.rules, known(task.known_secrets))
         try:
-            considered = self._considered(task, provider)
+            # A large text takes seconds: meanwhile others are served.
+            considered = await asyncio.to_thread(self._considered, task, provider, masks)
         except Denial as denial:
             sizes = sum(len(document.text.encode()) for document in task.documents)
             await self._deny(log, task.kind, provider, denial, sizes)
             raise
-        conversation = Conversation(_rewritten(task, considered))
+        conversation = Conversation(_rewritten(task, considered), masks=masks)
         way = Way(provider, f"wicket/{self.house.version}", self.house.network, self._key)
         try:
             envelope = await way.rehearse(conversation)
@@ -197,7 +203,8 @@ class Gate:
             size, now = len(envelope.body), datetime.now(UTC)
             if why := made.scope.spent(turn, size, None, now) or self.house.frozen():
                 raise Refused(f"not sent: {why}")
-            later = replace(intent, turn=turn, bytes=size)
+            redactions = summed((*prepared.considered.redactions, *made.redactions))
+            later = replace(intent, turn=turn, bytes=size, redactions=redactions)
             try:
                 return await self._record(self._opened(), later, conversation, envelope)
             except Closed as error:
@@ -234,7 +241,10 @@ class Gate:
         if not isinstance(text, str):
             raise Malformed("text must be text")
         try:
-            considered = self._consider(exchange.conversation.task, exchange.provider, rows, [text])
+            talk = exchange.conversation
+            considered = await asyncio.to_thread(
+                self._consider, talk.task, exchange.provider, rows, [text], talk.masks
+            )
         except Denial as denial:
             exchange.take(Result(call, f"not done: {denial.rule} forbids it", failed=True))
             await self._note(log, Tool(name, tool, "refused", 0, denial.rule), exchange.asking)
@@ -255,7 +265,7 @@ class Gate:
         # While that was written somebody else may have answered, or it was cancelled.
         if not exchange.wants(call):
             raise Unprepared(name[:64])
-        exchange.take(result)
+        exchange.take(result, considered.redactions)
 
     def cancel(self, exchange: str, why: str = "asked to") -> bool:
         """Whether there was such an exchange; its outcome says that it was cancelled."""
@@ -324,18 +334,23 @@ class Gate:
             raise hindrance
         return self._log
 
-    def _considered(self, task: Task, provider: Provider) -> Considered:
+    def _considered(self, task: Task, provider: Provider, masks: Masks) -> Considered:
         """What of a task may leave: all words of it go through `consider`."""
         earlier = [text for turn in task.earlier for text in (turn.question, turn.answer)]
         texts = (task.instruction, *earlier)
-        return self._consider(task, provider, task.documents, texts)
+        return self._consider(task, provider, task.documents, texts, masks)
 
     def _consider(
-        self, task: Task, provider: Provider, rows: Sequence[Document], texts: Sequence[str]
+        self,
+        task: Task,
+        provider: Provider,
+        rows: Sequence[Document],
+        texts: Sequence[str],
+        masks: Masks,
     ) -> Considered:
         house = self.house
         to = Destination(task.kind, provider.name, provider.tier, provider.region)
-        return consider(rows, texts, task.known_secrets, house.forbidden, house.policies, to)
+        return consider(rows, texts, masks, house.forbidden, house.policies, to)
 
     def _decision(self, decision: str, rule: str | None, reason: str | None) -> Decision:
         return Decision(digest_of(self.house.policies), decision, rule, reason)

@@ -1,17 +1,14 @@
-"""What may leave, decided in one place: for a task at its start and for every tool's result.
+"""What may leave, decided in one place: for a task at its start and for every tool's result."""
 
-Whoever adds policy or masks adds them to `consider`, and nothing else has to know.
-"""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from .audit.records import Redaction
 from .policy import Destination, Policy, decide
+from .redaction.masking import Masked, Masks
 from .task import Document
 
-# Shorter values would match everywhere.
-SHORTEST_SECRET = 6
 # The rule that keeps a path from leaving, or None.
 Forbidden = Callable[[str], str | None]
 
@@ -43,14 +40,14 @@ class Considered:
 def consider(
     documents: Sequence[Document],
     texts: Sequence[str],
-    known_secrets: Sequence[str],
+    masks: Masks,
     forbidden: Forbidden,
     policies: Sequence[Policy],
     to: Destination,
 ) -> Considered:
     """Pieces of files, and words around them, on their way.  Raises Denial.
 
-    Pure, but for `forbidden`.
+    Pure, but for `forbidden` and the placeholders that `masks` counts.
     """
     for document in documents:
         if rule := forbidden(document.path):
@@ -58,15 +55,47 @@ def consider(
     decision = decide(policies, [document.path for document in documents], to)
     if decision.forbids:
         raise Denial(decision.rule, decision.reason)
-    everything = [*texts, *(document.text for document in documents)]
-    for secret in known_secrets:
-        if len(secret) >= SHORTEST_SECRET and any(secret in text for text in everything):
-            raise Denial("known secrets", "a secret of this machine is in what would be sent")
-    # Masks are put on here: what they cut goes into `redactions`.
+    words = [masks.mask(text) for text in texts]
+    files = _masked(documents, masks)
     return Considered(
-        tuple(documents),
-        tuple(texts),
-        classes=decision.classifications,
-        decision=decision.verdict,
-        rule=decision.rule,
+        tuple(replace(d, text=masked.text) for d, masked in zip(documents, files, strict=True)),
+        tuple(masked.text for masked in words),
+        _redactions([*files, *words], masks.pack.sha256),
+        decision.classifications,
+        decision.verdict,
+        decision.rule,
+    )
+
+
+def summed(redactions: Iterable[Redaction]) -> tuple[Redaction, ...]:
+    """Those of several texts, one row per rule."""
+    found: dict[str, Redaction] = {}
+    for one in redactions:
+        if (row := found.get(one.rule)) is not None:
+            names = tuple(dict.fromkeys((*row.placeholders, *one.placeholders)))
+            one = replace(row, count=row.count + one.count, placeholders=names)
+        found[one.rule] = one
+    return tuple(found[rule] for rule in sorted(found))
+
+
+def _masked(documents: Sequence[Document], masks: Masks) -> list[Masked]:
+    """Of pieces of a file that adjoin, what lies across their border, too."""
+    runs: list[list[Document]] = []
+    for _path, pieces in groupby(documents, key=lambda document: document.path):
+        last = None
+        for piece in pieces:
+            if last is not None and piece.start == last.end + 1:
+                runs[-1].append(piece)
+            else:
+                runs.append([piece])
+            last = piece
+    return [masked for run in runs for masked in masks.mask_pieces([d.text for d in run])]
+
+
+def _redactions(texts: Iterable[Masked], pack_sha256: str) -> tuple[Redaction, ...]:
+    return summed(
+        Redaction(cut.rule, pack_sha256, cut.kind, 1, (name,) if name else ())
+        for masked in texts
+        for cut in masked.cuts
+        for name in [masked.text[cut.start : cut.end].strip()]
     )

@@ -40,7 +40,7 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`known_secrets` are values that must not be in anything that leaves.
+    """`known_secrets` are values that are masked in all that leaves.
 
     `tools` are names of `TOOLS` that the model may ask for, and `readable` patterns, as
     of .gitignore, of the files whose content they may answer with.

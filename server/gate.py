@@ -21,6 +21,7 @@ from ..escalation.gate import Closed, Gate, House
 from ..escalation.http import application
 from ..escalation.providers import wire
 from ..escalation.providers.provider import Provider
+from ..escalation.redaction import rules as redaction
 from ..escalation.transport import Network
 from . import (
     audit_place,
@@ -44,7 +45,7 @@ from .settings import Effective
 from .settings_checks import ProviderSource
 
 # Tables that may say what must not leave, and that this version does not read yet.
-UNREAD = ("budget", "network", "policy", "redaction", "routes")
+UNREAD = ("budget", "network", "policy", "routes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Plan:
     log: Place | None = None
     settings_sha256: str = ""
     policies: tuple[policy.Policy, ...] = (policy.UNWRITTEN,)
+    rules: redaction.Pack = field(default_factory=redaction.shipped)
     closed: Closed | None = None
 
 
@@ -115,6 +117,7 @@ async def _serve(
         partial(freezing.why, paths),
         partial(freezing.change, paths),
         plan.policies,
+        plan.rules,
         anchoring.hindrance,
         anchoring.heard,
     )
@@ -183,15 +186,30 @@ def prepare(paths: Paths, effective: Effective) -> Plan:
         options = Options(wanted.audit.recipients or own, wanted.audit.level)
         values = json.dumps(settings.report(effective), sort_keys=True).encode()
         digest = hashlib.sha256(values).hexdigest()
-        return Plan(
-            providers, options, audit_place.current(paths), digest, policies.load(paths).binding
-        )
+        binding = policies.load(paths).binding
+        pack = _rules(wanted.redaction.rules)
+        return Plan(providers, options, audit_place.current(paths), digest, binding, pack)
     except Closed as closed:
         return Plan(closed=closed)
     except keys.NoKey as error:
         return Plan(closed=Closed(str(error), error.fix))
+    except redaction.BadRules as error:
+        return Plan(closed=Closed(str(error), "mend that file, then: wicket stop gate"))
     except (AuditError, OSError, UnsafePath, settings_file.Unreadable) as error:
         return Plan(closed=Closed(str(error), "mend that, then: wicket stop gate"))
+
+
+def _rules(files: Sequence[Path]) -> redaction.Pack:
+    """The shipped rules and those in `files`.  Raises BadRules, Unreadable."""
+    packs = [redaction.shipped()]
+    for file in files:
+        if (found := settings_file.content(file)) is None:
+            raise redaction.BadRules(f"there is no {settings_file.shown(file)}")
+        try:
+            packs.append(redaction.read(found))
+        except redaction.BadRules as error:
+            raise redaction.BadRules(f"{settings_file.shown(file)}: {error}") from None
+    return redaction.joined(packs)
 
 
 def _provider(name: str, row: ProviderSource, key: str | None) -> Provider:

@@ -104,6 +104,11 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RedactionSettings:
+    rules: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class IndexSettings:
     enabled: bool
     exclude: tuple[str, ...]
@@ -141,6 +146,7 @@ class Settings:
     audit: AuditSettings
     index: IndexSettings
     editor: EditorSettings
+    redaction: RedactionSettings
     repository: tuple[Path, ...]
     log: LogSettings
     stats: StatsSettings
@@ -149,12 +155,13 @@ class Settings:
 @dataclass(frozen=True, slots=True)
 class Heard:
     """Values by dotted name, their origins, what the repositories ask for, and the
-    patterns of files that no policy lets anybody see."""
+    patterns of files that no policy lets anybody see, or any other machine."""
 
     values: Values
     origin: Mapping[str, Origin]
     repositories: Mapping[Path, Values]
     never: tuple[str, ...]
+    not_elsewhere: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +225,9 @@ def load(paths: Paths, editor: Mapping[str, Any] | None, folders: Sequence[Path]
         repositories[folder] = heard_from(tables, "repository", shown(file))
     binding = policies.load(paths, folders)
     warnings.extend(binding.faults)
-    heard = Heard(values, origin, repositories, globs(binding.binding, "never"))
+    never = globs(binding.binding, "never")
+    not_elsewhere = globs(binding.binding, "never", "this-machine")
+    heard = Heard(values, origin, repositories, never, not_elsewhere)
     return _effective(heard, repositories.values(), locked, tuple(warnings))
 
 
@@ -260,11 +269,15 @@ def _effective(
     values, origin = dict(heard.values), dict(heard.origin)
     for asked in repositories:
         _tighten(values, origin, "repository", asked)
-    if heard.never:
+    # A prompt is made of several files, and any model of the settings may get it: where one
+    # of them is elsewhere, files that stay on this machine are in no prompt at all.
+    models = cast(Mapping[str, ModelSource], values["engine.models"]).values()
+    hidden = heard.not_elsewhere if any(model.elsewhere for model in models) else heard.never
+    if hidden:
         exclude = cast(tuple[str, ...], values["completion.exclude"])
         # A policy may let files in again that it forbids by default: the last pattern that
         # matches counts.  No setting can: so the settings' patterns stand behind.
-        values["completion.exclude"] = (*heard.never, *exclude)
+        values["completion.exclude"] = (*hidden, *exclude)
         origin["completion.exclude"] = "policy"
     return Effective(_settings(values), values, origin, locked, warnings, heard)
 
@@ -304,6 +317,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         audit=AuditSettings(**fields("audit")),
         index=IndexSettings(**fields("index")),
         editor=EditorSettings(**fields("editor")),
+        redaction=RedactionSettings(**fields("redaction")),
         repository=values["repository"],
         log=LogSettings(**fields("log")),
         stats=StatsSettings(**fields("stats")),

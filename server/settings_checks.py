@@ -42,6 +42,13 @@ class ModelSource:
     token_command: tuple[str, ...] = ()
     ca_file: Path | None = None
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether prompts for it leave this machine."""
+        return bool(self.endpoint) and not _is_loopback(
+            urlsplit(self.endpoint or "").hostname or ""
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderSource:
@@ -313,6 +320,13 @@ def recipients(value: object) -> tuple[str, ...]:
     if texts is None or not all(RECIPIENT.fullmatch(text) for text in texts):
         raise Unfit('must be a list of public keys like "x25519:BASE64"')
     return tuple(texts)
+
+
+def files(value: object) -> tuple[Path, ...]:
+    texts = _texts(value)
+    if texts is None or len(texts) > 100:
+        raise Unfit("must be a list of at most 100 files")
+    return tuple(_absolute(text) for text in texts)
 
 
 def repositories(value: object) -> tuple[Path, ...]:

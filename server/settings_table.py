@@ -16,6 +16,7 @@ from .settings_checks import (
     argv,
     both,
     file,
+    files,
     globs,
     hub,
     in_both,
@@ -149,6 +150,8 @@ TABLE = (
         "hear of changes from the file system, look now and then, or only at the start"),
     Key("editor.symbols", truth, False, "C",
         "answer documentSymbol and workspace/symbol; read at the start of the server"),
+    Key("redaction.rules", files, (), "S",
+        "files with rules and words of your own, which are masked as well in all that leaves"),
     Key("repository", repositories, (), "S",
         "other clones on this machine that questions may look into: [[repository]] path = DIR"),
     Key("log.level", one_of("error", "warning", "info", "debug"), "info", "C",
@@ -170,6 +173,5 @@ UNREAD: dict[str, Letters] = {
     "budget": "ST",
     "editor": "C",
     "policy": "S",
-    "redaction": "S",
     "routes": "S",
 }

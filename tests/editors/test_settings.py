@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from wicket.server.settings_checks import Unfit
-from wicket.server.settings_table import KEYS, TABLE, Key
+from wicket.server.settings_table import KEYS, TABLE, Check, Key
 
 from .neovim import ROOT
 
@@ -30,7 +30,7 @@ def test_vs_code_has_the_same_defaults_and_limits(key: Key) -> None:
     said = PROPERTIES[f"wicket.{key.name}"]
     default = key.default
     assert said["default"] == (list(default) if isinstance(default, tuple) else default)
-    check = key.from_editor or key.check
+    check = _rows(key) if key.rows else key.from_editor or key.check
     bounds = [said[name] for name in ("minimum", "maximum") if name in said]
     inside = [said["default"], *said.get("enum", ()), *bounds]
     outside: list[object] = [*([bounds[0] - 1, bounds[1] + 1] if bounds else []), object()]
@@ -42,6 +42,17 @@ def test_vs_code_has_the_same_defaults_and_limits(key: Key) -> None:
         with pytest.raises(Unfit):
             check(value)
     assert said.get("description") or said.get("markdownDescription")
+
+
+def _rows(key: Key) -> Check:
+    """Of a table the setting's check looks at one row."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, dict):
+            raise Unfit("must be a table")
+        return {name: key.check(row) for name, row in value.items()}
+
+    return check
 
 
 def test_a_folder_does_not_choose_for_the_machine() -> None:

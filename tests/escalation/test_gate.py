@@ -228,12 +228,44 @@ async def test_a_digest_is_good_once(world: World) -> None:
     assert world.server.connections == 1
 
 
+TOKEN = "ghp_k3Jv8Qw2Nz5Xm7Lp1Rt9Yb4Hc6Gf0DsAe3Wu"
+
+
+async def test_what_must_not_leave_is_masked_shown_and_recorded(world: World) -> None:
+    """In files, in the question and across the border of two pieces; the same for the same."""
+    pieces = [
+        {"path": "a.py", "text": f"a = '{TOKEN}'\nb = 'hunter22-"[:-1], "range": [1, 2]},
+        {"path": "a.py", "text": "-canary'\n", "range": [3, 3]},
+        {"path": "b.py", "text": f"# {TOKEN}, maria.keller@bank-nord.de\n", "range": [9, 9]},
+    ]
+    task = TASK | {
+        "documents": pieces,
+        "instruction": "why is hunter22-canary refused?",
+        "known_secrets": ["hunter22-canary", "22", "localhost"],
+    }
+    prepared = await world.gate.prepare(read(task))
+    shown = {row["rule"]: (row["kind"], row["count"]) for row in prepared["redactions"]}
+    assert shown == {
+        "github-token": ("secret", 2),
+        "known-secret": ("secret", 3),
+        "mail-address": ("personal", 1),
+    }
+    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
+    await exchange.start(lambda _name, _members: None)
+    for value in (TOKEN, "hunter22", "canary'", "maria"):
+        assert value.encode() not in world.server.received
+    (intent,) = world.records("intent")
+    recorded = {row["rule"]: row for row in intent["data"]["redactions"]}
+    assert recorded["github-token"]["count"] == 2
+    (name,) = recorded["github-token"]["placeholders"]
+    assert world.server.received.count(name.encode()) == 2
+    assert len(recorded["github-token"]["pack_sha256"]) == 64
+
+
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
         ({"documents": [{"path": "a/.env", "text": "A=1"}]}, "secret files"),
-        ({"known_secrets": ["x = 1\ny"]}, "known secrets"),
-        ({"instruction": "use hunter22", "known_secrets": ["hunter22"]}, "known secrets"),
         ({"prefer": "nobody"}, "providers"),
     ],
 )

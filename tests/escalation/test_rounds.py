@@ -151,23 +151,33 @@ async def test_who_declines_is_heard(world: World) -> None:
 
 async def test_what_may_never_leave_does_not_leave_as_a_result(world: World) -> None:
     """Whatever was approved; the model is told, and the log says which rule."""
-    for number, said in enumerate(
-        (
-            {"documents": [FOUND | {"path": "src/.env", "text": "TOKEN=canary"}]},
-            {"documents": [FOUND | {"text": "key = 'hunter22-canary'"}]},
-            {"text": "hunter22-canary"},
-        )
-    ):
-        world.server.script = [world.says("tools")]
-        secret = ASK | {"known_secrets": ["hunter22-canary"], "readable": ["**"]}
-        run = await begun(world, secret)
-        (call,) = await run.calls(1)
-        with pytest.raises(Denial):
-            await run.answer(call, **said, approval={"globs": ["**"]})
-        await run.work
-        assert len(world.records("tool")) == number + 1
-        assert world.records("tool")[-1]["data"]["status"] == "refused"
+    world.server.script = [world.says("tools")]
+    run = await begun(world, ASK | {"readable": ["**"]})
+    (call,) = await run.calls(1)
+    said = {"documents": [FOUND | {"path": "src/.env", "text": "TOKEN=canary"}]}
+    with pytest.raises(Denial):
+        await run.answer(call, **said, approval={"globs": ["**"]})
+    await run.work
+    (record,) = world.records("tool")
+    assert record["data"]["status"] == "refused"
     assert b"canary" not in world.server.received.replace(b"sk-canary-0123456789", b"")
+
+
+async def test_secrets_are_masked_in_results_as_well(world: World) -> None:
+    """By the names they have since the first request; each intent says what is masked in it."""
+    world.server.script = [world.says("tools")]
+    run = await begun(world, ASK | {"known_secrets": ["hunter22-canary"], "readable": ["**"]})
+    (call,) = await run.calls(1)
+    text = "key = 'hunter22-canary' # maria.keller@bank-nord.de"
+    await run.answer(call, documents=[FOUND | {"text": text}], text="hunter22-canary")
+    await run.work
+    assert b"canary" not in world.server.received.replace(b"sk-canary-0123456789", b"")
+    first, second = (one["data"]["redactions"] for one in world.records("intent"))
+    assert first == []
+    assert {row["rule"]: row["count"] for row in second} == {"known-secret": 2, "mail-address": 1}
+    names = [name for row in second for name in row["placeholders"]]
+    assert len(names) == 2
+    assert all(name.encode() in world.server.received for name in names)
 
 
 async def test_turns_end_where_the_approval_ends(world: World) -> None:

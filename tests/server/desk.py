@@ -169,6 +169,7 @@ CONTRACT = {
     "index.max_file_kb": Row("CT", 1024, 100, 64, (0, *NO_NUMBER[:-1], 10**30), 64),
     "index.watch": Row("C", "auto", "poll", "off", NO_WORD),
     "editor.symbols": Row("C", False, True, False, NO_TRUTH),
+    "redaction.rules": Row("S", (), ["/rules/a.toml"], [], ("a", [1], 1, True)),
     "repository": Row("S", (), [{"path": "/clones/a"}], [], (1, "x", [{}], [1], ["a"], True)),
     "log.level": Row("C", "info", "debug", "error", NO_WORD),
     "stats.enabled": Row("CT", True, True, False, NO_TRUTH, False),
@@ -182,6 +183,8 @@ def meant(key: str, written: Any) -> object:
         return {name: ROWS[key][name] for name in written}
     if key == "network.ca_file":
         return Path(written)
+    if key == "redaction.rules":
+        return tuple(map(Path, written))
     if key == "repository":
         return tuple(Path(row["path"]) for row in written)
     return tuple(written) if isinstance(written, list) else written

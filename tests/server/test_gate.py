@@ -1,6 +1,7 @@
 """The gate as a process: who may talk to it, what it says, how it ends, what it leaves."""
 
 import asyncio
+import base64
 import os
 import signal
 import socket
@@ -200,7 +201,10 @@ async def test_killed_in_the_middle_the_next_start_says_that_nobody_knows(
 CLOSED = [
     ("[providers.home]\nkind = 'compatible'\n", "in doubt"),
     (PROVIDER + "nonsense = 1\n", "in doubt"),
-    (PROVIDER + "[redaction]\nrules = 'x'\n", "[redaction] is not heeded"),
+    (PROVIDER + "[redaction]\nrules = 'x'\n", "in doubt"),
+    (PROVIDER + "[redaction]\nhook = 'x'\n", "in doubt"),
+    (PROVIDER + "[redaction]\nrules = ['/nowhere.toml']\n", "there is no /nowhere.toml"),
+    (PROVIDER + "[redaction]\nrules = ['/proc/version']\n", "/proc/version: the rules are no TOML"),
     (PROVIDER + "[policy]\n", "[policy] is not heeded"),
     (PROVIDER + "[gate]\nenabled = false\n", "gate.enabled is false"),
     (PROVIDER + "[audit]\nlevel = 'none'\n", "in doubt"),
@@ -223,6 +227,21 @@ async def test_settings_that_close_the_gate(
         assert reason in answer.json()["reason"]
         assert answer.json()["fix"]
     assert (await home.get("/v1/status")).json()["open"] is False
+
+
+async def test_words_of_the_house_are_masked(home: Home, server: ProviderServer) -> None:
+    own = home.root / "own.toml"
+    own.write_text('words = ["What is"]\n[[rule]]\nid = "x"\nclass = "organisation"\n')
+    home.says(PROVIDER.format(port=server.port) + f"[redaction]\nrules = ['{own}']\n")
+    await home.start()
+    refused = await home.post("/v1/prepare", TASK)
+    assert "a rule needs an id and a pattern" in refused.json()["reason"]
+    await home.stop()
+    own.write_text('words = ["What is"]\n')
+    await home.start()
+    said = (await home.post("/v1/prepare", TASK)).json()
+    assert [row["rule"] for row in said["redactions"]] == ["house-word"]
+    assert b"What is" not in base64.b64decode(said["request_base64"])
 
 
 async def test_keys_that_others_can_read_close_the_gate(home: Home) -> None:

@@ -64,6 +64,26 @@ def test_what_nobody_may_see(
     assert all("policy.toml" in line and "\n" not in line for line in effective.warnings)
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "kept"),
+    [
+        ("http://127.0.0.1:8080", False),
+        ("http://localhost:8080", False),
+        ("https://gpu.corp:8080", True),
+        ("wicket+tls://gpu.corp:8080", True),
+    ],
+)
+def test_what_stays_on_this_machine_is_in_no_prompt_where_a_model_is_elsewhere(
+    paths: Paths, endpoint: str, kept: bool
+) -> None:
+    _managed, user = paths.policies
+    user.write_text(NEVER.replace("never", "this-machine"))
+    assert not hidden(paths, "core/a.py")
+    paths.user_settings.write_text(f'[engine.models]\nbox = {{ endpoint = "{endpoint}" }}\n')
+    assert hidden(paths, "core/a.py") is kept
+    assert not hidden(paths, "a.py")
+
+
 @pytest.mark.parametrize("mode", [0o666, 0o622])
 def test_a_policy_of_the_administrator_that_others_can_write_blocks(
     paths: Paths, mode: int
