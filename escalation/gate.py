@@ -25,6 +25,7 @@ from .audit.records import (
     Record,
     Source,
     Tool,
+    Workspace,
 )
 from .audit.records import Provider as Recorded
 from .conversation import Conversation, Result, shown
@@ -408,7 +409,7 @@ class Gate:
             exchange=exchange,
             actor=self.house.actor,
             client=Client(*task.editor),
-            workspace=None,
+            workspace=Workspace(log.pseudonym(task.folder)) if task.folder else None,
             purpose=task.kind,
             provider=Recorded(
                 provider.name,

@@ -43,7 +43,8 @@ class Task:
     """`known_secrets` are values that are masked in all that leaves.
 
     `tools` are names of `TOOLS` that the model may ask for, and `readable` patterns, as
-    of .gitignore, of the files whose content they may answer with.
+    of .gitignore, of the files whose content they may answer with.  `folder` is where
+    the work is done, a path that is put into the log as a keyed stand-in.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Task:
     tools: tuple[str, ...] = ()
     readable: tuple[str, ...] = ()
     earlier: tuple[Earlier, ...] = ()
+    folder: str | None = None
 
 
 def read(said: object) -> Task:
@@ -81,6 +83,7 @@ def read(said: object) -> Task:
         tuple(tool for tool in TOOLS if tool in tools),
         globs(body, "readable"),
         tuple(Earlier(_text(row, "question"), _text(row, "answer")) for row in earlier),
+        _text(body, "folder") if body.get("folder") is not None else None,
     )
 
 

@@ -4,6 +4,7 @@ The terminal and the editor are two desks at which the same question is asked.
 """
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
@@ -257,6 +258,7 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
         "known_secrets": sorted(set(secrets(question.folder))),
         "prefer": question.prefer,
         "client": {"editor": question.editor[0], "version": question.editor[1]},
+        "folder": os.path.realpath(question.folder),
     }
 
 

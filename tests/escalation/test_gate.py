@@ -242,6 +242,7 @@ async def test_what_must_not_leave_is_masked_shown_and_recorded(world: World) ->
         "documents": pieces,
         "instruction": "why is hunter22-canary refused?",
         "known_secrets": ["hunter22-canary", "22", "localhost"],
+        "folder": "/home/ada/shop",
     }
     prepared = await world.gate.prepare(read(task))
     shown = {row["rule"]: (row["kind"], row["count"]) for row in prepared["redactions"]}
@@ -255,6 +256,7 @@ async def test_what_must_not_leave_is_masked_shown_and_recorded(world: World) ->
     for value in (TOKEN, "hunter22", "canary'", "maria"):
         assert value.encode() not in world.server.received
     (intent,) = world.records("intent")
+    assert intent["data"]["workspace"]["id"] == world.log.pseudonym("/home/ada/shop")
     recorded = {row["rule"]: row for row in intent["data"]["redactions"]}
     assert recorded["github-token"]["count"] == 2
     (name,) = recorded["github-token"]["placeholders"]

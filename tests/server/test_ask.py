@@ -224,7 +224,7 @@ async def test_tools_look_where_they_may_and_nowhere_else(
         (("Why?", "--file", "nowhere.py"), 2, "cannot read"),
         (("Why?", "--file", "src/store.py:5-99"), 2, "has 7 lines"),
         (("Why?", "--provider", "nobody"), 1, "there is no provider"),
-        ((f"Is {CANARY} a good token?", "--show"), 1, "a secret of this machine"),
+        ((f"Is {CANARY} a good token?", "--show"), 0, "Is WICKET_SECRET_1_"),
         ((" ",), 2, "say what"),
     ],
 )
@@ -245,6 +245,8 @@ async def test_what_a_policy_allows_is_not_asked(desk: Desk, server: ProviderSer
     assert (code, json.loads(out)["answer"]) == (0, "Hello world"), error
     (approved,) = desk.home.records("approval")
     assert approved["data"]["mode"] == "auto"
+    (intent,) = desk.home.records("intent")
+    assert intent["data"]["workspace"]["id"]
     assert (await desk.home.wicket("stop", "gate"))[0] == 0
     policy.write_text('[[rule]]\nname = "home"\npaths = ["src/"]\ndecision = "this-machine"\n')
     code, _, error = await desk.run("Why?", "--file", "src/use.py", "--show")
