@@ -1,61 +1,45 @@
 """The gate: prepare a request, show it, record it, send it, record how it ended."""
 
 import asyncio
-import base64
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Offer, Scope, narrowed
 from .audit import AuditError, AuditLog, Receipt
-from .audit.records import (
-    Actor,
-    Approval,
-    Client,
-    Consent,
-    Decision,
-    Denied,
-    Endpoint,
-    Freeze,
-    Intent,
-    Record,
-    Source,
-    Tool,
-    Workspace,
-)
-from .audit.records import Provider as Recorded
+from .audit.records import Denied, Freeze, Intent, Record, Tool
 from .conversation import Conversation, Result, shown
 from .envelope import Envelope
 from .exchange import Exchange
+from .house import Closed, House
 from .noting import Note
-from .outgoing import Considered, Denial, Forbidden, consider, summed
-from .policy import UNWRITTEN, Destination, Policy
-from .policy import digest as digest_of
+from .outgoing import Considered, Denial, consider, summed
+from .policy import Destination
+from .prepared import (
+    Prepared,
+    approval,
+    consented,
+    decided,
+    intent,
+    manifest,
+    rewritten,
+    summary,
+    widened,
+)
 from .providers.provider import Provider, ProviderError
 from .redaction.known import known
 from .redaction.masking import Masks
-from .redaction.rules import Pack, shipped
 from .task import Document, Malformed, Task, documents
-from .transport import Network, Refused
+from .transport import Refused
 from .way import Way
 
 # How long a prepared request, and the approval of it, is good.
 EXPIRES_SECONDS = MINUTES * 60
 MOST_PREPARED = 64
-# Source code, roughly; shown as an estimate and used for nothing else.
-BYTES_PER_TOKEN = 4
-
-
-class Closed(Exception):
-    """Nothing can be sent.  `fix` is what to do."""
-
-    def __init__(self, reason: str, fix: str) -> None:
-        super().__init__(reason)
-        self.fix = fix
 
 
 class Unprepared(Exception):
@@ -64,58 +48,6 @@ class Unprepared(Exception):
 
 class Outside(Exception):
     """A tool's result is not covered by the approval; another yes is needed."""
-
-
-def never_frozen() -> str | None:
-    return None
-
-
-def _nothing(_frozen: bool, _reason: str) -> None:
-    """A house without a brake."""
-
-
-def _unhindered() -> Closed | None:
-    return None
-
-
-def _unheard(_record: Record) -> None:
-    """Nobody listens."""
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What the gate is told at its start.  `forbidden` answers the rule that keeps a path
-    from leaving, or None; `frozen` why nothing may be sent just now, or None, and `freeze`
-    makes it so or undoes it; `hindrance` says why the log binds nothing just now, or None;
-    `noted` hears of every note of readers and owners."""
-
-    version: str
-    providers: Mapping[str, Provider]
-    actor: Actor
-    forbidden: Forbidden
-    network: Network
-    limits: str
-    frozen: Callable[[], str | None] = never_frozen
-    freeze: Callable[[bool, str], None] = _nothing
-    policies: tuple[Policy, ...] = (UNWRITTEN,)
-    rules: Pack = field(default_factory=shipped)
-    hindrance: Callable[[], Closed | None] = _unhindered
-    noted: Callable[[Record], None] = _unheard
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    conversation: Conversation
-    way: Way
-    envelope: Envelope
-    considered: Considered
-    offer: Offer
-    scope: Scope
-    due: float
-
-    @property
-    def provider(self) -> Provider:
-        return self.way.provider
 
 
 class Gate:
@@ -159,7 +91,7 @@ class Gate:
             sizes = sum(len(document.text.encode()) for document in task.documents)
             await self._deny(log, task.kind, provider, denial, sizes)
             raise
-        conversation = Conversation(_rewritten(task, considered), masks=masks)
+        conversation = Conversation(rewritten(task, considered), masks=masks)
         way = Way(provider, f"wicket/{self.house.version}", self.house.network, self._key)
         try:
             envelope = await way.rehearse(conversation)
@@ -177,9 +109,11 @@ class Gate:
         due = time.monotonic() + EXPIRES_SECONDS
         prepared = Prepared(conversation, way, envelope, considered, offer, scope, due)
         self._keep(prepared)
-        return _said(prepared, "you asked for it" if task.prefer else "the first in your settings")
+        return summary(
+            prepared, "you asked for it" if task.prefer else "the first in your settings"
+        )
 
-    async def begin(self, digest: str, approval: object) -> Exchange:
+    async def begin(self, digest: str, approved: object) -> Exchange:
         """Record the approval and the intent to send what was prepared; the exchange is
         ready to run.
 
@@ -189,15 +123,15 @@ class Gate:
         self._forget_expired()
         if (prepared := self._prepared.get(digest)) is None:
             raise Unprepared(digest[:64])
-        said = cast(dict[str, Any], approval) if isinstance(approval, dict) else {}
+        said = cast(dict[str, Any], approved) if isinstance(approved, dict) else {}
         prepared.offer.refuse_other(said)
         scope = narrowed(prepared.scope, said)
-        consent = _consent(said, self.house.actor.user)
+        consent = consented(said, self.house.actor.user)
         del self._prepared[digest]
         exchange = secrets.token_hex(16)
-        await self._note(log, self._approval(log, prepared, consent, scope))
-        intent = self._intent(log, exchange, prepared, consent)
-        receipt = await self._record(log, intent, prepared.conversation, prepared.envelope)
+        await self._note(log, approval(log, prepared, consent, scope))
+        first = intent(log, self.house, exchange, prepared, consent)
+        receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
 
         async def intend(conversation: Conversation, turn: int, envelope: Envelope) -> Receipt:
             """The intent of a later request, if the approval covers it."""
@@ -205,7 +139,7 @@ class Gate:
             if why := made.scope.spent(turn, size, None, now) or self.house.frozen():
                 raise Refused(f"not sent: {why}")
             redactions = summed((*prepared.considered.redactions, *made.redactions))
-            later = replace(intent, turn=turn, bytes=size, redactions=redactions)
+            later = replace(first, turn=turn, bytes=size, redactions=redactions)
             try:
                 return await self._record(self._opened(), later, conversation, envelope)
             except Closed as error:
@@ -252,7 +186,7 @@ class Gate:
             raise
         if "approval" in said:
             exchange.scope = exchange.scope.wider(said["approval"])
-            await self._note(log, self._widened(log, exchange))
+            await self._note(log, widened(log, self.house.actor.user, exchange.scope))
         pieces = (*map(shown, considered.documents), *filter(None, considered.texts))
         result = Result(call, "\n\n".join(pieces) or "nothing found")
         # As JSON it will be as large as this, or a little larger.
@@ -353,9 +287,6 @@ class Gate:
         to = Destination(task.kind, provider.name, provider.tier, provider.region)
         return consider(rows, texts, masks, house.forbidden, house.policies, to)
 
-    def _decision(self, decision: str, rule: str | None, reason: str | None) -> Decision:
-        return Decision(digest_of(self.house.policies), decision, rule, reason)
-
     def _provider(self, task: Task) -> Provider:
         found = self.house.providers
         if task.prefer is not None and task.prefer not in found:
@@ -380,7 +311,7 @@ class Gate:
     async def _deny(
         self, log: AuditLog, kind: str, provider: Provider, denial: Denial, size: int
     ) -> None:
-        decision = self._decision("never", denial.rule, str(denial))
+        decision = decided(self.house, "never", denial.rule, str(denial))
         await self._note(
             log,
             Denied(self.house.actor, kind, decision, provider.name, provider.model, bytes=size),
@@ -396,145 +327,12 @@ class Gate:
         self, log: AuditLog, intent: Intent, conversation: Conversation, envelope: Envelope
     ) -> Receipt:
         """The receipt for exactly these bytes.  Raises Closed."""
-        parts = {"manifest": _manifest(conversation.task)}
+        parts = {"manifest": manifest(conversation.task)}
         try:
             return await log.intent(intent, envelope.exact, parts)
         except AuditError as error:
             raise _closed_by(error) from error
 
-    def _intent(self, log: AuditLog, exchange: str, prepared: Prepared, consent: Consent) -> Intent:
-        provider, task = prepared.provider, prepared.conversation.task
-        path = "/" + prepared.envelope.url.split("://", 1)[1].partition("/")[2]
-        return Intent(
-            exchange=exchange,
-            actor=self.house.actor,
-            client=Client(*task.editor),
-            workspace=Workspace(log.pseudonym(task.folder)) if task.folder else None,
-            purpose=task.kind,
-            provider=Recorded(
-                provider.name,
-                Endpoint(provider.scheme, provider.host, provider.port, path),
-                provider.region,
-                provider.retention,
-                provider.contract,
-                tls="system" if provider.scheme == "https" else None,
-            ),
-            model=provider.model,
-            decision=self._decision(prepared.considered.decision, prepared.considered.rule, None),
-            consent=consent,
-            bytes=len(prepared.envelope.body),
-            server_version=self.house.version,
-            tools=task.tools,
-            manifest=_sources(log, task.documents),
-            redactions=prepared.considered.redactions,
-            tokens_estimated=_tokens(prepared.envelope),
-            cost_estimated=_cost(provider, _tokens(prepared.envelope), 0),
-        )
-
-    def _approval(
-        self, log: AuditLog, prepared: Prepared, consent: Consent, scope: Scope
-    ) -> Approval:
-        offer = prepared.offer
-        return Approval(
-            consent.id, consent.mode, True, consent.who,
-            offer.provider, offer.model, offer.endpoint, offer.region,
-            _pseudonyms(log, scope), scope.classes, scope.bytes_max, scope.turns_max,
-            scope.cost_max, scope.expires.isoformat(timespec="seconds"),
-        )  # fmt: skip
-
-    def _widened(self, log: AuditLog, exchange: Exchange) -> Approval:
-        scope = exchange.scope
-        return Approval(
-            secrets.token_hex(8), "user", True, self.house.actor.user,
-            paths=_pseudonyms(log, scope), classes=scope.classes, bytes_max=scope.bytes_max,
-            turns_max=scope.turns_max, expires=scope.expires.isoformat(timespec="seconds"),
-        )  # fmt: skip
-
-
-def _said(prepared: Prepared, why: str) -> dict[str, Any]:
-    """What the caller is shown of a prepared request."""
-    provider, envelope = prepared.provider, prepared.envelope
-    tokens = _tokens(envelope)
-    return {
-        "digest": envelope.digest,
-        "provider": provider.name,
-        "model": provider.model,
-        "endpoint": envelope.url,
-        "host": provider.host,
-        "tier": provider.tier,
-        "region": provider.region,
-        "retention": provider.retention,
-        "contract": provider.contract,
-        "why": why,
-        "request_base64": base64.b64encode(envelope.exact).decode(),
-        "bytes": len(envelope.body),
-        "redactions": [
-            {"rule": row.rule, "kind": row.kind, "count": row.count}
-            for row in prepared.considered.redactions
-        ],
-        "decision": prepared.considered.decision,
-        "rule": prepared.considered.rule,
-        "tokens": tokens,
-        "cost": _cost(provider, tokens, 0),
-        "manifest": [
-            {"path": d.path, "lines": [d.start, d.end], "bytes": len(d.text.encode())}
-            for d in prepared.conversation.task.documents
-        ],
-        "tools": list(prepared.conversation.task.tools),
-        "scope": prepared.scope.as_json(),
-        "expires": prepared.scope.expires.isoformat(timespec="seconds"),
-    }
-
-
-def _rewritten(task: Task, considered: Considered) -> Task:
-    """The task with what `consider` made of its texts."""
-    instruction, *earlier = considered.texts
-    pairs = zip(earlier[::2], earlier[1::2], strict=True)
-    turns = tuple(
-        replace(turn, question=question, answer=answer)
-        for turn, (question, answer) in zip(task.earlier, pairs, strict=True)
-    )
-    return replace(task, instruction=instruction, documents=considered.documents, earlier=turns)
-
-
-def _consent(said: Mapping[str, Any], user: str) -> Consent:
-    """Raises Denial for a mode that is none."""
-    mode = said.get("mode")
-    if mode not in ("user", "auto"):
-        raise Denial("approval", "the approval's mode must be user or auto")
-    when = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return Consent(secrets.token_hex(8), str(mode), user, when)
-
-
-def _sources(log: AuditLog, rows: Sequence[Document]) -> tuple[Source, ...]:
-    return tuple(Source(log.pseudonym(d.path), d.start, d.end, len(d.text.encode())) for d in rows)
-
-
-def _pseudonyms(log: AuditLog, scope: Scope) -> tuple[str, ...]:
-    names: Iterable[str] = (*sorted(scope.paths), *scope.globs)
-    return tuple(log.pseudonym(name) for name in names)
-
-
-def _tokens(envelope: Envelope) -> int:
-    return len(envelope.body) // BYTES_PER_TOKEN
-
-
-def _cost(provider: Provider, tokens_in: int, tokens_out: int) -> int | None:
-    """Micro-USD; None where no price is known."""
-    if provider.prices is None:
-        return None
-    million = 1_000_000
-    into, out = provider.prices
-    return (tokens_in * into + tokens_out * out + million - 1) // million
-
-
-def _manifest(task: Task) -> bytes:
-    rows = [{"path": d.path, "lines": [d.start, d.end]} for d in task.documents]
-    return json.dumps({"kind": task.kind, "documents": rows}).encode()
-
 
 def _closed_by(error: AuditError) -> Closed:
     return Closed(str(error), "wicket audit doctor")
-
-
-__all__ = ["Closed", "Denial", "Gate", "House", "Outside", "Prepared", "Unprepared"]

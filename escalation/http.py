@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import noting, task
 from .exchange import Exchange
-from .gate import Closed, Denial, Gate, Outside, Unprepared
+from .gate import Gate, Outside, Unprepared
+from .house import Closed
+from .outgoing import Denial
 
 LARGEST_SEND = 64 << 10
 

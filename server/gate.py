@@ -17,7 +17,8 @@ from .. import __version__
 from ..escalation import policy
 from ..escalation.audit import AuditError, AuditLog, Options
 from ..escalation.audit.records import Actor, Open
-from ..escalation.gate import Closed, Gate, House
+from ..escalation.gate import Gate
+from ..escalation.house import Closed, House
 from ..escalation.http import application
 from ..escalation.providers import wire
 from ..escalation.providers.provider import Provider

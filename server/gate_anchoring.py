@@ -19,7 +19,7 @@ from ..escalation.audit import AuditError
 from ..escalation.audit.anchors import last_reached, shown
 from ..escalation.audit.leaf import timestamp
 from ..escalation.audit.records import Anchor, Record
-from ..escalation.gate import Closed
+from ..escalation.house import Closed
 from . import processes
 from .launcher import Launcher
 from .settings import AuditSettings

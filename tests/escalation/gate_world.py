@@ -11,7 +11,8 @@ from wicket.escalation.audit import AuditLog, Options
 from wicket.escalation.audit.files import Disk
 from wicket.escalation.audit.frame import ReaderKey
 from wicket.escalation.audit.records import Actor, Open
-from wicket.escalation.gate import Closed, Gate, House
+from wicket.escalation.gate import Gate
+from wicket.escalation.house import Closed, House
 from wicket.escalation.providers.provider import Provider
 from wicket.escalation.task import Task, read
 from wicket.escalation.transport import Network

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from wicket.escalation.conversation import Conversation
-from wicket.escalation.gate import Closed
+from wicket.escalation.house import Closed
 from wicket.escalation.providers.provider import Provider
 from wicket.escalation.task import read
 from wicket.escalation.transport import Network

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from wicket.escalation import policy
-from wicket.escalation.gate import Closed, Denial, Gate, Unprepared
+from wicket.escalation.gate import Gate, Unprepared
+from wicket.escalation.house import Closed
+from wicket.escalation.outgoing import Denial
 from wicket.escalation.providers.provider import Provider
 from wicket.escalation.task import Malformed, read
 from wicket.escalation.transport import Network

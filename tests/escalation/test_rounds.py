@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from wicket.escalation.exchange import Exchange
-from wicket.escalation.gate import Denial, Gate, Outside, Unprepared
+from wicket.escalation.gate import Gate, Outside, Unprepared
+from wicket.escalation.outgoing import Denial
 from wicket.escalation.task import Malformed, read
 
 from .gate_world import TASK, World, approved

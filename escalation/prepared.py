@@ -1,0 +1,188 @@
+"""A request that waits for its yes: what is shown of it, and what the log will say of it."""
+
+import base64
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from .approval import Offer, Scope
+from .audit import AuditLog
+from .audit.records import (
+    Approval,
+    Client,
+    Consent,
+    Decision,
+    Endpoint,
+    Intent,
+    Source,
+    Workspace,
+)
+from .audit.records import Provider as Recorded
+from .conversation import Conversation
+from .envelope import Envelope
+from .house import House
+from .outgoing import Considered, Denial
+from .policy import digest as digest_of
+from .providers.provider import Provider
+from .task import Document, Task
+from .way import Way
+
+# Source code, roughly; shown as an estimate and used for nothing else.
+BYTES_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    conversation: Conversation
+    way: Way
+    envelope: Envelope
+    considered: Considered
+    offer: Offer
+    scope: Scope
+    due: float
+
+    @property
+    def provider(self) -> Provider:
+        return self.way.provider
+
+
+def summary(prepared: Prepared, why: str) -> dict[str, Any]:
+    """What the caller is shown of a prepared request."""
+    provider, envelope = prepared.provider, prepared.envelope
+    tokens = _tokens(envelope)
+    return {
+        "digest": envelope.digest,
+        "provider": provider.name,
+        "model": provider.model,
+        "endpoint": envelope.url,
+        "host": provider.host,
+        "tier": provider.tier,
+        "region": provider.region,
+        "retention": provider.retention,
+        "contract": provider.contract,
+        "why": why,
+        "request_base64": base64.b64encode(envelope.exact).decode(),
+        "bytes": len(envelope.body),
+        "redactions": [
+            {"rule": row.rule, "kind": row.kind, "count": row.count}
+            for row in prepared.considered.redactions
+        ],
+        "decision": prepared.considered.decision,
+        "rule": prepared.considered.rule,
+        "tokens": tokens,
+        "cost": _cost(provider, tokens, 0),
+        "manifest": [
+            {"path": d.path, "lines": [d.start, d.end], "bytes": len(d.text.encode())}
+            for d in prepared.conversation.task.documents
+        ],
+        "tools": list(prepared.conversation.task.tools),
+        "scope": prepared.scope.as_json(),
+        "expires": prepared.scope.expires.isoformat(timespec="seconds"),
+    }
+
+
+def consented(said: Mapping[str, Any], user: str) -> Consent:
+    """Raises Denial for a mode that is none."""
+    mode = said.get("mode")
+    if mode not in ("user", "auto"):
+        raise Denial("approval", "the approval's mode must be user or auto")
+    when = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return Consent(secrets.token_hex(8), str(mode), user, when)
+
+
+def intent(
+    log: AuditLog, house: House, exchange: str, prepared: Prepared, consent: Consent
+) -> Intent:
+    """What is recorded before the first request leaves."""
+    provider, task = prepared.provider, prepared.conversation.task
+    path = "/" + prepared.envelope.url.split("://", 1)[1].partition("/")[2]
+    return Intent(
+        exchange=exchange,
+        actor=house.actor,
+        client=Client(*task.editor),
+        workspace=Workspace(log.pseudonym(task.folder)) if task.folder else None,
+        purpose=task.kind,
+        provider=Recorded(
+            provider.name,
+            Endpoint(provider.scheme, provider.host, provider.port, path),
+            provider.region,
+            provider.retention,
+            provider.contract,
+            tls="system" if provider.scheme == "https" else None,
+        ),
+        model=provider.model,
+        decision=decided(house, prepared.considered.decision, prepared.considered.rule),
+        consent=consent,
+        bytes=len(prepared.envelope.body),
+        server_version=house.version,
+        tools=task.tools,
+        manifest=_sources(log, task.documents),
+        redactions=prepared.considered.redactions,
+        tokens_estimated=_tokens(prepared.envelope),
+        cost_estimated=_cost(provider, _tokens(prepared.envelope), 0),
+    )
+
+
+def approval(log: AuditLog, prepared: Prepared, consent: Consent, scope: Scope) -> Approval:
+    offer = prepared.offer
+    return Approval(
+        consent.id, consent.mode, True, consent.who,
+        offer.provider, offer.model, offer.endpoint, offer.region,
+        _pseudonyms(log, scope), scope.classes, scope.bytes_max, scope.turns_max,
+        scope.cost_max, scope.expires.isoformat(timespec="seconds"),
+    )  # fmt: skip
+
+
+def widened(log: AuditLog, user: str, scope: Scope) -> Approval:
+    """The same person said yes again, to more."""
+    return Approval(
+        secrets.token_hex(8), "user", True, user,
+        paths=_pseudonyms(log, scope), classes=scope.classes, bytes_max=scope.bytes_max,
+        turns_max=scope.turns_max, expires=scope.expires.isoformat(timespec="seconds"),
+    )  # fmt: skip
+
+
+def rewritten(task: Task, considered: Considered) -> Task:
+    """The task with what `consider` made of its texts."""
+    instruction, *earlier = considered.texts
+    pairs = zip(earlier[::2], earlier[1::2], strict=True)
+    turns = tuple(
+        replace(turn, question=question, answer=answer)
+        for turn, (question, answer) in zip(task.earlier, pairs, strict=True)
+    )
+    return replace(task, instruction=instruction, documents=considered.documents, earlier=turns)
+
+
+def decided(house: House, decision: str, rule: str | None, reason: str | None = None) -> Decision:
+    return Decision(digest_of(house.policies), decision, rule, reason)
+
+
+def _sources(log: AuditLog, rows: Sequence[Document]) -> tuple[Source, ...]:
+    return tuple(Source(log.pseudonym(d.path), d.start, d.end, len(d.text.encode())) for d in rows)
+
+
+def _pseudonyms(log: AuditLog, scope: Scope) -> tuple[str, ...]:
+    names: Iterable[str] = (*sorted(scope.paths), *scope.globs)
+    return tuple(log.pseudonym(name) for name in names)
+
+
+def _tokens(envelope: Envelope) -> int:
+    return len(envelope.body) // BYTES_PER_TOKEN
+
+
+def _cost(provider: Provider, tokens_in: int, tokens_out: int) -> int | None:
+    """Micro-USD; None where no price is known."""
+    if provider.prices is None:
+        return None
+    million = 1_000_000
+    into, out = provider.prices
+    return (tokens_in * into + tokens_out * out + million - 1) // million
+
+
+def manifest(task: Task) -> bytes:
+    """The files of a request, for who can open the record."""
+    rows = [{"path": d.path, "lines": [d.start, d.end]} for d in task.documents]
+    return json.dumps({"kind": task.kind, "documents": rows}).encode()
