@@ -7,6 +7,7 @@ by key and shows the ghost text with what it cost.
 import argparse
 import asyncio
 import inspect
+import logging
 import os
 import re
 import time
@@ -88,6 +89,9 @@ async def type_into(place: Place, console: Console) -> int:
         if said.get("state") != "loading":
             ready.set()
 
+    # An answer that nobody waits for any more, after Control-C, is no news.
+    logging.getLogger("pygls").addHandler(logging.NullHandler())
+    logging.getLogger("pygls").propagate = False
     # pygls leaves the types of both open.
     cast(Any, client).feature(STATUS)(status)
     # In a session of its own, so that Control-C in the terminal is ours to handle.

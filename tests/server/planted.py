@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -84,7 +85,7 @@ class Planted:
 @contextlib.asynccontextmanager
 async def serving(folder: Path, backend: Backend, sha256: str = "0") -> AsyncIterator[Connect]:
     """Streams to an engine of `backend`, over a socket in `folder`."""
-    path = folder / f"{id(backend):x}.sock"
+    path = folder / f"{secrets.token_hex(4)}.sock"
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(path))
     listening.listen()

@@ -29,7 +29,7 @@ def test_complete_prints_what_an_editor_would_show(home: Home) -> None:
     assert said["range"] == [2, 10, 2, 10]
     assert (said["source"], said["model"]) == ("model", "wicket-base")
     assert set(said["tokens"]) == {"prefill", "reused", "decoded"}
-    assert set(said["ms"]) == {"queue", "prefill", "decode", "total"}
+    assert set(said["ms"]) == {"context", "queue", "prefill", "decode", "total"}
     assert said["context"] == []
 
 

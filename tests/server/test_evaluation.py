@@ -6,7 +6,9 @@ import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from wicket.completion import holes
 from wicket.completion.blemishes import BLEMISHES
 from wicket.completion.client import EngineGone
@@ -192,8 +194,10 @@ async def test_other_weights_are_asked_anew(tmp_path: Path) -> None:
 class Unhealed(LocalBackend):
     """Half a word at the cursor is taken back, and then generated without a constraint."""
 
-    def _choose_token(self, rest: bytes) -> tuple[int, float]:
-        return super()._choose_token(b"")
+    def _choose_token(
+        self, logits: NDArray[np.float32], rest: bytes, rank: int = 0
+    ) -> tuple[int, float]:
+        return super()._choose_token(logits, b"", rank)
 
 
 async def test_a_known_regression_is_caught(tmp_path: Path) -> None:
