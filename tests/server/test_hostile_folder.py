@@ -95,15 +95,16 @@ class World:
         return Reader(index.directory(Paths.of(self.environment), self.root) / "db")
 
 
-# The command, and the largest of its processes.
+# The command, and the largest of its processes.  Of its own the kernel's resource usage
+# would count what the process that started it had.
 MEASURED = """
-import io, json, resource, sys
+import io, json, re, resource, sys
 from contextlib import redirect_stdout
 from wicket.server.__main__ import main
 with redirect_stdout(io.StringIO()) as out:
     code = main(["index", sys.argv[1], "--json"])
-who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-peak = max(resource.getrusage(one).ru_maxrss for one in who) // 1024
+own = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+peak = max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) // 1024
 print(json.dumps(json.loads(out.getvalue()) | {"peak_mb": peak}))
 sys.exit(code)
 """
