@@ -165,8 +165,8 @@ async def test_an_editor_is_answered_with_ghost_text(editor: Editor) -> None:
 
 
 async def test_what_is_unsure_is_shown_to_who_asks_by_hand(editor: Editor) -> None:
-    editor.open("value = 7\nwh")
-    at = types.Position(1, 2)
+    editor.open("def f():\n    value = 7\n    re")
+    at = types.Position(2, 6)
     assert not (await editor.ask(at)).items
     assert (await editor.explain()).filtered == UNSURE
     assert (await editor.ask_by_hand(at)).items
