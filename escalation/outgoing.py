@@ -1,7 +1,7 @@
 """What may leave, decided in one place: for a task at its start and for every tool's result."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from .audit.records import Redaction
@@ -35,6 +35,8 @@ class Considered:
     classes: tuple[str, ...] = ()
     decision: str = "ask"
     rule: str | None = None
+    # By path.
+    classified: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def consider(
@@ -64,6 +66,7 @@ def consider(
         decision.classifications,
         decision.verdict,
         decision.rule,
+        {d.path: name for d in documents if (name := _classification(policies, d.path, to))},
     )
 
 
@@ -76,6 +79,10 @@ def summed(redactions: Iterable[Redaction]) -> tuple[Redaction, ...]:
             one = replace(row, count=row.count + one.count, placeholders=names)
         found[one.rule] = one
     return tuple(found[rule] for rule in sorted(found))
+
+
+def _classification(policies: Sequence[Policy], path: str, to: Destination) -> str:
+    return ", ".join(decide(policies, [path], to).classifications)
 
 
 def _masked(documents: Sequence[Document], masks: Masks) -> list[Masked]:

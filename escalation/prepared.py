@@ -119,7 +119,7 @@ def intent(
         bytes=len(prepared.envelope.body),
         server_version=house.version,
         tools=task.tools,
-        manifest=_sources(log, task.documents),
+        manifest=_sources(log, task.documents, prepared.considered.classified),
         redactions=prepared.considered.redactions,
         tokens_estimated=_tokens(prepared.envelope),
         cost_estimated=_cost(provider, _tokens(prepared.envelope), 0),
@@ -160,8 +160,19 @@ def decided(house: House, decision: str, rule: str | None, reason: str | None = 
     return Decision(digest_of(house.policies), decision, rule, reason)
 
 
-def _sources(log: AuditLog, rows: Sequence[Document]) -> tuple[Source, ...]:
-    return tuple(Source(log.pseudonym(d.path), d.start, d.end, len(d.text.encode())) for d in rows)
+def _sources(
+    log: AuditLog, rows: Sequence[Document], classified: Mapping[str, str]
+) -> tuple[Source, ...]:
+    return tuple(
+        Source(
+            log.pseudonym(row.path),
+            row.start,
+            row.end,
+            len(row.text.encode()),
+            classification=classified.get(row.path),
+        )
+        for row in rows
+    )
 
 
 def _pseudonyms(log: AuditLog, scope: Scope) -> tuple[str, ...]:

@@ -430,3 +430,16 @@ async def test_a_policy_decides_about_each_file(
         assert prepared["scope"]["classes"] == classes
     assert world.server.connections == 0
     await world.stop()
+
+
+async def test_a_record_says_the_class_of_each_file(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.start(policies=(policy.read(POLICIES.encode()),))
+    names = ("internal/a.py", "b.py")
+    task = TASK | {"documents": [{"path": name, "text": "x"} for name in names]}
+    prepared = await world.gate.prepare(read(task))
+    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
+    await exchange.start(lambda _name, _members: None)
+    (intent,) = world.records("intent")
+    assert [one["classification"] for one in intent["data"]["manifest"]] == ["confidential", None]
+    await world.stop()
