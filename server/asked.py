@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..completion.private import make_private
 from .app import Startup
 from .paths import UnsafePath, private_file
 
@@ -42,7 +43,7 @@ def remember(startup: Startup, seconds: float, granted: bool) -> None:
         return
     path = startup.paths.stats / FILE
     with contextlib.suppress(OSError, UnsafePath, sqlite3.Error):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
         private_file(path).close()
         with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as database, database:
             database.execute(SCHEMA)

@@ -5,6 +5,7 @@ import logging
 import logging.handlers
 from pathlib import Path
 
+from ..completion.private import make_private
 from .paths import private_file
 
 # Five files of a megabyte each.
@@ -23,7 +24,7 @@ def log_to(path: Path, level: str = "warning") -> None:
     root = logging.getLogger()
     root.setLevel(getattr(logging, level.upper(), logging.WARNING))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
         handler: logging.Handler = _PrivateRotatingFile(
             path, maxBytes=FILE_BYTES, backupCount=FILES - 1, delay=True
         )

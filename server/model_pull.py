@@ -25,6 +25,7 @@ from ..completion.models.importing import (
     import_file,
 )
 from ..completion.models.licences import question
+from ..completion.private import make_private
 from . import perimeter, terminal, urls
 from .app import Startup
 from .paths import Paths
@@ -75,7 +76,7 @@ def pull(wish: Wish, startup: Startup, accepted: bool, changed: bool) -> Model:
         consent(wish.name, wish.licence, startup, accepted)
     directory = startup.paths.pulled_models
     target, part = directory / f"{wish.name}.gguf", directory / f"{wish.name}.gguf{PART}"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(directory)
     with alone(directory):
         if target.exists():
             do = f"`wicket model verify {wish.name}` checks it"

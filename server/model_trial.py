@@ -14,6 +14,7 @@ from ..completion.client import EngineClient, EngineGone
 from ..completion.cursor import Cursor
 from ..completion.models import Model, hashes, trial
 from ..completion.models.trial import Probe, Score, Trial
+from ..completion.private import make_private
 from ..completion.wire import Complete, State
 from .app import Startup
 from .evaluation import engines
@@ -38,7 +39,7 @@ def tried(startup: Startup, model: Model, progress: Progress, seconds: float = m
     if model.sha256:
         file = _file(startup.paths)
         said = hashes.read_object(file) | {model.sha256: found.to_json()}
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(file.parent)
         hashes.write_whole(file, hashes.as_json(said))
     return found
 

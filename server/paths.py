@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from ..completion.private import make_private
+
 # Bytes of a socket's path.  `sun_path` holds 108 bytes on Linux and 104 on macOS, both
 # with a closing zero; a little room is left for names longer than today's.
 SOCKET_PATH_LIMIT = 100
@@ -148,7 +150,7 @@ def private_directory(path: Path) -> Path:
     to this user and that nobody else may enter.
     """
     try:
-        _create(path)
+        make_private(path)
         found = os.lstat(path)
     except OSError as error:
         raise UnsafeDirectory(
@@ -250,18 +252,6 @@ def _is_ours(directory: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-
-
-def _create(path: Path) -> None:
-    """Like `mkdir -p`, but every directory made on the way is 0700."""
-    missing = [path]
-    while not os.path.lexists(missing[-1].parent):
-        missing.append(missing[-1].parent)
-    for directory in reversed(missing):
-        try:
-            os.mkdir(directory, 0o700)
-        except FileExistsError:
-            continue  # It was there, or another process was first: the caller looks.
 
 
 def _close_to_others(descriptor: int, path: Path) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from ..private import make_private
+
 CHUNK = 1 << 20
 
 # Called with bytes done and bytes in all.
@@ -47,7 +49,7 @@ def remember(path: Path, sha256: str, cache: Path | None) -> None:
     entries = read_object(cache) | {_key(path): _state(path) | {"sha256": sha256}}
     entries = {name: entry for name, entry in entries.items() if Path(name).exists()}
     with contextlib.suppress(OSError):
-        cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(cache.parent)
         write_whole(cache, as_json(entries))
 
 

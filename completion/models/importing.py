@@ -18,6 +18,7 @@ from pathlib import Path
 from .. import families, gguf
 from ..families import Fim, NotForInfill
 from ..gguf import BadModel, Gguf, shown
+from ..private import make_private
 from . import LANGUAGES, Model, describe, hashes, languages_of, licence_of, note_path
 from .catalogue import SHIPPED, row_for
 
@@ -53,7 +54,7 @@ def import_file(
     name = allowed_name(name or default_name(source))
     target = directory / f"{name}.gguf"
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(directory)
         with alone(directory):
             if target.exists():
                 sha256 = _same(source, target, progress)

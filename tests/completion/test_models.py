@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -294,6 +295,14 @@ def test_a_killed_import_leaves_no_model(tmp_path: Path) -> None:
     assert models.installed([directory]) == []
     import_file(source, directory)
     assert listing(directory) == ["model.gguf", "model.json"]
+
+
+def test_directories_are_private_from_the_first_one_made(tmp_path: Path) -> None:
+    """What keeps keys and logs below the same one refuses to where others may enter."""
+    directory = tmp_path / "share" / "wicket" / "models"
+    import_file(model_file(tmp_path / "model.gguf"), directory)
+    for made in (directory, directory.parent, directory.parent.parent):
+        assert stat.S_IMODE(made.stat().st_mode) == 0o700
 
 
 def test_one_import_at_a_time(tmp_path: Path) -> None:
