@@ -17,6 +17,7 @@ from wicket.escalation.audit import Receipt
 from wicket.escalation.audit.errors import BadReceipt, Poisoned
 from wicket.escalation.audit.records import Consent
 from wicket.escalation.envelope import Envelope, seal
+from wicket.escalation.prepared import intent
 from wicket.escalation.providers.provider import Provider
 from wicket.escalation.task import read
 from wicket.escalation.transport import Network, Reach, ReceiptTransport, Refused, is_loopback
@@ -50,10 +51,9 @@ async def recorded(world: World, wanted: httpx2.Request) -> Receipt:
     """The receipt of an intent for this request."""
     prepared = await world.gate.prepare(read(TASK))
     exact = _envelope(wanted).exact
-    intent = world.gate._intent(
-        world.log, "e", world.gate._prepared[prepared["digest"]], Consent("c", "user")
-    )
-    return await world.log.intent(intent, exact)
+    waiting = world.gate._prepared[prepared["digest"]]
+    first = intent(world.log, world.gate.house, "e", waiting, Consent("c", "user"))
+    return await world.log.intent(first, exact)
 
 
 def transport(world: World, receipt: Receipt, **reach: Any) -> ReceiptTransport:

@@ -156,7 +156,6 @@ async def test_no_is_no_and_nonsense_is_said(editor: Editor, server: ProviderSer
         ({"question": "Why?", "uri": env}, "secret files"),
         ({"question": " "}, "say what"),
         ({"question": "Why?", "again": "nobody"}, "not known any more"),
-        ({"question": "Is canary-5f1c0ffee fine?"}, "a secret of this machine"),
     ):
         found = await editor.ask(**said)
         assert found["status"] == "refused"
