@@ -39,18 +39,27 @@ def dump(value: object) -> str:
 
 def to_json(value: object) -> object:
     """The JSON value of a record's field; strings are cut to `STRING_LIMIT`."""
+    if value is None or isinstance(value, int):
+        return value
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, tuple):
         return [to_json(item) for item in cast(tuple[object, ...], value)]
-    if is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if names := _names(type(value)):
+        return {name: to_json(getattr(value, name)) for name in names}
     return value
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass, asked once: every record has a score of values."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 def _text(value: str) -> str:
     # A lone surrogate (an undecodable file name) has no place in Unicode.
-    value = value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if not value.isascii():
+        value = value.encode("utf-8", "replace").decode()
     if len(value) <= STRING_LIMIT:
         return value
     return f"{value[: STRING_LIMIT - 20]}…[+{len(value) - STRING_LIMIT + 20}]"
