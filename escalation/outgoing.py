@@ -36,7 +36,7 @@ class Considered:
     decision: str = "ask"
     rule: str | None = None
     # By path.
-    classified: Mapping[str, str] = field(default_factory=dict[str, str])
+    classified: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 def consider(
@@ -66,7 +66,7 @@ def consider(
         decision.classifications,
         decision.verdict,
         decision.rule,
-        {d.path: name for d in documents if (name := _classification(policies, d.path, to))},
+        decision.classified,
     )
 
 
@@ -79,10 +79,6 @@ def summed(redactions: Iterable[Redaction]) -> tuple[Redaction, ...]:
             one = replace(row, count=row.count + one.count, placeholders=names)
         found[one.rule] = one
     return tuple(found[rule] for rule in sorted(found))
-
-
-def _classification(policies: Sequence[Policy], path: str, to: Destination) -> str:
-    return ", ".join(decide(policies, [path], to).classifications)
 
 
 def _masked(documents: Sequence[Document], masks: Masks) -> list[Masked]:

@@ -10,7 +10,7 @@ the one that may go least far.  Several policies bind together: none loosens ano
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
 import pathspec
@@ -77,13 +77,18 @@ class Destination:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`rule` names what decided, `default` where no rule did; `path` is the file it was
-    about, and `classifications` are those of all files."""
+    about, and `classified` are the classes of files by path."""
 
     verdict: Verdict
     rule: str
     path: str | None
     reason: str
-    classifications: tuple[str, ...] = ()
+    classified: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+    @property
+    def classifications(self) -> tuple[str, ...]:
+        """Those of all files."""
+        return tuple(sorted({name for names in self.classified.values() for name in names}))
 
     @property
     def forbids(self) -> bool:
@@ -129,13 +134,17 @@ def decide(policies: Iterable[Policy], paths: Sequence[str], to: Destination) ->
     """
     found = [_about(policy, path, to) for policy in policies for path in paths or [""]]
     worst = min(found, key=lambda one: VERDICTS.index(one.verdict))
-    classes = sorted({name for one in found for name in one.classifications})
+    classified: dict[str, tuple[str, ...]] = {}
+    for one in found:
+        for path, names in one.classified.items():
+            known = (*classified.get(path, ()), *names)
+            classified[path] = tuple(sorted(set(known)))
     verdict = worst.verdict
     if verdict == "on-prem" and to.tier == "on-prem":
         verdict = "ask"
     subject = worst.path or "this request"
     reason = f"{subject}: {worst.verdict} by {_by(worst.rule)}"
-    return Decision(verdict, worst.rule, worst.path, reason, tuple(classes))
+    return Decision(verdict, worst.rule, worst.path, reason, classified)
 
 
 def globs(policies: Iterable[Policy], *verdicts: Verdict) -> tuple[str, ...]:
@@ -162,11 +171,12 @@ def globs(policies: Iterable[Policy], *verdicts: Verdict) -> tuple[str, ...]:
 
 def _about(policy: Policy, path: str, to: Destination) -> Decision:
     holding = [rule for rule in policy.rules if (path or not rule.paths) and rule.holds(path, to)]
-    classes = tuple(rule.classification for rule in holding if rule.classification)
+    names = tuple(rule.classification for rule in holding if rule.classification)
+    classified = {path: names} if names else {}
     if not holding:
-        return Decision(policy.default, "default", path or None, "", classes)
+        return Decision(policy.default, "default", path or None, "", classified)
     worst = min(holding, key=lambda rule: VERDICTS.index(rule.decision))
-    return Decision(worst.decision, worst.name, path or None, "", classes)
+    return Decision(worst.decision, worst.name, path or None, "", classified)
 
 
 def _by(rule: str) -> str:

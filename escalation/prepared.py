@@ -161,7 +161,7 @@ def decided(house: House, decision: str, rule: str | None, reason: str | None = 
 
 
 def _sources(
-    log: AuditLog, rows: Sequence[Document], classified: Mapping[str, str]
+    log: AuditLog, rows: Sequence[Document], classified: Mapping[str, tuple[str, ...]]
 ) -> tuple[Source, ...]:
     return tuple(
         Source(
@@ -169,7 +169,7 @@ def _sources(
             row.start,
             row.end,
             len(row.text.encode()),
-            classification=classified.get(row.path),
+            classification=", ".join(classified.get(row.path, ())) or None,
         )
         for row in rows
     )

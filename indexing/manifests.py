@@ -63,7 +63,6 @@ def node_package(source: bytes) -> Said:
 
 def tsconfig(source: bytes) -> Said:
     said = _object(source)
-    options = cast(dict[str, object], said.get("compilerOptions") or {})
     rows: list[Import] = []
     extends = said.get("extends")
     for base in cast(list[object], extends) if isinstance(extends, list) else [extends]:
@@ -74,8 +73,10 @@ def tsconfig(source: bytes) -> Said:
         place = cast(dict[str, object], one).get("path") if isinstance(one, dict) else None
         if isinstance(place, str) and place:
             rows.append(Import(place, REFERENCES, "", 0, False))
-    if not isinstance(options, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+    said_options = said.get("compilerOptions")
+    if not isinstance(said_options, dict):
         return (), tuple(rows)
+    options = cast(dict[str, object], said_options)
     if isinstance(base := options.get("baseUrl"), str):
         rows.append(Import(base, BASE, "", 0, False))
     patterns = options.get("paths")

@@ -35,7 +35,6 @@ SECRET_NAME = re.compile(
     r"key|token|secret|passw|pwd|credential|auth|private|dsn|url", re.IGNORECASE
 )
 ASSIGNED = re.compile(r"^\s*(?:export\s+)?([\w.]+)\s*[=:]\s*(.+?)\s*$")
-SHORTEST_SECRET = 6
 
 
 T = TypeVar("T")
@@ -280,7 +279,7 @@ def _secret(name: str, value: str) -> str | None:
     value = value.strip("'\"")
     mixed = len(value) >= 16 and re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
     looks = SECRET_NAME.search(name) or mixed
-    return value if looks and len(value) >= SHORTEST_SECRET and " " not in value else None
+    return value if looks and " " not in value else None
 
 
 def _is_sendable(path: str) -> bool:

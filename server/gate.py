@@ -33,7 +33,6 @@ from . import (
     launcher,
     limits,
     perimeter,
-    policies,
     processes,
     settings,
     settings_file,
@@ -187,7 +186,7 @@ def prepare(paths: Paths, effective: Effective) -> Plan:
         options = Options(wanted.audit.recipients or own, wanted.audit.level)
         values = json.dumps(settings.report(effective), sort_keys=True).encode()
         digest = hashlib.sha256(values).hexdigest()
-        binding = policies.load(paths).binding
+        binding = effective.heard.policies
         pack = _rules(wanted.redaction.rules)
         return Plan(providers, options, audit_place.current(paths), digest, binding, pack)
     except Closed as closed:

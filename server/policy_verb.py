@@ -6,7 +6,6 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
@@ -101,6 +100,7 @@ def replay(arguments: argparse.Namespace) -> int:
     reader = ReaderKey.of(Path(arguments.reader).read_text()) if arguments.reader else None
     reader = reader or audit_place.reader_key(paths)
     binding = _binding(arguments).binding
+    providers = app.start().effective.settings.providers
     seen = without_paths = 0
     changed: list[dict[str, object]] = []
     for leaf, _line in reading.leaves(place.directory):
@@ -112,7 +112,9 @@ def replay(arguments: argparse.Namespace) -> int:
         data = leaf.data
         provider = data["provider"]
         name, region = provider["name"], provider.get("region")
-        to = Destination(data["purpose"], name, _tier(name), region)
+        row = providers.get(name)
+        tier = cast(policy.Tier, row.tier) if row else "frontier"
+        to = Destination(data["purpose"], name, tier, region)
         now = policy.decide(binding, sent or [], to)
         if now.forbids:
             then = data["decision"]["decision"]
@@ -151,7 +153,8 @@ def _explained(binding: Sequence[Policy], given: str, to: Destination) -> dict[s
         found = Decision("never", rule, str(path), f"{path}: never by {rule}")
     else:
         found = policy.decide(binding, [str(path)], to)
-    return asdict(found)
+    said = ("verdict", "rule", "path", "reason", "classifications")
+    return {name: getattr(found, name) for name in said}
 
 
 def _destination(arguments: argparse.Namespace) -> Destination:
@@ -159,16 +162,11 @@ def _destination(arguments: argparse.Namespace) -> Destination:
     if kind not in KINDS:
         raise BadPolicy(f"there is no kind {kind}; there are {', '.join(KINDS)}")
     rows = app.start().effective.settings.providers
-    row: ProviderSource | None = rows.get(arguments.provider or next(iter(rows), ""))
+    name = arguments.provider or next(iter(rows), "any")
+    row: ProviderSource | None = rows.get(name)
     if row is None:
-        return Destination(kind, arguments.provider or "any", "frontier")
-    name = next(name for name, one in rows.items() if one is row)
+        return Destination(kind, name, "frontier")
     return Destination(kind, name, cast(policy.Tier, row.tier), row.region or None)
-
-
-def _tier(provider: str) -> policy.Tier:
-    row = app.start().effective.settings.providers.get(provider)
-    return cast(policy.Tier, row.tier) if row else "frontier"
 
 
 def _paths(directory: Path, leaf: Leaf, reader: ReaderKey | None) -> list[str] | None:

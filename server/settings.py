@@ -26,7 +26,7 @@ from typing import Any, Literal, cast
 
 from ..completion.shelf import Profile, model_for
 from ..completion.wire import Priority
-from ..escalation.policy import globs
+from ..escalation.policy import Policy, Verdict, globs
 from . import policies
 from .paths import InsideWorkspace, Paths, refuse_inside
 from .settings_checks import ModelSource, ProviderSource, plain
@@ -155,13 +155,12 @@ class Settings:
 @dataclass(frozen=True, slots=True)
 class Heard:
     """Values by dotted name, their origins, what the repositories ask for, and the
-    patterns of files that no policy lets anybody see, or any other machine."""
+    policies that bind."""
 
     values: Values
     origin: Mapping[str, Origin]
     repositories: Mapping[Path, Values]
-    never: tuple[str, ...]
-    not_elsewhere: tuple[str, ...]
+    policies: tuple[Policy, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +224,7 @@ def load(paths: Paths, editor: Mapping[str, Any] | None, folders: Sequence[Path]
         repositories[folder] = heard_from(tables, "repository", shown(file))
     binding = policies.load(paths, folders)
     warnings.extend(binding.faults)
-    never = globs(binding.binding, "never")
-    not_elsewhere = globs(binding.binding, "never", "this-machine")
-    heard = Heard(values, origin, repositories, never, not_elsewhere)
+    heard = Heard(values, origin, repositories, binding.binding)
     return _effective(heard, repositories.values(), locked, tuple(warnings))
 
 
@@ -272,8 +269,10 @@ def _effective(
     # A prompt is made of several files, and any model of the settings may get it: where one
     # of them is elsewhere, files that stay on this machine are in no prompt at all.
     models = cast(Mapping[str, ModelSource], values["engine.models"]).values()
-    hidden = heard.not_elsewhere if any(model.elsewhere for model in models) else heard.never
-    if hidden:
+    kept: tuple[Verdict, ...] = ("never",)
+    if any(model.elsewhere for model in models):
+        kept = ("never", "this-machine")
+    if hidden := globs(heard.policies, *kept):
         exclude = cast(tuple[str, ...], values["completion.exclude"])
         # A policy may let files in again that it forbids by default: the last pattern that
         # matches counts.  No setting can: so the settings' patterns stand behind.

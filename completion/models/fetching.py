@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import shutil
+import ssl
 import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
@@ -147,10 +148,10 @@ def fetch(
             raise CannotFetch(f"{why}; {do}{_kept(part)}") from None
 
 
-def client(proxy: str | None, trusted: object) -> httpx2.Client:
+def client(proxy: str | None, trusted: ssl.SSLContext) -> httpx2.Client:
     """An HTTP client that obeys the settings alone: no environment, no redirects."""
     return httpx2.Client(
-        verify=trusted,  # type: ignore[arg-type]
+        verify=trusted,
         proxy=proxy,
         trust_env=False,
         follow_redirects=False,

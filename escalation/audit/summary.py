@@ -52,7 +52,7 @@ class Table(Generic[Key, Row]):
     """Rows by key; all keys beyond the limit share the row `others`."""
 
     make: Callable[[], Row]
-    rows: dict[Key, Row] = field(default_factory=dict)  # type: ignore[type-arg]
+    rows: dict[Key, Row] = field(default_factory=dict[Any, Any])
     others: Row | None = None
 
     def row(self, key: Key) -> Row:

@@ -100,7 +100,7 @@ def _apart(found: Iterable[Finding]) -> Iterator[Finding]:
             yield _gravest(group, reach)
             group = []
         group.append(one)
-        reach = max(reach, one.end) if len(group) > 1 else one.end
+        reach = max(reach, one.end)
     if group:
         yield _gravest(group, reach)
 

@@ -75,7 +75,7 @@ class Masks:
         self._any = re.compile(rf"WICKET_(?:SECRET|PERSONAL|ORGANISATION)_\d+_{self._mark}")
 
     def mask(self, text: str) -> Masked:
-        return self._cut(text, find(text, self.pack, self._known))
+        return self.mask_pieces([text])[0]
 
     def mask_pieces(self, pieces: Sequence[str]) -> tuple[Masked, ...]:
         """Adjoining pieces of one file: what lies across a border is found, too."""

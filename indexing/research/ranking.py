@@ -4,7 +4,7 @@ The walk is PageRank (Brin and Page, 1998): a file is worth what the files that 
 worth, each of which shares its worth among all that it uses.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 # As usual: the part of its worth that a file passes on.
@@ -22,10 +22,10 @@ def ranks(links: Iterable[Link], start: Mapping[int, float]) -> dict[int, float]
     no worth.
     """
     out: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
-    total: Counter[int] = Counter()
+    total: defaultdict[int, float] = defaultdict(float)
     for user, used, weight in links:
         out[user].append((used, weight))
-        total[user] += weight  # pyright: ignore[reportArgumentType]
+        total[user] += weight
     whole = sum(start.values()) or 1.0
     home = {node: worth / whole for node, worth in start.items()}
     now = dict(home)

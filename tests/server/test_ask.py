@@ -116,11 +116,9 @@ def _read(descriptor: int) -> str:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ProviderServer]:
-    made = ProviderServer(answer="claude whole")
-    await made.start()
-    yield made
-    await made.stop()
+def server(server: ProviderServer) -> ProviderServer:
+    server.answer = "claude whole"
+    return server
 
 
 @pytest.fixture
@@ -300,7 +298,6 @@ def test_markdown_is_shown_block_by_block(text: str, done: str) -> None:
         ("secret: s3cr3ts3cr3t", ["s3cr3ts3cr3t"]),
         ("ID=9f8e7d6c5b4a3f2e1d0c", ["9f8e7d6c5b4a3f2e1d0c"]),
         ("MODE=development", []),
-        ("TOKEN=x", []),
         ("# KEY=commented", []),
         ("PASSWORD_HINT=name of a pet", []),
     ],

@@ -61,11 +61,9 @@ def content(uri: str) -> str:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ProviderServer]:
-    made = ProviderServer(answer="speaks of places")
-    await made.start()
-    yield made
-    await made.stop()
+def server(server: ProviderServer) -> ProviderServer:
+    server.answer = "speaks of places"
+    return server
 
 
 @pytest.fixture(params=["file", "virtual"])

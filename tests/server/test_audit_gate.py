@@ -2,33 +2,11 @@
 
 import asyncio
 import json
-import tempfile
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from wicket.server import processes
 
-from ..escalation.provider import ProviderServer
 from .gate_home import Home
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ProviderServer]:
-    made = ProviderServer()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-async def home(server: ProviderServer) -> AsyncIterator[Home]:
-    with tempfile.TemporaryDirectory(prefix="wg", dir="/tmp") as folder:
-        made = Home(Path(folder), server.port)
-        yield made
-        await made.stop()
-        assert server.connections <= len(made.records("intent"))
 
 
 async def audit(home: Home, *words: str) -> tuple[int, str, Any]:

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
@@ -16,24 +15,6 @@ from wicket.server import gate_client, processes
 from ..escalation.provider import ProviderServer
 from ..escalation.test_anthropic import ROGUE as OF_THE_SDK
 from .gate_home import CLAUDE, KEY, PROVIDER, TASK, Home, events
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ProviderServer]:
-    made = ProviderServer()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-async def home(server: ProviderServer) -> AsyncIterator[Home]:
-    """In a short path: a socket's may have 100 bytes."""
-    with tempfile.TemporaryDirectory(prefix="wg", dir="/tmp") as folder:
-        made = Home(Path(folder), server.port)
-        yield made
-        await made.stop()
-        assert server.connections <= len(made.records("intent"))
 
 
 async def test_it_is_started_when_it_is_needed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

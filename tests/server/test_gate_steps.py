@@ -22,11 +22,9 @@ FOUND = {"path": "src/b.py", "text": "y = 1\n"}
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ProviderServer]:
-    made = ProviderServer(answer="claude whole")
-    await made.start()
-    yield made
-    await made.stop()
+def server(server: ProviderServer) -> ProviderServer:
+    server.answer = "claude whole"
+    return server
 
 
 @pytest.fixture

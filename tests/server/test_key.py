@@ -6,8 +6,7 @@ import json
 import os
 import pty
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,20 +18,9 @@ CANARY = "sk-canary-fresh-98765"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ProviderServer]:
-    made = ProviderServer()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-async def home(server: ProviderServer) -> AsyncIterator[Home]:
-    with tempfile.TemporaryDirectory(prefix="wg", dir="/tmp") as folder:
-        made = Home(Path(folder), server.port)
-        made.paths.provider_keys.unlink()
-        yield made
-        await made.stop()
+def home(home: Home) -> Home:
+    home.paths.provider_keys.unlink()
+    return home
 
 
 async def wicket(home: Home, *words: str, said: str = "") -> tuple[int, str, str]:
