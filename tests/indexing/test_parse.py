@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wicket.indexing.facts import Facts, pack, unpack
+from wicket.indexing.grammars import at_once
 from wicket.indexing.languages import LANGUAGES, language_of
 from wicket.indexing.parse import parse
 
@@ -289,6 +290,7 @@ def test_half_typed_source_keeps_what_was_before(language: str, data: st.DataObj
     before = {(one.name, one.start) for one in whole.definitions if one.last < row}
     assert before <= {(one.name, one.start) for one in facts.definitions}
     assert unpack(pack(facts)).language == language
+    assert parse(language, source[:cut] + rest, tree_of=at_once) == facts
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
