@@ -302,6 +302,15 @@ def test_any_bytes_are_parsed(language: str, source: bytes) -> None:
     assert all(-1 <= one.parent < n for n, one in enumerate(facts.definitions))
 
 
+def test_a_word_that_the_grammar_does_not_know_costs_no_definition() -> None:
+    """Variance in TypeScript: one byte is not understood, and the line says much else."""
+    source = b"export interface Port<out A extends Base> extends Equal {\n  open(): A\n}\n"
+    more = b"".join(b"export const value%d = %d;\n" % (n, n) for n in range(20))
+    facts = parse("typescript", source + more)
+    assert facts.understood < 1
+    assert [one.name for one in facts.definitions[:2]] == ["Port", "open"]
+
+
 def test_the_standard_library_is_understood() -> None:
     """Every def and class that Python's own parser finds near the top is found."""
     for name in ("argparse.py", "dataclasses.py", "asyncio/base_events.py", "typing.py"):
