@@ -444,6 +444,17 @@ VERBS = (
         ),
     ),
     Verb(
+        "redteam",
+        "try published attacks on this installation, with its own rules",
+        "redteam_verb:run",
+        (
+            argument("attack", nargs="*", metavar="NAME", help="only these (default: all)"),
+            JSON,
+        ),
+        # It listens on the loopback.  Nothing keeps it from connecting: what would, is seen.
+        reaches=True,
+    ),
+    Verb(
         "stats",
         "tell what became of the suggestions on this machine; tune from it what is shown",
         "stats_verb:run",
