@@ -132,8 +132,9 @@ VERBS = (
             argument(
                 "action",
                 nargs="?",
-                choices=("freeze", "thaw"),
-                help="send nothing more, and end what is under way; or send again",
+                choices=("freeze", "thaw", "forget"),
+                help="send nothing more, and end what is under way; send again; take back "
+                "every yes that was to hold on",
             ),
             argument("--reason", metavar="TEXT", help="why it is frozen, on record"),
             argument("--started", metavar="SOCKET", help=argparse.SUPPRESS),

@@ -102,10 +102,10 @@ class Careless:
     meanwhile: Callable[[], None]
     shown: list[str] = field(default_factory=list[str])
 
-    async def approve(self, prepared: Mapping[str, Any]) -> bool:
+    async def approve(self, prepared: Mapping[str, Any]) -> ask.Yes:
         self.shown += approval.summary(prepared)
         self.meanwhile()
-        return True
+        return "auto" if prepared["decision"] == "allow" else "user"
 
     async def widen(self, why: str) -> bool:
         self.shown.append(approval.visible(why))
