@@ -52,6 +52,7 @@ class CompletionSettings:
     model: str
     profiles: Mapping[str, Profile]
     context: bool | Literal["auto"]
+    add_imports: bool
     exclude: tuple[str, ...]
 
     def model_for(self, language: str, priority: Priority) -> str:

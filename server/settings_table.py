@@ -93,6 +93,8 @@ TABLE = (
     Key("completion.context", truth_or("auto"), "auto", "CT",
         "show the model pieces of other files: true, false (copy nothing from them, either), "
         "or auto: where the model is large enough to be better for it", least_true),
+    Key("completion.add_imports", truth, True, "C",
+        "add the import that an accepted suggestion needs, where only one can be meant"),
     Key("completion.exclude", globs, (), "CT",
         "files that get no completion, as patterns of .gitignore", in_either),
     Key("engine.models", model_source, {}, "S",
