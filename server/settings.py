@@ -53,6 +53,7 @@ class CompletionSettings:
     profiles: Mapping[str, Profile]
     context: bool | Literal["auto"]
     decoding: Decoding
+    add_imports: bool
     exclude: tuple[str, ...]
 
     def model_for(self, language: str, priority: Priority) -> str:

@@ -97,6 +97,8 @@ TABLE = (
     Key("completion.decoding", one_of(*DECODINGS), "plain", "C",
         "experimental: mixed lets other files say with the model on this machine what comes "
         "next, drafted guesses ahead from them; neither is better than plain where measured"),
+    Key("completion.add_imports", truth, True, "C",
+        "add the import that an accepted suggestion needs, where only one can be meant"),
     Key("completion.exclude", globs, (), "CT",
         "files that get no completion, as patterns of .gitignore", in_either),
     Key("engine.models", model_source, {}, "S",
