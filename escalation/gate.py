@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from . import standing
 from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Offer, Scope, narrowed
 from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Denied, Freeze, Intent, Record, Tool
@@ -73,6 +74,7 @@ class Gate:
             "limits": self.house.limits,
             "log": {"id": log.log_id, "size": log.size} if log else None,
             "exchanges": sorted(self._exchanges),
+            "standing": len(self.house.standing()),
             "providers": [
                 {"name": p.name, "model": p.model, "host": p.host, "tier": p.tier}
                 for p in self.house.providers.values()
@@ -106,6 +108,11 @@ class Gate:
             expires=datetime.now(UTC) + timedelta(minutes=MINUTES),
             classes=considered.classes,
         )
+        folder = log.pseudonym(task.folder) if task.folder else None
+        size, now = len(envelope.body), datetime.now(UTC)
+        kept = self.house.standing()
+        if yes := standing.covering(kept, folder, task.kind, offer, considered, size, now):
+            considered = replace(considered, decision="allow", rule=f"{standing.RULE} {yes.id}")
         due = time.monotonic() + EXPIRES_SECONDS
         prepared = Prepared(conversation, way, envelope, considered, offer, scope, due)
         self._keep(prepared)
@@ -126,10 +133,12 @@ class Gate:
         said = cast(dict[str, Any], approved) if isinstance(approved, dict) else {}
         prepared.offer.refuse_other(said)
         scope = narrowed(prepared.scope, said)
-        consent = consented(said, self.house.actor.user)
+        consent = consented(said, self.house.actor.user, prepared.considered.decision)
         del self._prepared[digest]
         exchange = secrets.token_hex(16)
         await self._note(log, approval(log, prepared, consent, scope))
+        if consent.mode == "standing":
+            self._hold(log, prepared, consent.id)
         first = intent(log, self.house, exchange, prepared, consent)
         receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
 
@@ -268,6 +277,22 @@ class Gate:
         if (hindrance := self.house.hindrance()) is not None:
             raise hindrance
         return self._log
+
+    def _hold(self, log: AuditLog, prepared: Prepared, approval: str) -> None:
+        """Keep a yes that is to hold on; where it cannot be kept, the next one is asked for."""
+        task, now = prepared.conversation.task, datetime.now(UTC)
+        if task.folder is None:
+            return
+        new = standing.granted(
+            approval,
+            log.pseudonym(task.folder),
+            task.kind,
+            prepared.offer,
+            prepared.considered,
+            len(prepared.envelope.body),
+            now,
+        )
+        self.house.keep_standing(standing.added(self.house.standing(), new, now))
 
     def _considered(self, task: Task, provider: Provider, masks: Masks) -> Considered:
         """What of a task may leave: all words of it go through `consider`."""

@@ -84,11 +84,13 @@ def summary(prepared: Prepared, why: str) -> dict[str, Any]:
     }
 
 
-def consented(said: Mapping[str, Any], user: str) -> Consent:
-    """Raises Denial for a mode that is none."""
+def consented(said: Mapping[str, Any], user: str, decision: str) -> Consent:
+    """Raises Denial for a mode that is none, and for auto where a person has to be asked."""
     mode = said.get("mode")
-    if mode not in ("user", "auto"):
-        raise Denial("approval", "the approval's mode must be user or auto")
+    if mode not in ("user", "standing", "auto"):
+        raise Denial("approval", "the approval's mode must be user, standing or auto")
+    if mode == "auto" and decision != "allow":
+        raise Denial("approval", "nobody was asked, and the policy says that somebody must be")
     when = datetime.now(UTC).isoformat(timespec="milliseconds")
     return Consent(secrets.token_hex(8), str(mode), user, when)
 

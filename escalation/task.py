@@ -21,13 +21,17 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A piece of a file.  `start` and `end` are lines, 1-based, the end inclusive."""
+    """A piece of a file.  `start` and `end` are lines, 1-based, the end inclusive.
+
+    `label` is what a model is told instead of the path, where that may not leave as it is.
+    """
 
     path: str
     language: str
     text: str
     start: int
     end: int
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from .settings_checks import plain
 
 # Places that are named; of the others it is said how many.
 PLACES = 4
+# What a yes that holds on covers; escalation/standing.py decides it.
+ALWAYS = "what is like it, from this folder to this provider, for 30 days"
 # As in what the gate calls micro-USD.
 MILLION = 1_000_000
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from ..completion.client import EngineGone
 from ..escalation.client import Declined, GateClient, Lost
@@ -38,6 +38,8 @@ ASSIGNED = re.compile(r"^\s*(?:export\s+)?([\w.]+)\s*[=:]\s*(.+?)\s*$")
 
 
 T = TypeVar("T")
+# What a person says: no, yes, yes and for all that is like it; or that nobody was asked.
+Yes = Literal["", "user", "standing", "auto"]
 
 
 class NoAnswer(Exception):
@@ -72,8 +74,8 @@ class Question:
 class Desk(Protocol):
     """Where a person sits: asked before anything leaves, told what comes."""
 
-    async def approve(self, prepared: Mapping[str, Any]) -> bool:
-        """Whether it may leave; without a question where the policy's decision is allow."""
+    async def approve(self, prepared: Mapping[str, Any]) -> Yes:
+        """Whether it may leave: auto, without a question, where the decision is allow."""
         ...
 
     async def widen(self, why: str) -> bool:
@@ -140,11 +142,11 @@ async def ask(
             began = time.monotonic()
             granted = await desk.approve(prepared)
             if prepared["decision"] != "allow":
-                asked.remember(startup, time.monotonic() - began, granted)
+                asked.remember(startup, time.monotonic() - began, granted != "")
             if not granted:
                 return None
             answer = Answer(tuple(task["documents"]), prepared)
-            await _converse(gate, answer, desk, near)
+            await _converse(gate, answer, desk, near, granted)
             if near.repository is not None:
                 answer.places = await near.run(places, answer.text, near.repository)
             return answer
@@ -154,12 +156,11 @@ async def ask(
         raise NoAnswer(str(error)) from None
 
 
-async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near) -> None:
+async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near, granted: Yes) -> None:
     """Send, hear, and run the tools that are asked for, until the exchange has ended."""
     prepared = answer.prepared
     names = ("digest", "provider", "model", "endpoint", "region")
-    mode = "auto" if prepared["decision"] == "allow" else "user"
-    approval = {name: prepared[name] for name in names} | {"mode": mode}
+    approval = {name: prepared[name] for name in names} | {"mode": granted}
     answer.requests.append(prepared["request_base64"])
     began = time.monotonic()
     work: set[asyncio.Task[None]] = set()
@@ -329,4 +330,4 @@ async def _repositories(
             thread.submit(stack.close)
 
 
-__all__ = ["Answer", "Desk", "NoAnswer", "Piece", "Question", "ask", "secrets"]
+__all__ = ["Answer", "Desk", "NoAnswer", "Piece", "Question", "Yes", "ask", "secrets"]

@@ -253,6 +253,20 @@ async def test_what_a_policy_allows_is_not_asked(desk: Desk, server: ProviderSer
     assert server.connections == 1
 
 
+async def test_a_yes_that_holds_on(desk: Desk, server: ProviderServer) -> None:
+    """The next question is sent at once, but not where nobody sits; until it is taken back."""
+    code, heard = await desk.typed("Why?", says=[("send it?", "a"), ("ask again", "")])
+    assert code == 0, heard
+    code, heard = await desk.typed("What?", says=[("ask again", "")])
+    assert (code, "send it?" in heard, server.connections) == (0, False, 2), heard
+    assert [row["data"]["mode"] for row in desk.home.records("approval")] == ["standing", "auto"]
+    code, _, error = await desk.run("What?")
+    assert (code, "without a terminal" in error, server.connections) == (1, True, 2)
+    assert "1 standing" in (await desk.home.wicket("gate", "forget"))[1]
+    code, heard = await desk.typed("What?", says=[("send it?", "n")])
+    assert (code, server.connections) == (1, 2), heard
+
+
 async def test_no_is_no_and_ctrl_c_cancels(desk: Desk, server: ProviderServer) -> None:
     code, _ = await desk.typed("Why?", says=[("send it?", "n")])
     assert (code, server.connections, desk.home.records("intent")) == (1, 0, [])
