@@ -312,8 +312,8 @@ VERBS = (
             argument(
                 "what",
                 nargs="?",
-                choices=("completion", "server", "index"),
-                help="a model (default); what the LSP process costs without one; an index",
+                choices=("completion", "server", "index", "audit"),
+                help="a model (default); the LSP process without one; an index; the audit log",
             ),
             argument(
                 "--model",

@@ -125,6 +125,15 @@ def test_an_index_is_measured(tmp_path: Path) -> None:
     assert "per processor second" in said["verdicts"]["index"]
 
 
+def test_the_audit_log_is_measured(tmp_path: Path) -> None:
+    done = wicket(tmp_path, "bench", "audit", "--runs", "1", "--keys", "10", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["subjects"]["audit"]
+    assert set(figures) == {figure.name for figure in BENCHES["audit"].figures}
+    assert all(one["low"] > 0 for one in figures.values())
+    assert list(tmp_path.rglob("bench-audit-*")) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
