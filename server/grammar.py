@@ -54,6 +54,16 @@ def at_once(cursor: Cursor) -> Troubles | None:
     return judge(trees, cursor, language, PATIENCE_SECONDS)
 
 
+def troubles_of(path: str, text: str) -> int | None:
+    """How much of a text the grammar of its file's language makes no sense of; None where
+    there is no grammar, or it takes too long."""
+    language, trees = language_of(path), Trees()
+    if language is None or not trees.first(path, language, text, PATIENCE_SECONDS):
+        return None
+    known = trees.next(path, language, text, PATIENCE_SECONDS)
+    return troubles(known.tree.root_node) if known else None
+
+
 def judge(trees: Trees, cursor: Cursor, language: str, seconds: float) -> Troubles:
     known: dict[tuple[int, str], int | None] = {}
     left = seconds
