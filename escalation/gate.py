@@ -14,10 +14,12 @@ from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Offer, Scope, narrowe
 from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Denied, Freeze, Intent, Record, Tool
 from .conversation import Conversation, Result, shown
+from .editing import Editing
 from .envelope import Envelope
 from .exchange import Exchange
 from .house import Closed, House
 from .noting import Note
+from .offered import decided_on, find
 from .outgoing import Considered, Denial, consider, summed
 from .policy import Destination
 from .prepared import (
@@ -158,8 +160,9 @@ class Gate:
         # that bytes may have left.
         size = len(prepared.envelope.body)
         made = Exchange(
-            exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend
-        )
+            exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
+            Editing(prepared.shown, prepared.conversation.masks),
+        )  # fmt: skip
         self._exchanges[exchange] = made
         made.ended.add_done_callback(lambda _: self._exchanges.pop(exchange, None))
         return made
@@ -210,6 +213,23 @@ class Gate:
         if not exchange.wants(call):
             raise Unprepared(name[:64])
         exchange.take(result, considered.redactions)
+
+    async def applied(self, exchange: str, said: Mapping[str, Any]) -> int:
+        """Record what became of the edits of an exchange; the record's number.
+
+        Also while nothing may be sent.  Raises Unprepared, Malformed and Closed.
+        """
+        if self._log is None:
+            raise self._closed or Closed("there is no audit log", "wicket audit doctor")
+        log = self._log
+        try:
+            offered = await asyncio.to_thread(find, log.directory, exchange)
+            if offered is None:
+                raise Unprepared(exchange[:64])
+            record = decided_on(exchange, offered, said, log.pseudonym)
+            return (await log.note(record, ref=offered.seq)).seq
+        except AuditError as error:
+            raise _closed_by(error) from error
 
     def cancel(self, exchange: str, why: str = "asked to") -> bool:
         """Whether there was such an exchange; its outcome says that it was cancelled."""

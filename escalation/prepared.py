@@ -22,6 +22,7 @@ from .audit.records import (
 )
 from .audit.records import Provider as Recorded
 from .conversation import Conversation
+from .editing import Shown
 from .envelope import Envelope
 from .house import House
 from .outgoing import Considered, Denial
@@ -47,6 +48,12 @@ class Prepared:
     @property
     def provider(self) -> Provider:
         return self.way.provider
+
+    @property
+    def shown(self) -> tuple[Shown, ...]:
+        """The documents with the way back to what was handed in."""
+        documents = self.conversation.task.documents
+        return tuple(map(Shown, documents, self.considered.masked))
 
 
 def summary(prepared: Prepared, why: str) -> dict[str, Any]:

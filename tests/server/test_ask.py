@@ -58,8 +58,8 @@ ANSWERS["looks around"] = asks_for(
 class Desk:
     """A folder with an index, a home with a provider, and a terminal."""
 
-    def __init__(self, home: Home, folder: Path) -> None:
-        self.home, self.folder = home, folder
+    def __init__(self, home: Home, folder: Path, verb: str = "ask") -> None:
+        self.home, self.folder, self.verb = home, folder, verb
 
     def wicket(self, *words: str) -> list[str]:
         return [sys.executable, "-I", "-m", "wicket.server", *words]
@@ -67,7 +67,7 @@ class Desk:
     async def run(self, *words: str) -> tuple[int, str, str]:
         """Without a terminal: code, output, errors."""
         process = await asyncio.create_subprocess_exec(
-            *self.wicket("ask", *words),
+            *self.wicket(self.verb, *words),
             env=self.home.environment,
             cwd=self.folder,
             stdin=asyncio.subprocess.DEVNULL,
@@ -81,7 +81,7 @@ class Desk:
         """At a terminal: `says` are pairs of what is waited for and what is typed then."""
         main, other = pty.openpty()
         process = await asyncio.create_subprocess_exec(
-            *self.wicket("ask", *words),
+            *self.wicket(self.verb, *words),
             env=self.home.environment | {"TERM": "xterm", "COLUMNS": "300"},
             cwd=self.folder,
             stdin=other,
