@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from . import families, gguf, prompt
 from .engine import Answer, BackendError, Halted
 from .families import Fim
 from .slots import CannotLoad, DecodeFailed, Interrupted, LlamaError, Slots
 from .wire import Complete, Done, Piece, Reason, State
+
+if TYPE_CHECKING:
+    # It comes with llama.cpp: without that there are no tokens to choose from.
+    import numpy as np
+    from numpy.typing import NDArray
 
 # Tokens of one line, and of each further line that a block may take.
 LINE_TOKENS = 48
@@ -270,10 +273,12 @@ class LocalBackend:
             raise BackendError(f"{error}; if it stays so, run `wicket stop engine`") from None
 
     def _choose_token(
-        self, logits: NDArray[np.float32], rest: bytes, rank: int = 0
+        self, logits: "NDArray[np.float32]", rest: bytes, rank: int = 0
     ) -> tuple[int, float]:
         """The likeliest token that agrees with `rest`, or the next likely one at a `rank`,
         and its log-probability."""
+        import numpy as np  # noqa: PLC0415
+
         allowed = self._words.agreeing(rest) if rest else None
         among = logits if allowed is None else logits[allowed]
         rank = min(rank, len(among) - 1)
@@ -348,7 +353,9 @@ class Words:
             {self._pieces[i]: i for i in reversed(order)},
         )
 
-    def agreeing(self, rest: bytes) -> NDArray[np.int64]:
+    def agreeing(self, rest: bytes) -> "NDArray[np.int64]":
+        import numpy as np  # noqa: PLC0415
+
         pieces, order, ids = self._sorted
         low = bisect_left(pieces, rest)
         high = bisect_left(pieces, _after(rest), low) if _after(rest) else len(pieces)

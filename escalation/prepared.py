@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from .approval import Offer, Scope
 from .audit import AuditLog
@@ -32,6 +32,8 @@ from .way import Way
 
 # Source code, roughly; shown as an estimate and used for nothing else.
 BYTES_PER_TOKEN = 4
+# Members of a body that the log names in clear; none of them holds content.
+PARAMETERS = ("max_completion_tokens", "max_output_tokens", "max_tokens", "store", "stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ def intent(
         consent=consent,
         bytes=len(prepared.envelope.body),
         server_version=house.version,
+        parameters=_parameters(prepared.envelope),
         tools=task.tools,
         manifest=_sources(log, task.documents, prepared.considered.classified),
         redactions=prepared.considered.redactions,
@@ -178,6 +181,12 @@ def _sources(
 def _pseudonyms(log: AuditLog, scope: Scope) -> tuple[str, ...]:
     names: Iterable[str] = (*sorted(scope.paths), *scope.globs)
     return tuple(log.pseudonym(name) for name in names)
+
+
+def _parameters(envelope: Envelope) -> tuple[tuple[str, str], ...]:
+    """What a request asks for besides its words: whether it is kept, and how long it may be."""
+    told = cast(Mapping[str, object], json.loads(envelope.body))
+    return tuple((name, json.dumps(told[name])) for name in PARAMETERS if name in told)
 
 
 def _tokens(envelope: Envelope) -> int:

@@ -201,7 +201,7 @@ def addresses(models: Sequence[Model]) -> list[tuple[str, int]]:
 
 
 def local(order: Order) -> Backend:
-    from ..completion.local import LocalBackend  # noqa: PLC0415  Needs numpy.
+    from ..completion.local import LocalBackend  # noqa: PLC0415
 
     path = order.model.path
     return LocalBackend(

@@ -99,7 +99,7 @@ async def _serve(
     anchoring: Anchoring,
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(discreet.in_loop)
-    for name in ("anthropic", "uvicorn", "httpx2", "httpcore2", "asyncio"):
+    for name in ("anthropic", "openai", "uvicorn", "httpx2", "httpcore2", "asyncio"):
         discreet.hush(name)
     # An SDK takes a second to import: better now than when somebody waits.
     warm = asyncio.ensure_future(asyncio.to_thread(_import, plan))

@@ -256,7 +256,7 @@ def profile(value: object) -> Profile:
     return Profile(model, () if "*" in named else named, cast(Trigger, trigger))
 
 
-PROVIDER_KINDS = ("anthropic", "compatible")
+PROVIDER_KINDS = ("anthropic", "openai", "compatible")
 TIERS = ("frontier", "on-prem")
 
 

@@ -97,6 +97,16 @@ MOST_TOKENS = 1 << 40
 LONGEST_WHY = 200
 
 
+def headers(agent: str, key: str) -> dict[str, str]:
+    """Every header of a request that leaves, so that an SDK takes none from elsewhere."""
+    return {
+        "Accept": "text/event-stream",
+        "Content-Type": "application/json",
+        "User-Agent": agent,
+        "Authorization": f"Bearer {key}",
+    }
+
+
 def count(value: object) -> int:
     """A number that a provider told, or ValueError."""
     if not isinstance(value, int) or not 0 <= value < MOST_TOKENS:

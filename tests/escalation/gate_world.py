@@ -28,6 +28,10 @@ TASK = {
 }
 
 
+# Under which names `provider.ANSWERS` has the answers of a kind.
+WORDS = {"anthropic": "claude ", "openai": "openai "}
+
+
 class FailingDisk(Disk):
     """Fails every sync of data once `broken` is set, as a full or dying disk would."""
 
@@ -58,7 +62,7 @@ class World:
         return self.gate
 
     def house(self, **changes: Any) -> House:
-        base = f"http://127.0.0.1:{self.server.port}" + ("/v1" * (self.kind == "compatible"))
+        base = f"http://127.0.0.1:{self.server.port}" + ("/v1" * (self.kind != "anthropic"))
         row = Provider("home", self.kind, base, "m", "on-prem", key=KEY)
         house = House(
             version="1",
@@ -76,7 +80,7 @@ class World:
 
     def says(self, answer: str) -> str:
         """The name of this answer in the wire format that is spoken here."""
-        return f"claude {answer}" if self.kind == "anthropic" else answer
+        return WORDS.get(self.kind, "") + answer
 
     def records(self, kind: str = "") -> list[Mapping[str, Any]]:
         files = sorted(self.directory.glob("*.jsonl"))

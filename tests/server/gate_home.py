@@ -33,6 +33,14 @@ model = "m"
 tier = "on-prem"
 """
 
+OPENAI = """
+[providers.home]
+kind = "openai"
+base_url = "http://127.0.0.1:{port}/v1"
+model = "m"
+tier = "on-prem"
+"""
+
 
 class Home:
     """`rogue` is what else is set in the environment of who starts the gate."""
