@@ -8,6 +8,7 @@ from .outgoing import Forbidden
 from .policy import UNWRITTEN, Policy
 from .providers.provider import Provider
 from .redaction.rules import Pack, shipped
+from .retries import Retries
 from .transport import Network
 
 
@@ -54,3 +55,4 @@ class House:
     rules: Pack = field(default_factory=shipped)
     hindrance: Callable[[], Closed | None] = _unhindered
     noted: Callable[[Record], None] = _unheard
+    retries: Retries = field(default_factory=Retries)

@@ -14,6 +14,7 @@ from wicket.escalation.audit.records import Actor, Open
 from wicket.escalation.gate import Gate
 from wicket.escalation.house import Closed, House
 from wicket.escalation.providers.provider import Provider
+from wicket.escalation.retries import Retries
 from wicket.escalation.task import Task, read
 from wicket.escalation.transport import Network
 
@@ -71,6 +72,7 @@ class World:
             forbidden=lambda path: "secret files" if path.endswith(".env") else None,
             network=Network(_itself),
             limits="none",
+            retries=Retries(attempts=1),
         )
         return replace(house, **changes)
 
