@@ -24,6 +24,8 @@ from .way import Way
 
 # What a provider calls things is short; a record has no room for more.
 LONGEST_NAME = 80
+# The flag of an outcome whose answer named another model than was asked for.
+OTHER_MODEL = "other model"
 
 # An event's name and its members, as the caller gets them.
 Emit = Callable[[str, dict[str, Any]], None]
@@ -105,6 +107,9 @@ class Exchange:
                 outcome, ended, calls = await self._turn(emit)
                 if not calls or outcome.status != "ok":
                     said: dict[str, Any] = {"status": outcome.status, "finish": outcome.finish}
+                    if OTHER_MODEL in outcome.flags:
+                        wanted = self.provider.expected
+                        said["model"] = {"wanted": wanted, "answered": outcome.model}
                     if self._others and elsewhere(outcome):
                         said["others"] = list(self._others)
                     emit("done", said)
@@ -261,12 +266,17 @@ class _Sending:
                 used = {"tokens_in": tokens_in, "tokens_out": tokens_out}
                 self._emit("usage", used | {"cached": cached})
                 self.outcome = replace(self.outcome, **used)
+                if (prices := self._way.provider.prices) is not None:
+                    cost, since = prices.of(event), prices.since
+                    self.outcome = replace(self.outcome, cost=cost, prices=since)
             case Call():
                 self._first = self._first or time.monotonic()
                 self.calls.append(event)
             case Ended(finish, model):
                 self.ended = event
                 self.outcome = replace(self.outcome, finish=_short(finish), model=_short(model))
+                if model is not None and model != self._way.provider.expected:
+                    self.outcome = replace(self.outcome, flags=(OTHER_MODEL,))
 
 
 async def _all(futures: list[asyncio.Future[Result]]) -> list[Result]:

@@ -26,7 +26,7 @@ from .envelope import Envelope
 from .house import House
 from .outgoing import Considered, Denial
 from .policy import digest as digest_of
-from .providers.provider import Provider
+from .providers.provider import Provider, Usage
 from .task import Document, Task
 from .way import Way
 
@@ -75,7 +75,8 @@ def summary(prepared: Prepared, why: str) -> dict[str, Any]:
         "decision": prepared.considered.decision,
         "rule": prepared.considered.rule,
         "tokens": tokens,
-        "cost": _cost(provider, tokens, 0),
+        "cost": _cost(provider, tokens),
+        "prices": provider.prices.since if provider.prices else None,
         "manifest": [
             {"path": d.path, "lines": [d.start, d.end], "bytes": len(d.text.encode())}
             for d in prepared.conversation.task.documents
@@ -125,7 +126,7 @@ def intent(
         manifest=_sources(log, task.documents, prepared.considered.classified),
         redactions=prepared.considered.redactions,
         tokens_estimated=_tokens(prepared.envelope),
-        cost_estimated=_cost(provider, _tokens(prepared.envelope), 0),
+        cost_estimated=_cost(provider, _tokens(prepared.envelope)),
     )
 
 
@@ -193,13 +194,9 @@ def _tokens(envelope: Envelope) -> int:
     return len(envelope.body) // BYTES_PER_TOKEN
 
 
-def _cost(provider: Provider, tokens_in: int, tokens_out: int) -> int | None:
-    """Micro-USD; None where no price is known."""
-    if provider.prices is None:
-        return None
-    million = 1_000_000
-    into, out = provider.prices
-    return (tokens_in * into + tokens_out * out + million - 1) // million
+def _cost(provider: Provider, tokens: int) -> int | None:
+    """Micro-USD of what is read; None where no price is known."""
+    return provider.prices.of(Usage(tokens, 0)) if provider.prices else None
 
 
 def manifest(task: Task) -> bytes:

@@ -213,6 +213,9 @@ async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near) ->
                 case "done":
                     answer.status, answer.finish = members["status"], members["finish"]
                     answer.others = tuple(members.get("others", ()))
+                    if other := members.get("model"):
+                        answered, wanted = str(other["answered"])[:80], other["wanted"]
+                        desk.note(f"answered by {answered}, where {wanted} was asked for")
                 case _:
                     pass
     finally:

@@ -148,7 +148,7 @@ async def _events(stream: Any) -> AsyncGenerator[Event, None]:
                 _take(used, event.usage)
             case "message_stop":
                 read, wrote = used.get("read", 0), used.get("wrote", 0)
-                yield Usage(used.get("in", 0) + read + wrote, used.get("out", 0), read)
+                yield Usage(used.get("in", 0) + read + wrote, used.get("out", 0), read, wrote)
                 # The API refuses to hear of an empty text again.
                 turn = [block.content for block in blocks if block.content.get("text") != ""]
                 yield Ended(finish, model, turn)

@@ -64,7 +64,7 @@ class World:
 
     def house(self, **changes: Any) -> House:
         base = f"http://127.0.0.1:{self.server.port}" + ("/v1" * (self.kind != "anthropic"))
-        row = Provider("home", self.kind, base, "m", "on-prem", key=KEY)
+        row = Provider("home", self.kind, base, "m", "on-prem", key=KEY, answers_as=self.answered)
         house = House(
             version="1",
             providers={"home": row},
@@ -79,6 +79,11 @@ class World:
     async def stop(self) -> None:
         await self.gate.close()
         await self.server.stop()
+
+    @property
+    def answered(self) -> str:
+        """The model that answers name here."""
+        return {"anthropic": "claude-2026", "openai": "gpt-2026"}.get(self.kind, "m-2026")
 
     def says(self, answer: str) -> str:
         """The name of this answer in the wire format that is spoken here."""
