@@ -144,13 +144,15 @@ class Gate:
         first = intent(log, self.house, exchange, prepared, consent)
         receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
 
-        async def intend(conversation: Conversation, turn: int, envelope: Envelope) -> Receipt:
+        async def intend(
+            conversation: Conversation, turn: int, attempt: int, envelope: Envelope
+        ) -> Receipt:
             """The intent of a later request, if the approval covers it."""
             size, now = len(envelope.body), datetime.now(UTC)
             if why := made.scope.spent(turn, size, None, now) or self.house.frozen():
                 raise Refused(f"not sent: {why}")
             redactions = summed((*prepared.considered.redactions, *made.redactions))
-            later = replace(first, turn=turn, bytes=size, redactions=redactions)
+            later = replace(first, turn=turn, attempt=attempt, bytes=size, redactions=redactions)
             try:
                 return await self._record(self._opened(), later, conversation, envelope)
             except Closed as error:
@@ -161,6 +163,7 @@ class Gate:
         size = len(prepared.envelope.body)
         made = Exchange(
             exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
+            self.house.retries, self._others(prepared.provider),
             Editing(prepared.shown, prepared.conversation.masks),
         )  # fmt: skip
         self._exchanges[exchange] = made
@@ -337,6 +340,11 @@ class Gate:
         if task.prefer is not None and task.prefer not in found:
             raise Denial("providers", f"there is no provider {task.prefer[:80]}")
         return found[task.prefer] if task.prefer else next(iter(found.values()))
+
+    def _others(self, asked: Provider) -> tuple[str, ...]:
+        """Whom to ask where this one does not answer: those behind it in the settings."""
+        names = list(self.house.providers)
+        return tuple(names[names.index(asked.name) + 1 :])
 
     def _key(self, value: str) -> str:
         assert self._log
