@@ -9,7 +9,7 @@ from operator import itemgetter
 from tree_sitter import Node, Parser, QueryCursor, Tree
 
 from .facts import Definition, Facts, Import, Reference
-from .grammars import Grammar, grammar_of, tree_of
+from .grammars import Grammar, grammar_of, in_steps
 from .languages import LANGUAGES, Language
 from .manifests import READERS
 from .mend import broken, mend, without
@@ -48,7 +48,7 @@ def parse(
     language: str,
     source: bytes,
     typed: int | None = None,
-    tree_of: Callable[[Parser, bytes], Tree] = tree_of,
+    tree_of: Callable[[Parser, bytes], Tree] = in_steps,
 ) -> Facts:
     """What `source` says, as far as it is understood; it may be broken anywhere.
 
