@@ -50,20 +50,20 @@ class Steps:
 
     def __init__(self, source: bytes, size: int = CHUNK) -> None:
         self._source, self._size = source, size
-        self._given: list[bytes] = []
+        self.given: list[bytes] = []
 
     def __call__(self, offset: int, _point: Point) -> bytes:
         piece = self._source[offset : offset + self._size]
         # One of a byte or none is the interpreter's own.
         if len(piece) > 1:
-            self._given.append(piece)
+            self.given.append(piece)
         return piece
 
     def __enter__(self) -> "Steps":
         return self
 
     def __exit__(self, *_how: object) -> None:
-        given, self._given = self._given, []
+        given, self.given = self.given, []
         if given and _keeps_pieces():
             while given:
                 pythonapi.Py_DecRef(py_object(given.pop()))
@@ -75,8 +75,8 @@ def _keeps_pieces() -> bool:
     mine, given = Steps(b"x = 1\n" * 8, 24), Steps(b"x = 1\n" * 8, 24)
     mine(0, Point(0, 0))
     Parser(grammar_of("python").parser.language).parse(given)
-    usual = [getrefcount(piece) for piece in mine._given]
-    return {getrefcount(piece) for piece in given._given} == {usual[0] + 1}
+    usual = [getrefcount(piece) for piece in mine.given]
+    return {getrefcount(piece) for piece in given.given} == {usual[0] + 1}
 
 
 @cache
