@@ -16,9 +16,11 @@ from .approval import Scope
 from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Outcome, Redaction
 from .conversation import Conversation, Result, Round
+from .editing import Editing
 from .envelope import Envelope
 from .providers.provider import Call, Ended, Event, Provider, ProviderError, Text, Usage
 from .retries import Retries, elsewhere
+from .tools import EDIT
 from .transport import ReceiptTransport, Refused
 from .way import Way
 
@@ -51,6 +53,7 @@ class Exchange:
         intend: Intend,
         retries: Retries,
         others: tuple[str, ...] = (),
+        editing: Editing | None = None,
     ) -> None:
         # Providers that may be asked instead, the next first: each by a question of its own.
         self._retries, self._others = retries, others
@@ -66,6 +69,7 @@ class Exchange:
         self._run: asyncio.Task[None] | None = None
         self._why: str | None = None
         self._wanted: dict[str, asyncio.Future[Result]] = {}
+        self._editing = editing or Editing()
 
     @property
     def provider(self) -> Provider:
@@ -105,7 +109,7 @@ class Exchange:
         try:
             while True:
                 outcome, ended, calls = await self._turn(emit)
-                if not calls or outcome.status != "ok":
+                if not calls or outcome.status != "ok" or self._editing.proposals:
                     said: dict[str, Any] = {"status": outcome.status, "finish": outcome.finish}
                     if OTHER_MODEL in outcome.flags:
                         wanted = self.provider.expected
@@ -154,7 +158,9 @@ class Exchange:
     def _want(self, call: Call, emit: Emit) -> asyncio.Future[Result]:
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         arguments = _arguments(call.arguments)
-        if call.name not in self.conversation.task.tools or arguments is None:
+        if (edits := self._editing.said.get(call.id)) is not None:
+            future.set_result(Result(call.id, *edits))
+        elif call.name not in self.conversation.task.tools or arguments is None:
             why = "there is no such tool" if arguments is not None else "no JSON object"
             future.set_result(Result(call.id, f"not done: {why}", failed=True))
         else:
@@ -190,11 +196,17 @@ class Exchange:
             flags = (self._why,) if self._why else ()
             outcome = replace(sending.outcome, status="cancelled", flags=flags)
         outcome = sending.measured(outcome)
+        if outcome.status == "ok" and EDIT in self.conversation.task.tools:
+            edits = [(call.id, call.arguments) for call in sending.calls if call.name == EDIT]
+            await asyncio.to_thread(self._editing.hear, edits)
+            outcome = replace(outcome, edits=self._editing.recorded(self._log.pseudonym))
         answer = bytes(sending.transport.answer)
         parts = {"response": answer} if answer else {}
         position = await self._log.outcome(self._receipt, outcome, parts)
         # A crash before this line is an `unknown_crash` at the next start.
         emit("record", {"seq": position.seq})
+        for edit in self._editing.proposals:
+            emit("edit", edit.as_json())
         return sending, outcome
 
     async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T:

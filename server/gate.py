@@ -37,6 +37,7 @@ from . import (
     processes,
     settings,
     settings_file,
+    standing,
     unix_http,
 )
 from .audit_place import Place
@@ -121,6 +122,8 @@ async def _serve(
         plan.rules,
         anchoring.hindrance,
         anchoring.heard,
+        partial(standing.kept, paths),
+        partial(standing.keep, paths),
     )
     gate = Gate(house, log, closed)
     timer = asyncio.ensure_future(anchoring.run(lambda: log.news)) if log is not None else None
