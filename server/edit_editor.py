@@ -21,7 +21,7 @@ from .ask_editor import as_dict, folder_of, selected_lines
 from .change import Change, Target
 from .documents import Document, file_path
 from .edit import Proposal, Wanted
-from .features import in_place
+from .features import announces
 from .protocol import WicketServer
 from .session import Session
 from .settings_checks import plain
@@ -136,7 +136,7 @@ class _Offer:
 
     async def made(self) -> str:
         """What became of it: applied, rejected or partly."""
-        if in_place(self._server):
+        if announces(self._server, "wicketEdits"):
             said = await self._server.protocol.send_request_async(PROPOSE, self._in_place())
             agreed = as_dict(said).get("decision") == "applied"
         else:

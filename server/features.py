@@ -116,7 +116,7 @@ def register(server: WicketServer, session: Session) -> None:
             return []
         texts = server.client_capabilities.text_document
         client = texts.code_action if texts else None
-        return actions.actions(document, params, client, in_place(server))
+        return actions.actions(document, params, client, announces(server, "wicketWords"))
 
     @server.feature(SHOWED)
     def showed(params: Any) -> None:
@@ -138,11 +138,12 @@ def mapping(said: object) -> dict[str, Any]:
     return cast(dict[str, Any], said) if isinstance(said, dict) else {}
 
 
-def in_place(server: WicketServer) -> bool:
-    """Whether the client shows proposed edits by itself, and asks for words."""
+def announces(server: WicketServer, what: str) -> bool:
+    """Whether the client can do something beyond LSP: `wicketEdits`, show proposed edits in
+    their document; `wicketWords`, ask for the words of one."""
     said: object = server.client_capabilities.experimental
     # JSON objects come as dictionaries or as named tuples.
-    return mapping(said).get("wicketEdits", getattr(said, "wicketEdits", None)) is True
+    return mapping(said).get(what, getattr(said, what, None)) is True
 
 
 def folders(server: WicketServer) -> list[Path]:
