@@ -61,5 +61,5 @@ class Conversation:
 
 
 def shown(document: Document) -> str:
-    place = f"{document.path}:{document.start}-{document.end}"
+    place = f"{document.label or document.path}:{document.start}-{document.end}"
     return f"<<<document {place}\n{document.text}\n>>>end of {place}"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from . import standing
 from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Offer, Scope, narrowed
 from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Denied, Freeze, Intent, Record, Tool
@@ -75,6 +76,7 @@ class Gate:
             "limits": self.house.limits,
             "log": {"id": log.log_id, "size": log.size} if log else None,
             "exchanges": sorted(self._exchanges),
+            "standing": len(self.house.standing()),
             "providers": [
                 {"name": p.name, "model": p.model, "host": p.host, "tier": p.tier}
                 for p in self.house.providers.values()
@@ -108,6 +110,11 @@ class Gate:
             expires=datetime.now(UTC) + timedelta(minutes=MINUTES),
             classes=considered.classes,
         )
+        folder = log.pseudonym(task.folder) if task.folder else None
+        size, now = len(envelope.body), datetime.now(UTC)
+        kept = self.house.standing()
+        if yes := standing.covering(kept, folder, task.kind, offer, considered, size, now):
+            considered = replace(considered, decision="allow", rule=f"{standing.RULE} {yes.id}")
         due = time.monotonic() + EXPIRES_SECONDS
         prepared = Prepared(conversation, way, envelope, considered, offer, scope, due)
         self._keep(prepared)
@@ -128,20 +135,24 @@ class Gate:
         said = cast(dict[str, Any], approved) if isinstance(approved, dict) else {}
         prepared.offer.refuse_other(said)
         scope = narrowed(prepared.scope, said)
-        consent = consented(said, self.house.actor.user)
+        consent = consented(said, self.house.actor.user, prepared.considered.decision)
         del self._prepared[digest]
         exchange = secrets.token_hex(16)
         await self._note(log, approval(log, prepared, consent, scope))
+        if consent.mode == "standing":
+            self._hold(log, prepared, consent.id)
         first = intent(log, self.house, exchange, prepared, consent)
         receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
 
-        async def intend(conversation: Conversation, turn: int, envelope: Envelope) -> Receipt:
+        async def intend(
+            conversation: Conversation, turn: int, attempt: int, envelope: Envelope
+        ) -> Receipt:
             """The intent of a later request, if the approval covers it."""
             size, now = len(envelope.body), datetime.now(UTC)
             if why := made.scope.spent(turn, size, None, now) or self.house.frozen():
                 raise Refused(f"not sent: {why}")
             redactions = summed((*prepared.considered.redactions, *made.redactions))
-            later = replace(first, turn=turn, bytes=size, redactions=redactions)
+            later = replace(first, turn=turn, attempt=attempt, bytes=size, redactions=redactions)
             try:
                 return await self._record(self._opened(), later, conversation, envelope)
             except Closed as error:
@@ -152,6 +163,7 @@ class Gate:
         size = len(prepared.envelope.body)
         made = Exchange(
             exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
+            self.house.retries, self._others(prepared.provider),
             Editing(prepared.shown, prepared.conversation.masks),
         )  # fmt: skip
         self._exchanges[exchange] = made
@@ -289,6 +301,22 @@ class Gate:
             raise hindrance
         return self._log
 
+    def _hold(self, log: AuditLog, prepared: Prepared, approval: str) -> None:
+        """Keep a yes that is to hold on; where it cannot be kept, the next one is asked for."""
+        task, now = prepared.conversation.task, datetime.now(UTC)
+        if task.folder is None:
+            return
+        new = standing.granted(
+            approval,
+            log.pseudonym(task.folder),
+            task.kind,
+            prepared.offer,
+            prepared.considered,
+            len(prepared.envelope.body),
+            now,
+        )
+        self.house.keep_standing(standing.added(self.house.standing(), new, now))
+
     def _considered(self, task: Task, provider: Provider, masks: Masks) -> Considered:
         """What of a task may leave: all words of it go through `consider`."""
         earlier = [text for turn in task.earlier for text in (turn.question, turn.answer)]
@@ -312,6 +340,11 @@ class Gate:
         if task.prefer is not None and task.prefer not in found:
             raise Denial("providers", f"there is no provider {task.prefer[:80]}")
         return found[task.prefer] if task.prefer else next(iter(found.values()))
+
+    def _others(self, asked: Provider) -> tuple[str, ...]:
+        """Whom to ask where this one does not answer: those behind it in the settings."""
+        names = list(self.house.providers)
+        return tuple(names[names.index(asked.name) + 1 :])
 
     def _key(self, value: str) -> str:
         assert self._log

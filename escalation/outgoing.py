@@ -60,10 +60,14 @@ def consider(
         raise Denial(decision.rule, decision.reason)
     words = [masks.mask(text) for text in texts]
     files = _masked(documents, masks)
+    names = {path: masks.mask(path) for path in dict.fromkeys(d.path for d in documents)}
     return Considered(
-        tuple(replace(d, text=masked.text) for d, masked in zip(documents, files, strict=True)),
+        tuple(
+            replace(d, text=masked.text, label=_in_one_line(names[d.path].text))
+            for d, masked in zip(documents, files, strict=True)
+        ),
         tuple(masked.text for masked in words),
-        _redactions([*files, *words], masks.pack.sha256),
+        _redactions([*names.values(), *files, *words], masks.pack.sha256),
         decision.classifications,
         decision.verdict,
         decision.rule,
@@ -95,6 +99,11 @@ def _masked(documents: Sequence[Document], masks: Masks) -> list[Masked]:
                 runs.append([piece])
             last = piece
     return [masked for run in runs for masked in masks.mask_pieces([d.text for d in run])]
+
+
+def _in_one_line(path: str) -> str:
+    """A name of a file can hold line ends, and could forge the markers around a document."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in path)
 
 
 def _redactions(texts: Iterable[Masked], pack_sha256: str) -> tuple[Redaction, ...]:

@@ -22,6 +22,7 @@ class Malformed(ValueError):
 class Document:
     """A piece of a file.  `start` and `end` are lines, 1-based, the end inclusive.
 
+    `label` is what a model is told instead of the path, where that may not leave as it is.
     `selection` are the lines that are to be edited; None in what is only read.
     """
 
@@ -30,6 +31,7 @@ class Document:
     text: str
     start: int
     end: int
+    label: str | None = None
     selection: tuple[int, int] | None = None
 
 
@@ -136,7 +138,8 @@ def _document(row: Mapping[str, Any]) -> Document:
                 selection = first, last
             case _:
                 raise Malformed("selection must be [first line, last line] inside of range")
-    return Document(_text(row, "path"), str(language)[:80], text, start, end, selection)
+    path = _text(row, "path")
+    return Document(path, str(language)[:80], text, start, end, selection=selection)
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:

@@ -132,8 +132,9 @@ VERBS = (
             argument(
                 "action",
                 nargs="?",
-                choices=("freeze", "thaw"),
-                help="send nothing more, and end what is under way; or send again",
+                choices=("freeze", "thaw", "forget"),
+                help="send nothing more, and end what is under way; send again; take back "
+                "every yes that was to hold on",
             ),
             argument("--reason", metavar="TEXT", help="why it is frozen, on record"),
             argument("--started", metavar="SOCKET", help=argparse.SUPPRESS),
@@ -482,6 +483,17 @@ VERBS = (
             ),
             JSON,
         ),
+    ),
+    Verb(
+        "redteam",
+        "try published attacks on this installation, with its own rules",
+        "redteam_verb:run",
+        (
+            argument("attack", nargs="*", metavar="NAME", help="only these (default: all)"),
+            JSON,
+        ),
+        # It listens on the loopback.  Nothing keeps it from connecting: what would, is seen.
+        reaches=True,
     ),
     Verb(
         "stats",

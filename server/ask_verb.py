@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
 
+from ..escalation.standing import RULE
 from . import approval
 from .app import Startup, start
-from .ask import Answer, NoAnswer, Piece, Question, ask
+from .approval import ALWAYS
+from .ask import Answer, NoAnswer, Piece, Question, Yes, ask
 from .complete_verb import repository
 
 RANGE = re.compile(r"(.+?)(?::(\d{1,9})(?:-(\d{1,9}))?)?")
@@ -88,25 +90,34 @@ class Terminal:
         self._rest = ""
         self._live: Live | None = None
 
-    async def approve(self, prepared: Mapping[str, Any]) -> bool:
+    async def approve(self, prepared: Mapping[str, Any]) -> Yes:
         """Raises Refused where no terminal is there to ask."""
         if self.only_shown:
             self._plain(approval.exact(prepared["request_base64"]), self._out)
-            return False
+            return ""
         for line in approval.summary(prepared):
             self._plain(line, self._error)
-        if prepared["decision"] == "allow":
-            return True
+        stands = str(prepared["rule"]).startswith(RULE)
+        # Without a terminal only the policy may say yes.
+        if prepared["decision"] == "allow" and (sys.stdin.isatty() or not stands):
+            return "auto"
         if not sys.stdin.isatty():
             raise Refused("nothing is sent without a terminal to ask in; --show shows it")
         if self._yes:
-            return True
+            return "user"
         while True:
-            said = await typed("send it? [y]es, [n]o, [s]how every byte: ")
-            if said in ("s", "show"):
-                self._plain(approval.exact(prepared["request_base64"]), self._error)
-            elif said in ("y", "yes", "n", "no", ""):
-                return said.startswith("y")
+            said = await typed(f"send it? [y]es, [a]lways ({ALWAYS}), [n]o, [s]how every byte: ")
+            match said[:1]:
+                case "s":
+                    self._plain(approval.exact(prepared["request_base64"]), self._error)
+                case "y":
+                    return "user"
+                case "a":
+                    return "standing"
+                case "n" | "":
+                    return ""
+                case _:
+                    pass
 
     async def widen(self, why: str) -> bool:
         self.still()

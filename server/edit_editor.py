@@ -16,7 +16,7 @@ from ..escalation.kinds import KINDS
 from ..indexing.languages import indexed_as
 from ..indexing.parse import parse
 from . import approval, ask_editor, change, edit
-from .ask import NoAnswer
+from .ask import NoAnswer, Yes
 from .ask_editor import as_dict, folder_of, selected_lines
 from .change import Change, Target
 from .documents import Document, file_path
@@ -108,7 +108,7 @@ class EditDesk:
         self.inner = inner
         self._heard = False
 
-    async def approve(self, prepared: Mapping[str, Any]) -> bool:
+    async def approve(self, prepared: Mapping[str, Any]) -> Yes:
         return await self.inner.approve(prepared)
 
     async def widen(self, why: str) -> bool:

@@ -31,6 +31,13 @@ return {
     ['wicket/proposeEdit'] = function(...)
       return require('wicket.edit').propose(...)
     end,
+    -- An accepted suggestion's import: `u` takes both back.
+    ['workspace/applyEdit'] = function(problem, result, context, config)
+      if result.label == 'Wicket: add import' then
+        pcall(vim.cmd.undojoin)
+      end
+      return vim.lsp.handlers['workspace/applyEdit'](problem, result, context, config)
+    end,
   },
 
   on_exit = function(code, signal, id)
