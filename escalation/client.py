@@ -51,6 +51,10 @@ class GateClient:
         """What would be sent.  Raises Declined and Lost."""
         return await self._ask("POST", "/v1/prepare", task)
 
+    async def route(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        """Where a task would go.  Raises Declined and Lost."""
+        return await self._ask("POST", "/v1/route", task)
+
     async def send(
         self, digest: str, approval: Mapping[str, Any]
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:

@@ -12,9 +12,12 @@ from typing import Any, cast
 from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Offer, Scope, narrowed
 from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Denied, Freeze, Intent, Record, Tool
+from .budgets import Limits
+from .choosing import Choosing
 from .conversation import Conversation, Result, shown
 from .envelope import Envelope
 from .exchange import Exchange
+from .health import Health
 from .house import Closed, House
 from .noting import Note
 from .outgoing import Considered, Denial, consider, summed
@@ -28,6 +31,7 @@ from .prepared import (
     manifest,
     rewritten,
     summary,
+    tokens_of,
     widened,
 )
 from .providers.provider import Provider, ProviderError
@@ -58,6 +62,7 @@ class Gate:
         self._prepared: dict[str, Prepared] = {}
         self._exchanges: dict[str, Exchange] = {}
         self._frozen = house.frozen()
+        self._health = Health()
 
     def status(self) -> dict[str, Any]:
         try:
@@ -73,6 +78,7 @@ class Gate:
             "limits": self.house.limits,
             "log": {"id": log.log_id, "size": log.size} if log else None,
             "exchanges": sorted(self._exchanges),
+            "budget": self._spent(self.house.budget),
             "providers": [
                 {"name": p.name, "model": p.model, "host": p.host, "tier": p.tier}
                 for p in self.house.providers.values()
@@ -82,14 +88,16 @@ class Gate:
     async def prepare(self, task: Task) -> dict[str, Any]:
         """The request as it would be sent; nothing is.  Raises Closed and Denial."""
         log = self._opened()
-        provider = self._provider(task)
+        if "tools" in self.house.off:
+            task = replace(task, tools=())
         masks = Masks(self.house.rules, known(task.known_secrets))
+        provider: Provider | None = None
         try:
             # A large text takes seconds: meanwhile others are served.
+            route, provider = await asyncio.to_thread(self._choosing.provider, task)
             considered = await asyncio.to_thread(self._considered, task, provider, masks)
         except Denial as denial:
-            sizes = sum(len(document.text.encode()) for document in task.documents)
-            await self._deny(log, task.kind, provider, denial, sizes)
+            await self._deny(log, task, provider, denial)
             raise
         conversation = Conversation(rewritten(task, considered), masks=masks)
         way = Way(provider, f"wicket/{self.house.version}", self.house.network, self._key)
@@ -107,11 +115,19 @@ class Gate:
             classes=considered.classes,
         )
         due = time.monotonic() + EXPIRES_SECONDS
-        prepared = Prepared(conversation, way, envelope, considered, offer, scope, due)
+        left = self._choosing.meter(task, provider, self.house.user).left
+        prepared = Prepared(conversation, way, envelope, considered, offer, scope, due, route, left)
         self._keep(prepared)
-        return summary(
-            prepared, "you asked for it" if task.prefer else "the first in your settings"
-        )
+        return summary(prepared)
+
+    def route(self, task: Task, size: int = 0) -> dict[str, Any]:
+        """Where a task would go now if it had so many bytes, and why.
+
+        Raises Closed and Denial.
+        """
+        self._opened()
+        budget = self._spent(self._choosing.limits(task))
+        return self._choosing.route(task, size).as_json() | {"budget": budget}
 
     async def begin(self, digest: str, approved: object) -> Exchange:
         """Record the approval and the intent to send what was prepared; the exchange is
@@ -128,29 +144,44 @@ class Gate:
         scope = narrowed(prepared.scope, said)
         consent = consented(said, self.house.actor.user)
         del self._prepared[digest]
+        task = prepared.conversation.task
+        meter = self._choosing.meter(task, prepared.provider, self.house.user)
+        if why := meter.over(tokens_of(prepared.envelope)):
+            denial = Denial("budget", why)
+            await self._deny(log, task, prepared.provider, denial)
+            raise denial
         exchange = secrets.token_hex(16)
         await self._note(log, approval(log, prepared, consent, scope))
         first = intent(log, self.house, exchange, prepared, consent)
         receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
+        meter.begin(receipt.position.seq, tokens_of(prepared.envelope))
 
         async def intend(conversation: Conversation, turn: int, envelope: Envelope) -> Receipt:
             """The intent of a later request, if the approval covers it."""
             size, now = len(envelope.body), datetime.now(UTC)
             if why := made.scope.spent(turn, size, None, now) or self.house.frozen():
                 raise Refused(f"not sent: {why}")
+            if why := meter.over(tokens := tokens_of(envelope)):
+                raise Refused(f"not sent: {why}")
             redactions = summed((*prepared.considered.redactions, *made.redactions))
-            later = replace(first, turn=turn, bytes=size, redactions=redactions)
+            later = replace(
+                first, turn=turn, bytes=size, redactions=redactions, tokens_estimated=tokens,
+                cost_estimated=meter.estimate(tokens), budget_left=meter.left,
+            )  # fmt: skip
             try:
-                return await self._record(self._opened(), later, conversation, envelope)
+                receipt = await self._record(self._opened(), later, conversation, envelope)
             except Closed as error:
                 raise Refused(f"not sent: {error}; {error.fix}") from error
+            meter.begin(receipt.position.seq, tokens)
+            return receipt
 
         # A crash from here on leaves an intent without an outcome: the next start writes
         # that bytes may have left.
         size = len(prepared.envelope.body)
         made = Exchange(
-            exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend
-        )
+            exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
+            meter,
+        )  # fmt: skip
         self._exchanges[exchange] = made
         made.ended.add_done_callback(lambda _: self._exchanges.pop(exchange, None))
         return made
@@ -287,11 +318,12 @@ class Gate:
         to = Destination(task.kind, provider.name, provider.tier, provider.region)
         return consider(rows, texts, masks, house.forbidden, house.policies, to)
 
-    def _provider(self, task: Task) -> Provider:
-        found = self.house.providers
-        if task.prefer is not None and task.prefer not in found:
-            raise Denial("providers", f"there is no provider {task.prefer[:80]}")
-        return found[task.prefer] if task.prefer else next(iter(found.values()))
+    @property
+    def _choosing(self) -> Choosing:
+        return Choosing(self.house, self._health)
+
+    def _spent(self, limits: Limits) -> dict[str, Any]:
+        return self.house.ledger.spent(self.house.user).as_json(limits)
 
     def _key(self, value: str) -> str:
         assert self._log
@@ -309,13 +341,13 @@ class Gate:
             del self._prepared[digest]
 
     async def _deny(
-        self, log: AuditLog, kind: str, provider: Provider, denial: Denial, size: int
+        self, log: AuditLog, task: Task, provider: Provider | None, denial: Denial
     ) -> None:
         decision = decided(self.house, "never", denial.rule, str(denial))
-        await self._note(
-            log,
-            Denied(self.house.actor, kind, decision, provider.name, provider.model, bytes=size),
-        )
+        name, model = (provider.name, provider.model) if provider else (None, None)
+        size = sum(len(document.text.encode()) for document in task.documents)
+        denied = Denied(self.house.actor, task.kind, decision, name, model, bytes=size)
+        await self._note(log, denied)
 
     async def _note(self, log: AuditLog, record: Record, ref: int | None = None) -> None:
         try:

@@ -1,13 +1,15 @@
 """What the gate is told at its start by who starts it: names, keys, rules and effects."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from .audit.records import Actor, Record
+from .budgets import UNLIMITED, Ledger, Limits, user_of
 from .outgoing import Forbidden
 from .policy import UNWRITTEN, Policy
 from .providers.provider import Provider
 from .redaction.rules import Pack, shipped
+from .routing import Tier
 from .transport import Network
 
 
@@ -40,7 +42,8 @@ class House:
     """What the gate is told at its start.  `forbidden` answers the rule that keeps a path
     from leaving, or None; `frozen` why nothing may be sent just now, or None, and `freeze`
     makes it so or undoes it; `hindrance` says why the log binds nothing just now, or None;
-    `noted` hears of every note of readers and owners."""
+    `noted` hears of every note of readers and owners.  `routes` are tiers by kind of task,
+    where the settings name them; `off` the features that are switched off."""
 
     version: str
     providers: Mapping[str, Provider]
@@ -54,3 +57,12 @@ class House:
     rules: Pack = field(default_factory=shipped)
     hindrance: Callable[[], Closed | None] = _unhindered
     noted: Callable[[Record], None] = _unheard
+    routes: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict[str, tuple[Tier, ...]])
+    budget: Limits = UNLIMITED
+    ledger: Ledger = field(default_factory=Ledger)
+    off: frozenset[str] = frozenset()
+
+    @property
+    def user(self) -> str:
+        """Whose budget counts."""
+        return user_of(asdict(self.actor))

@@ -33,6 +33,12 @@ def application(gate: Gate) -> ASGIApp:
     async def prepare(request: Request) -> Response:
         return JSONResponse(await gate.prepare(task.read(await _body(request, task.LARGEST_TASK))))
 
+    async def route(request: Request) -> Response:
+        said = _object(await _body(request, task.LARGEST_TASK))
+        if type(size := said.get("size", 0)) is not int or size < 0:
+            raise task.Malformed("size must be a whole number")
+        return JSONResponse(gate.route(task.read(said), size))
+
     async def send(request: Request) -> Response:
         said = _object(await _body(request, LARGEST_SEND))
         exchange = await gate.begin(str(said.get("digest")), said.get("approval"))
@@ -61,6 +67,7 @@ def application(gate: Gate) -> ASGIApp:
     routes = [
         Route("/v1/status", status),
         Route("/v1/prepare", _said(prepare), methods=["POST"]),
+        Route("/v1/route", _said(route), methods=["POST"]),
         Route("/v1/send", _said(send), methods=["POST"]),
         Route("/v1/freeze", _said(freeze), methods=["POST"]),
         Route("/v1/exchanges/{id}/tools", _said(tools), methods=["POST"]),

@@ -21,17 +21,20 @@ from .audit.records import (
     Workspace,
 )
 from .audit.records import Provider as Recorded
+from .budgets import cost_of
+from .choosing import BYTES_PER_TOKEN
 from .conversation import Conversation
 from .envelope import Envelope
 from .house import House
 from .outgoing import Considered, Denial
 from .policy import digest as digest_of
 from .providers.provider import Provider
+from .routing import Route
 from .task import Document, Task
 from .way import Way
 
-# Source code, roughly; shown as an estimate and used for nothing else.
-BYTES_PER_TOKEN = 4
+# What a record has room for.
+LONGEST_REASON = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +46,18 @@ class Prepared:
     offer: Offer
     scope: Scope
     due: float
+    route: Route
+    budget_left: int | None = None
 
     @property
     def provider(self) -> Provider:
         return self.way.provider
 
 
-def summary(prepared: Prepared, why: str) -> dict[str, Any]:
+def summary(prepared: Prepared) -> dict[str, Any]:
     """What the caller is shown of a prepared request."""
     provider, envelope = prepared.provider, prepared.envelope
-    tokens = _tokens(envelope)
+    tokens = tokens_of(envelope)
     return {
         "digest": envelope.digest,
         "provider": provider.name,
@@ -63,7 +68,9 @@ def summary(prepared: Prepared, why: str) -> dict[str, Any]:
         "region": provider.region,
         "retention": provider.retention,
         "contract": provider.contract,
-        "why": why,
+        "why": prepared.route.reason,
+        "route": prepared.route.as_json(),
+        "budget_left": prepared.budget_left,
         "request_base64": base64.b64encode(envelope.exact).decode(),
         "bytes": len(envelope.body),
         "redactions": [
@@ -73,7 +80,7 @@ def summary(prepared: Prepared, why: str) -> dict[str, Any]:
         "decision": prepared.considered.decision,
         "rule": prepared.considered.rule,
         "tokens": tokens,
-        "cost": _cost(provider, tokens, 0),
+        "cost": cost_of(provider.prices, tokens, 0),
         "manifest": [
             {"path": d.path, "lines": [d.start, d.end], "bytes": len(d.text.encode())}
             for d in prepared.conversation.task.documents
@@ -118,11 +125,13 @@ def intent(
         consent=consent,
         bytes=len(prepared.envelope.body),
         server_version=house.version,
+        parameters=_routed(prepared.route),
         tools=task.tools,
         manifest=_sources(log, task.documents, prepared.considered.classified),
         redactions=prepared.considered.redactions,
-        tokens_estimated=_tokens(prepared.envelope),
-        cost_estimated=_cost(provider, _tokens(prepared.envelope), 0),
+        tokens_estimated=tokens_of(prepared.envelope),
+        cost_estimated=cost_of(provider.prices, tokens_of(prepared.envelope), 0),
+        budget_left=prepared.budget_left,
     )
 
 
@@ -180,17 +189,15 @@ def _pseudonyms(log: AuditLog, scope: Scope) -> tuple[str, ...]:
     return tuple(log.pseudonym(name) for name in names)
 
 
-def _tokens(envelope: Envelope) -> int:
+def tokens_of(envelope: Envelope) -> int:
+    """An estimate, of what is not counted by a tokenizer."""
     return len(envelope.body) // BYTES_PER_TOKEN
 
 
-def _cost(provider: Provider, tokens_in: int, tokens_out: int) -> int | None:
-    """Micro-USD; None where no price is known."""
-    if provider.prices is None:
-        return None
-    million = 1_000_000
-    into, out = provider.prices
-    return (tokens_in * into + tokens_out * out + million - 1) // million
+def _routed(route: Route) -> tuple[tuple[str, str], ...]:
+    """Why this provider, and why no other, for the record."""
+    rows = (("route", route.reason), ("passed", route.others))
+    return tuple((name, text[:LONGEST_REASON]) for name, text in rows if text)
 
 
 def manifest(task: Task) -> bytes:

@@ -17,6 +17,7 @@ from .. import __version__
 from ..escalation import policy
 from ..escalation.audit import AuditError, AuditLog, Options
 from ..escalation.audit.records import Actor, Open
+from ..escalation.budgets import Ledger
 from ..escalation.gate import Gate
 from ..escalation.house import Closed, House
 from ..escalation.http import application
@@ -36,16 +37,17 @@ from . import (
     processes,
     settings,
     settings_file,
+    spending,
     unix_http,
 )
 from .audit_place import Place
 from .gate_anchoring import Anchoring, by_launcher
 from .paths import Paths, UnsafePath, private_directory, private_file
-from .settings import Effective
+from .settings import Effective, Settings
 from .settings_checks import ProviderSource
 
 # Tables that may say what must not leave, and that this version does not read yet.
-UNREAD = ("budget", "network", "policy", "routes")
+UNREAD = ("network", "policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Plan:
     policies: tuple[policy.Policy, ...] = (policy.UNWRITTEN,)
     rules: redaction.Pack = field(default_factory=redaction.shipped)
     closed: Closed | None = None
+    wanted: Settings | None = None
 
 
 def run(paths: Paths, path: Path, idle: float | None) -> int:
@@ -120,7 +123,10 @@ async def _serve(
         plan.rules,
         anchoring.hindrance,
         anchoring.heard,
+        **spending.rules(plan.wanted),
     )
+    if log is not None and plan.log is not None:
+        closed = await asyncio.to_thread(_recalled, house.ledger, plan.log.directory)
     gate = Gate(house, log, closed)
     timer = asyncio.ensure_future(anchoring.run(lambda: log.news)) if log is not None else None
 
@@ -148,6 +154,15 @@ async def _serve(
         leave=leave,
     )
     await warm
+
+
+def _recalled(ledger: Ledger, directory: Path) -> Closed | None:
+    """What was spent before this start; why nothing can be, where that is not known."""
+    try:
+        ledger.recall(directory)
+    except (AuditError, OSError) as error:
+        return Closed(f"what was spent cannot be counted: {error}", "wicket audit doctor")
+    return None
 
 
 def _import(plan: Plan) -> None:
@@ -188,7 +203,8 @@ def prepare(paths: Paths, effective: Effective) -> Plan:
         digest = hashlib.sha256(values).hexdigest()
         binding = effective.heard.policies
         pack = _rules(wanted.redaction.rules)
-        return Plan(providers, options, audit_place.current(paths), digest, binding, pack)
+        place = audit_place.current(paths)
+        return Plan(providers, options, place, digest, binding, pack, wanted=wanted)
     except Closed as closed:
         return Plan(closed=closed)
     except keys.NoKey as error:
