@@ -42,6 +42,15 @@ class Choosing:
                 raise Denial(rule, f"{document.path} may not leave this machine")
         return self._route(task, size, self._bars(task, size))
 
+    def stopped(self, task: Task, provider: str) -> str | None:
+        """Why what is frozen keeps a task from a provider, or None."""
+        user = self.house.user
+        for row in self.house.frozen():
+            if row.holds(provider, task.kind, task.folder, user):
+                named = ", ".join(f"{name} {value}" for name, value in row.scope.items())
+                return f"{named or 'the gate'} is frozen {row.why}"
+        return None
+
     def limits(self, task: Task) -> Limits:
         return self.house.budget.tightened(task.budget)
 
@@ -82,6 +91,8 @@ class Choosing:
 
     def _barred(self, task: Task, size: int, provider: Provider) -> Denial | None:
         house = self.house
+        if why := self.stopped(task, provider.name):
+            return Denial("frozen", why)
         to = Destination(task.kind, provider.name, provider.tier, provider.region)
         decision = decide(house.policies, [document.path for document in task.documents], to)
         if decision.forbids:

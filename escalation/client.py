@@ -77,9 +77,6 @@ class GateClient:
         """Hand in what a tool said.  Raises Declined, with status 409 for a new question."""
         await self._ask("POST", f"/v1/exchanges/{exchange}/tools", said)
 
-    async def freeze(self, frozen: bool, reason: str) -> None:
-        await self._ask("POST", "/v1/freeze", {"frozen": frozen, "reason": reason})
-
     async def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from .choosing import Choosing
 from .conversation import Conversation, Result, shown
 from .envelope import Envelope
 from .exchange import Exchange
+from .freezes import SCOPES, everything
 from .health import Health
 from .house import Closed, House
 from .noting import Note
@@ -25,6 +26,7 @@ from .policy import Destination
 from .prepared import (
     Prepared,
     approval,
+    braked,
     consented,
     decided,
     intent,
@@ -72,9 +74,12 @@ class Gate:
             log, closed = self._log, {"reason": str(error), "fix": error.fix}
         return {
             "wicket": self.house.version,
+            "user": self.house.user,
             "open": closed is None,
             "closed": closed,
-            "frozen": self.house.frozen(),
+            "frozen": everything(frozen := self.house.frozen()),
+            "freezes": [row.as_json() for row in frozen],
+            "ending": [name for name, one in self._exchanges.items() if self._stopped(one)],
             "limits": self.house.limits,
             "log": {"id": log.log_id, "size": log.size} if log else None,
             "exchanges": sorted(self._exchanges),
@@ -139,6 +144,8 @@ class Gate:
         self._forget_expired()
         if (prepared := self._prepared.get(digest)) is None:
             raise Unprepared(digest[:64])
+        if why := self._choosing.stopped(prepared.conversation.task, prepared.provider.name):
+            raise Closed(why, "wicket gate thaw")
         said = cast(dict[str, Any], approved) if isinstance(approved, dict) else {}
         prepared.offer.refuse_other(said)
         scope = narrowed(prepared.scope, said)
@@ -159,7 +166,7 @@ class Gate:
         async def intend(conversation: Conversation, turn: int, envelope: Envelope) -> Receipt:
             """The intent of a later request, if the approval covers it."""
             size, now = len(envelope.body), datetime.now(UTC)
-            if why := made.scope.spent(turn, size, None, now) or self.house.frozen():
+            if why := made.scope.spent(turn, size, None, now) or self._stopped(made):
                 raise Refused(f"not sent: {why}")
             if why := meter.over(tokens := tokens_of(envelope)):
                 raise Refused(f"not sent: {why}")
@@ -239,22 +246,33 @@ class Gate:
             found.cancel(why)
         return found is not None
 
-    async def freeze(self, frozen: bool, reason: str) -> None:
-        """Send nothing more from now on, or again.  Raises OSError and Closed."""
-        self.house.freeze(frozen, reason)
+    async def freeze(self, frozen: bool, reason: str, scope: Mapping[str, str]) -> None:
+        """Send nothing more of this from now on, or again; of all, where `scope` is empty.
+
+        Raises OSError, Malformed and Closed.
+        """
+        if scope.keys() - set(SCOPES) or not all(isinstance(v, str) for v in scope.values()):
+            raise Malformed(f"only {', '.join(SCOPES)} can be frozen by themselves")
+        self.house.freeze(frozen, reason, scope)
         await self.heed()
 
     async def heed(self) -> None:
         """Look whether the gate was frozen or thawed; what runs is cancelled then."""
-        why = self.house.frozen()
-        if why:
-            for exchange in list(self._exchanges.values()):
+        for exchange in list(self._exchanges.values()):
+            if self._stopped(exchange):
                 exchange.cancel("frozen")
-        if why == self._frozen:
+        before, now = self._frozen, self.house.frozen()
+        self._frozen = now
+        if self._log is None or self._log.trouble is not None:
             return
-        self._frozen = why
-        if self._log is not None and self._log.trouble is None:
-            await self._note(self._log, Freeze(why is not None, self.house.actor.user, why))
+        user = self.house.actor.user
+        for row in now:
+            if row not in before:
+                await self._note(self._log, Freeze(True, user, braked(self._log, row)))
+        for row in before:
+            if row not in now:
+                named = braked(self._log, replace(row, why="")) or None
+                await self._note(self._log, Freeze(False, user, named))
 
     async def note(self, log: str, notes: Sequence[Note]) -> list[int]:
         """Write what readers and owners have to say; their records' numbers, once durable.
@@ -294,7 +312,7 @@ class Gate:
             raise Closed(self._log.trouble, "mend the cause, then: wicket stop gate")
         if not self.house.providers:
             raise Closed("no provider is set up", "add a [providers.NAME] to your wicket.toml")
-        if why := self.house.frozen():
+        if why := everything(self.house.frozen()):
             raise Closed(f"the gate is frozen: {why}", "wicket gate thaw")
         if (hindrance := self.house.hindrance()) is not None:
             raise hindrance
@@ -321,6 +339,9 @@ class Gate:
     @property
     def _choosing(self) -> Choosing:
         return Choosing(self.house, self._health)
+
+    def _stopped(self, exchange: Exchange) -> str | None:
+        return self._choosing.stopped(exchange.conversation.task, exchange.provider.name)
 
     def _spent(self, limits: Limits) -> dict[str, Any]:
         return self.house.ledger.spent(self.house.user).as_json(limits)

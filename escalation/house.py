@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 from .audit.records import Actor, Record
 from .budgets import UNLIMITED, Ledger, Limits, user_of
+from .freezes import Frozen
 from .outgoing import Forbidden
 from .policy import UNWRITTEN, Policy
 from .providers.provider import Provider
@@ -21,11 +22,11 @@ class Closed(Exception):
         self.fix = fix
 
 
-def never_frozen() -> str | None:
-    return None
+def never_frozen() -> tuple[Frozen, ...]:
+    return ()
 
 
-def _nothing(_frozen: bool, _reason: str) -> None:
+def _nothing(_frozen: bool, _reason: str, _scope: Mapping[str, str]) -> None:
     """A house without a brake."""
 
 
@@ -40,7 +41,7 @@ def _unheard(_record: Record) -> None:
 @dataclass(frozen=True, slots=True)
 class House:
     """What the gate is told at its start.  `forbidden` answers the rule that keeps a path
-    from leaving, or None; `frozen` why nothing may be sent just now, or None, and `freeze`
+    from leaving, or None; `frozen` what may not be sent just now, and `freeze`
     makes it so or undoes it; `hindrance` says why the log binds nothing just now, or None;
     `noted` hears of every note of readers and owners.  `routes` are tiers by kind of task,
     where the settings name them; `off` the features that are switched off."""
@@ -51,8 +52,8 @@ class House:
     forbidden: Forbidden
     network: Network
     limits: str
-    frozen: Callable[[], str | None] = never_frozen
-    freeze: Callable[[bool, str], None] = _nothing
+    frozen: Callable[[], tuple[Frozen, ...]] = never_frozen
+    freeze: Callable[[bool, str, Mapping[str, str]], None] = _nothing
     policies: tuple[Policy, ...] = (UNWRITTEN,)
     rules: Pack = field(default_factory=shipped)
     hindrance: Callable[[], Closed | None] = _unhindered

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import noting, task
 from .exchange import Exchange
+from .freezes import everything
 from .gate import Gate, Outside, Unprepared
 from .house import Closed
 from .outgoing import Denial
@@ -53,8 +54,12 @@ def application(gate: Gate) -> ASGIApp:
         said = _object(await _body(request, LARGEST_SEND))
         if not isinstance(frozen := said.get("frozen"), bool):
             raise task.Malformed("frozen must be true or false")
-        await gate.freeze(frozen, str(said.get("reason", "")))
-        return JSONResponse({"frozen": gate.house.frozen()})
+        scope = _object(said.get("scope", {}))
+        await gate.freeze(frozen, str(said.get("reason", "")), scope)
+        rows = gate.house.frozen()
+        return JSONResponse(
+            {"frozen": everything(rows), "freezes": [row.as_json() for row in rows]}
+        )
 
     async def cancel(request: Request) -> Response:
         known = gate.cancel(request.path_params["id"])

@@ -25,6 +25,7 @@ from .budgets import cost_of
 from .choosing import BYTES_PER_TOKEN
 from .conversation import Conversation
 from .envelope import Envelope
+from .freezes import Frozen
 from .house import House
 from .outgoing import Considered, Denial
 from .policy import digest as digest_of
@@ -192,6 +193,15 @@ def _pseudonyms(log: AuditLog, scope: Scope) -> tuple[str, ...]:
 def tokens_of(envelope: Envelope) -> int:
     """An estimate, of what is not counted by a tokenizer."""
     return len(envelope.body) // BYTES_PER_TOKEN
+
+
+def braked(log: AuditLog, row: Frozen) -> str:
+    """What is frozen and why, for the record; a folder by its stand-in."""
+    named = [
+        f"{name} {log.pseudonym(value) if name == 'repository' else value}"
+        for name, value in row.scope.items()
+    ]
+    return ": ".join(filter(None, (", ".join(named), row.why)))
 
 
 def _routed(route: Route) -> tuple[tuple[str, str], ...]:

@@ -117,7 +117,7 @@ async def _serve(
         _forbidden,
         network,
         level,
-        partial(freezing.why, paths),
+        partial(freezing.rows, paths),
         partial(freezing.change, paths),
         plan.policies,
         plan.rules,

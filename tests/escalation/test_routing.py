@@ -27,7 +27,10 @@ def check(route: Route, order: str, reason: str, passed: str = "") -> None:
 CASES: list[tuple[str, list[Candidate], dict[str, Any], str, str, str]] = [
     ("the only one", [CLOUD], {}, "cloud", "the only provider in your settings", ""),
     ("the nearest first", [CLOUD, HOME], {}, "home cloud", "on-prem before frontier", ""),
-    ("in the order of the settings", [OTHER, CLOUD], {}, "other cloud", "frontier, the first in your settings", ""),
+    (
+        "in the order of the settings",
+        *([OTHER, CLOUD], {}, "other cloud", "frontier, the first in your settings", ""),
+    ),
     ("more", [HOME, CLOUD], {"wish": "more"}, "cloud home", "you asked for more", ""),
     ("less", [CLOUD, HOME], {"wish": "less"}, "home cloud", "you asked for less", ""),
     ("a tier", [HOME, CLOUD], {"wish": "frontier"}, "cloud", "you asked for frontier", "home"),
