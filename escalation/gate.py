@@ -31,6 +31,7 @@ from .prepared import (
     decided,
     intent,
     manifest,
+    question,
     rewritten,
     summary,
     tokens_of,
@@ -63,6 +64,8 @@ class Gate:
         self.house, self._log, self._closed = house, log, closed
         self._prepared: dict[str, Prepared] = {}
         self._exchanges: dict[str, Exchange] = {}
+        # Of each exchange, the files that tools have read for it.
+        self._paths: dict[str, set[str]] = {}
         self._frozen = house.frozen()
         self._health = Health()
 
@@ -110,6 +113,11 @@ class Gate:
             envelope = await way.rehearse(conversation)
         except ProviderError as error:
             raise Closed(str(error), f"wicket key set {provider.name}") from None
+        try:
+            judged = await self._judged(question(self.house, task, provider, envelope, considered))
+        except Denial as denial:
+            await self._deny(log, task, provider, denial)
+            raise
         offer = Offer(envelope.digest, provider.name, provider.model, envelope.url, provider.region)
         scope = Scope(
             paths=frozenset(document.path for document in task.documents),
@@ -121,7 +129,9 @@ class Gate:
         )
         due = time.monotonic() + EXPIRES_SECONDS
         left = self._choosing.meter(task, provider, self.house.user).left
-        prepared = Prepared(conversation, way, envelope, considered, offer, scope, due, route, left)
+        prepared = Prepared(
+            conversation, way, envelope, considered, offer, scope, due, route, left, judged
+        )
         self._keep(prepared)
         return summary(prepared)
 
@@ -171,9 +181,21 @@ class Gate:
             if why := meter.over(tokens := tokens_of(envelope)):
                 raise Refused(f"not sent: {why}")
             redactions = summed((*prepared.considered.redactions, *made.redactions))
+            seen = replace(
+                prepared.considered, redactions=redactions, classes=tuple(made.scope.classes)
+            )
+            asked = question(
+                self.house, task, prepared.provider, envelope, seen, self._paths[exchange], turn
+            )
+            try:
+                judged = await self._judged(asked)
+            except Denial as denial:
+                await self._deny(log, task, prepared.provider, denial)
+                raise Refused(f"not sent: {denial}") from None
             later = replace(
                 first, turn=turn, bytes=size, redactions=redactions, tokens_estimated=tokens,
                 cost_estimated=meter.estimate(tokens), budget_left=meter.left,
+                decision=replace(first.decision, reason=judged),
             )  # fmt: skip
             try:
                 receipt = await self._record(self._opened(), later, conversation, envelope)
@@ -189,8 +211,8 @@ class Gate:
             exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
             meter,
         )  # fmt: skip
-        self._exchanges[exchange] = made
-        made.ended.add_done_callback(lambda _: self._exchanges.pop(exchange, None))
+        self._exchanges[exchange], self._paths[exchange] = made, set()
+        made.ended.add_done_callback(lambda _: self._forget(exchange))
         return made
 
     async def answer(self, name: str, said: Mapping[str, Any]) -> None:
@@ -238,6 +260,7 @@ class Gate:
         # While that was written somebody else may have answered, or it was cancelled.
         if not exchange.wants(call):
             raise Unprepared(name[:64])
+        self._paths[name] |= set(paths)
         exchange.take(result, considered.redactions)
 
     def cancel(self, exchange: str, why: str = "asked to") -> bool:
@@ -246,7 +269,7 @@ class Gate:
             found.cancel(why)
         return found is not None
 
-    async def freeze(self, frozen: bool, reason: str, scope: Mapping[str, str]) -> None:
+    async def freeze(self, frozen: bool, reason: str, scope: Mapping[str, Any]) -> None:
         """Send nothing more of this from now on, or again; of all, where `scope` is empty.
 
         Raises OSError, Malformed and Closed.
@@ -349,6 +372,18 @@ class Gate:
     def _key(self, value: str) -> str:
         assert self._log
         return f"key {self._log.pseudonym(value)[:16]}"
+
+    async def _judged(self, asked: Mapping[str, Any]) -> str | None:
+        """What the hook says of it, where there is one.  Raises Denial."""
+        if self.house.hook is None:
+            return None
+        said = await self.house.hook.judge(dict(asked))
+        if not said.allowed:
+            raise Denial("hook", said.shown)
+        return said.shown
+
+    def _forget(self, exchange: str) -> None:
+        del self._exchanges[exchange], self._paths[exchange]
 
     def _keep(self, prepared: Prepared) -> None:
         self._forget_expired()

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from .audit.records import Actor, Record
 from .budgets import UNLIMITED, Ledger, Limits, user_of
 from .freezes import Frozen
+from .hook import Hook
 from .outgoing import Forbidden
 from .policy import UNWRITTEN, Policy
 from .providers.provider import Provider
@@ -62,6 +63,7 @@ class House:
     budget: Limits = UNLIMITED
     ledger: Ledger = field(default_factory=Ledger)
     off: frozenset[str] = frozenset()
+    hook: Hook | None = None
 
     @property
     def user(self) -> str:

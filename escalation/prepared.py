@@ -49,6 +49,8 @@ class Prepared:
     due: float
     route: Route
     budget_left: int | None = None
+    # What somebody else's program said of it.
+    judged: str | None = None
 
     @property
     def provider(self) -> Provider:
@@ -72,6 +74,7 @@ def summary(prepared: Prepared) -> dict[str, Any]:
         "why": prepared.route.reason,
         "route": prepared.route.as_json(),
         "budget_left": prepared.budget_left,
+        "hook": prepared.judged,
         "request_base64": base64.b64encode(envelope.exact).decode(),
         "bytes": len(envelope.body),
         "redactions": [
@@ -90,6 +93,38 @@ def summary(prepared: Prepared) -> dict[str, Any]:
         "scope": prepared.scope.as_json(),
         "expires": prepared.scope.expires.isoformat(timespec="seconds"),
     }
+
+
+def question(
+    house: House,
+    task: Task,
+    provider: Provider,
+    envelope: Envelope,
+    considered: Considered,
+    paths: Iterable[str] = (),
+    turn: int = 1,
+) -> dict[str, Any]:
+    """What the hook is asked about a body; the bytes alone are added where it may see them."""
+    asked: dict[str, Any] = {
+        "wicket": house.version,
+        "digest": envelope.digest,
+        "kind": task.kind,
+        "provider": provider.name,
+        "model": provider.model,
+        "endpoint": envelope.url,
+        "tier": provider.tier,
+        "region": provider.region,
+        "user": house.user,
+        "turn": turn,
+        "bytes": len(envelope.body),
+        "paths": sorted({*paths, *(document.path for document in task.documents)}),
+        "classes": list(considered.classes),
+        "redactions": {row.rule: row.count for row in considered.redactions},
+        "decision": considered.decision,
+    }
+    if house.hook is not None and house.hook.sees_bytes:
+        asked["request_base64"] = base64.b64encode(envelope.exact).decode()
+    return asked
 
 
 def consented(said: Mapping[str, Any], user: str) -> Consent:
@@ -122,7 +157,9 @@ def intent(
             tls="system" if provider.scheme == "https" else None,
         ),
         model=provider.model,
-        decision=decided(house, prepared.considered.decision, prepared.considered.rule),
+        decision=decided(
+            house, prepared.considered.decision, prepared.considered.rule, prepared.judged
+        ),
         consent=consent,
         bytes=len(prepared.envelope.body),
         server_version=house.version,

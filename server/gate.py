@@ -19,6 +19,7 @@ from ..escalation.audit import AuditError, AuditLog, Options
 from ..escalation.audit.records import Actor, Open
 from ..escalation.budgets import Ledger
 from ..escalation.gate import Gate
+from ..escalation.hook import Hook
 from ..escalation.house import Closed, House
 from ..escalation.http import application
 from ..escalation.providers import wire
@@ -27,6 +28,7 @@ from ..escalation.redaction import rules as redaction
 from ..escalation.transport import Network
 from . import (
     audit_place,
+    decision_hook,
     discreet,
     exclusions,
     freezing,
@@ -73,6 +75,7 @@ def run(paths: Paths, path: Path, idle: float | None) -> int:
     effective = settings.load(paths, None, ())
     # Split off before any key is read, and before there are limits.
     twin = launcher.fork(_nothing) if effective.settings.audit.anchor else None
+    hooked = decision_hook.twin(effective.settings.redaction)
     plan = prepare(paths, effective)
     try:
         listening = processes.bind(path)
@@ -80,6 +83,8 @@ def run(paths: Paths, path: Path, idle: float | None) -> int:
         print(f"wicket gate: cannot listen on {path}: {error.strerror}", file=sys.stderr)
         return 1
     places = [(provider.host, provider.port) for provider in plan.providers.values()]
+    if (asked := decision_hook.place(effective.settings.redaction)) is not None:
+        places.append(asked)
     ports = [port for _host, port in places]
     level = limits.apply(limits.gate(paths, path.parent, paths.audit, ports))
     print(f"wicket gate: {level.shown}", file=sys.stderr)
@@ -87,7 +92,8 @@ def run(paths: Paths, path: Path, idle: float | None) -> int:
     idle = effective.settings.gate.idle_minutes * 60 if idle is None else idle
     carry = by_launcher(twin, path.parent) if twin else _nowhere
     anchoring = Anchoring.of(effective.settings.audit, carry)
-    asyncio.run(_serve(paths, path, listening, plan, level.shown, left, idle, anchoring))
+    hook = decision_hook.hook(effective.settings.redaction, hooked, left)
+    asyncio.run(_serve(paths, path, listening, plan, level.shown, left, idle, anchoring, hook))
     return 0
 
 
@@ -100,6 +106,7 @@ async def _serve(
     left: perimeter.Perimeter,
     idle: float,
     anchoring: Anchoring,
+    hook: Hook | None,
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(discreet.in_loop)
     for name in ("anthropic", "uvicorn", "httpx2", "httpcore2", "asyncio"):
@@ -124,6 +131,7 @@ async def _serve(
         anchoring.hindrance,
         anchoring.heard,
         **spending.rules(plan.wanted),
+        hook=hook,
     )
     if log is not None and plan.log is not None:
         closed = await asyncio.to_thread(_recalled, house.ledger, plan.log.directory)

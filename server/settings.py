@@ -121,6 +121,9 @@ class AuditSettings:
 @dataclass(frozen=True, slots=True)
 class RedactionSettings:
     rules: tuple[Path, ...]
+    hook: str
+    hook_seconds: int
+    hook_bytes: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -310,6 +310,18 @@ def dollars(value: object) -> float | str:
     return value
 
 
+def decision_hook(value: object) -> str:
+    """`command: WORDS`, or an address, https unless it is on this machine; empty for none."""
+    if not isinstance(value, str) or not _is_plain(value):
+        raise Unfit("must be command: WORDS or an address like https://policy.example/wicket")
+    if not value:
+        return value
+    if value.startswith("command:"):
+        command_of(value)
+        return value
+    return hub(value)
+
+
 def command_of(key: str) -> tuple[str, ...]:
     """The words of `command: WORDS`.  Raises Unfit."""
     kind, _, words = key.partition(":")
