@@ -6,6 +6,7 @@ from . import routing
 from .budgets import Limits, Meter, cost_of
 from .health import Health
 from .house import House
+from .kinds import KINDS, TIERS
 from .outgoing import Denial
 from .policy import Destination, decide
 from .providers.provider import Provider
@@ -73,14 +74,14 @@ class Choosing:
             for name, provider in self.house.providers.items()
         ]
         tiers = self.house.routes.get(task.kind)
-        return routing.decide(routing.KINDS[task.kind], size, candidates, tiers, task.prefer)
+        return routing.decide(KINDS[task.kind], size, candidates, tiers, task.prefer)
 
     def _bars(self, task: Task, size: int) -> dict[str, Denial]:
         """Why each provider may not get it; those that may are not in it.  Raises Denial."""
-        house, kind = self.house, routing.KINDS[task.kind]
-        if kind.feature in house.off:
-            raise Denial("features", f"features.{kind.feature} is false: nobody {kind.does}")
-        known = (*house.providers, *routing.TIERS, *routing.WISHES)
+        house, feature = self.house, KINDS[task.kind].feature
+        if feature in house.off:
+            raise Denial("features", f"features.{feature} is false")
+        known = (*house.providers, *TIERS, *routing.WISHES)
         if task.prefer is not None and task.prefer not in known:
             raise Denial("providers", f"there is no provider {task.prefer[:80]}")
         found: dict[str, Denial] = {}

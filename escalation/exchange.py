@@ -16,8 +16,10 @@ from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Outcome, Redaction
 from .budgets import Meter
 from .conversation import Conversation, Result, Round
+from .editing import Editing
 from .envelope import Envelope
 from .providers.provider import Call, Ended, Event, Provider, ProviderError, Text, Usage
+from .tools import EDIT
 from .transport import ReceiptTransport, Refused
 from .way import Way
 
@@ -48,6 +50,7 @@ class Exchange:
         size: int,
         intend: Intend,
         meter: Meter,
+        editing: Editing | None = None,
     ) -> None:
         self._meter = meter
         self.name, self.scope, self.conversation = name, scope, conversation
@@ -62,6 +65,7 @@ class Exchange:
         self._run: asyncio.Task[None] | None = None
         self._why: str | None = None
         self._wanted: dict[str, asyncio.Future[Result]] = {}
+        self._editing = editing or Editing()
 
     @property
     def provider(self) -> Provider:
@@ -101,7 +105,7 @@ class Exchange:
         try:
             while True:
                 outcome, ended, calls = await self._turn(emit)
-                if not calls or outcome.status != "ok":
+                if not calls or outcome.status != "ok" or self._editing.proposals:
                     emit("done", {"status": outcome.status, "finish": outcome.finish})
                     return
                 await self._again(emit, ended, calls)
@@ -139,7 +143,9 @@ class Exchange:
     def _want(self, call: Call, emit: Emit) -> asyncio.Future[Result]:
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         arguments = _arguments(call.arguments)
-        if call.name not in self.conversation.task.tools or arguments is None:
+        if (edits := self._editing.said.get(call.id)) is not None:
+            future.set_result(Result(call.id, *edits))
+        elif call.name not in self.conversation.task.tools or arguments is None:
             why = "there is no such tool" if arguments is not None else "no JSON object"
             future.set_result(Result(call.id, f"not done: {why}", failed=True))
         else:
@@ -156,12 +162,18 @@ class Exchange:
             flags = (self._why,) if self._why else ()
             outcome = replace(sending.outcome, status="cancelled", flags=flags)
         outcome = sending.measured(outcome)
+        if outcome.status == "ok" and EDIT in self.conversation.task.tools:
+            edits = [(call.id, call.arguments) for call in sending.calls if call.name == EDIT]
+            await asyncio.to_thread(self._editing.hear, edits)
+            outcome = replace(outcome, edits=self._editing.recorded(self._log.pseudonym))
         answer = bytes(sending.transport.answer)
         parts = {"response": answer} if answer else {}
         position = await self._log.outcome(self._receipt, outcome, parts)
         # A crash before this line is an `unknown_crash` at the next start.
         self._meter.end(outcome)
         emit("record", {"seq": position.seq})
+        for edit in self._editing.proposals:
+            emit("edit", edit.as_json())
         if outcome.error is not None:
             # What the provider says of it is told, and kept in the sealed payload only.
             reason = ": ".join(filter(None, (outcome.error, sending.said)))

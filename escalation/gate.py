@@ -9,18 +9,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from . import standing
 from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Offer, Scope, narrowed
 from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Denied, Freeze, Intent, Record, Tool
 from .budgets import Limits
 from .choosing import Choosing
 from .conversation import Conversation, Result, shown
+from .editing import Editing
 from .envelope import Envelope
 from .exchange import Exchange
 from .freezes import SCOPES, everything
 from .health import Health
 from .house import Closed, House
 from .noting import Note
+from .offered import decided_on, find
 from .outgoing import Considered, Denial, consider, summed
 from .policy import Destination
 from .prepared import (
@@ -41,6 +44,7 @@ from .providers.provider import Provider, ProviderError
 from .redaction.known import known
 from .redaction.masking import Masks
 from .task import Document, Malformed, Task, documents
+from .tools import EDIT
 from .transport import Refused
 from .way import Way
 
@@ -87,6 +91,7 @@ class Gate:
             "log": {"id": log.log_id, "size": log.size} if log else None,
             "exchanges": sorted(self._exchanges),
             "budget": self._spent(self.house.budget),
+            "standing": len(self.house.standing()),
             "providers": [
                 {"name": p.name, "model": p.model, "host": p.host, "tier": p.tier}
                 for p in self.house.providers.values()
@@ -97,7 +102,7 @@ class Gate:
         """The request as it would be sent; nothing is.  Raises Closed and Denial."""
         log = self._opened()
         if "tools" in self.house.off:
-            task = replace(task, tools=())
+            task = replace(task, tools=tuple(tool for tool in task.tools if tool == EDIT))
         masks = Masks(self.house.rules, known(task.known_secrets))
         provider: Provider | None = None
         try:
@@ -127,6 +132,11 @@ class Gate:
             expires=datetime.now(UTC) + timedelta(minutes=MINUTES),
             classes=considered.classes,
         )
+        folder = log.pseudonym(task.folder) if task.folder else None
+        size, now = len(envelope.body), datetime.now(UTC)
+        kept = self.house.standing()
+        if yes := standing.covering(kept, folder, task.kind, offer, considered, size, now):
+            considered = replace(considered, decision="allow", rule=f"{standing.RULE} {yes.id}")
         due = time.monotonic() + EXPIRES_SECONDS
         left = self._choosing.meter(task, provider, self.house.user).left
         prepared = Prepared(
@@ -159,7 +169,7 @@ class Gate:
         said = cast(dict[str, Any], approved) if isinstance(approved, dict) else {}
         prepared.offer.refuse_other(said)
         scope = narrowed(prepared.scope, said)
-        consent = consented(said, self.house.actor.user)
+        consent = consented(said, self.house.actor.user, prepared.considered.decision)
         del self._prepared[digest]
         task = prepared.conversation.task
         meter = self._choosing.meter(task, prepared.provider, self.house.user)
@@ -169,6 +179,8 @@ class Gate:
             raise denial
         exchange = secrets.token_hex(16)
         await self._note(log, approval(log, prepared, consent, scope))
+        if consent.mode == "standing":
+            self._hold(log, prepared, consent.id)
         first = intent(log, self.house, exchange, prepared, consent)
         receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
         meter.begin(receipt.position.seq, tokens_of(prepared.envelope))
@@ -209,7 +221,7 @@ class Gate:
         size = len(prepared.envelope.body)
         made = Exchange(
             exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
-            meter,
+            meter, Editing(prepared.shown, prepared.conversation.masks),
         )  # fmt: skip
         self._exchanges[exchange], self._paths[exchange] = made, set()
         made.ended.add_done_callback(lambda _: self._forget(exchange))
@@ -262,6 +274,23 @@ class Gate:
             raise Unprepared(name[:64])
         self._paths[name] |= set(paths)
         exchange.take(result, considered.redactions)
+
+    async def applied(self, exchange: str, said: Mapping[str, Any]) -> int:
+        """Record what became of the edits of an exchange; the record's number.
+
+        Also while nothing may be sent.  Raises Unprepared, Malformed and Closed.
+        """
+        if self._log is None:
+            raise self._closed or Closed("there is no audit log", "wicket audit doctor")
+        log = self._log
+        try:
+            offered = await asyncio.to_thread(find, log.directory, exchange)
+            if offered is None:
+                raise Unprepared(exchange[:64])
+            record = decided_on(exchange, offered, said, log.pseudonym)
+            return (await log.note(record, ref=offered.seq)).seq
+        except AuditError as error:
+            raise _closed_by(error) from error
 
     def cancel(self, exchange: str, why: str = "asked to") -> bool:
         """Whether there was such an exchange; its outcome says that it was cancelled."""
@@ -340,6 +369,22 @@ class Gate:
         if (hindrance := self.house.hindrance()) is not None:
             raise hindrance
         return self._log
+
+    def _hold(self, log: AuditLog, prepared: Prepared, approval: str) -> None:
+        """Keep a yes that is to hold on; where it cannot be kept, the next one is asked for."""
+        task, now = prepared.conversation.task, datetime.now(UTC)
+        if task.folder is None:
+            return
+        new = standing.granted(
+            approval,
+            log.pseudonym(task.folder),
+            task.kind,
+            prepared.offer,
+            prepared.considered,
+            len(prepared.envelope.body),
+            now,
+        )
+        self.house.keep_standing(standing.added(self.house.standing(), new, now))
 
     def _considered(self, task: Task, provider: Provider, masks: Masks) -> Considered:
         """What of a task may leave: all words of it go through `consider`."""

@@ -1,17 +1,18 @@
 """What the gate is told at its start by who starts it: names, keys, rules and effects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from .audit.records import Actor, Record
 from .budgets import UNLIMITED, Ledger, Limits, user_of
 from .freezes import Frozen
 from .hook import Hook
+from .kinds import Tier
 from .outgoing import Forbidden
 from .policy import UNWRITTEN, Policy
 from .providers.provider import Provider
 from .redaction.rules import Pack, shipped
-from .routing import Tier
+from .standing import Standing
 from .transport import Network
 
 
@@ -39,13 +40,22 @@ def _unheard(_record: Record) -> None:
     """Nobody listens."""
 
 
+def _none() -> Sequence[Standing]:
+    return ()
+
+
+def _forgotten(_standing: Sequence[Standing]) -> None:
+    """A house in which every request is asked about."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What the gate is told at its start.  `forbidden` answers the rule that keeps a path
     from leaving, or None; `frozen` what may not be sent just now, and `freeze`
     makes it so or undoes it; `hindrance` says why the log binds nothing just now, or None;
-    `noted` hears of every note of readers and owners.  `routes` are tiers by kind of task,
-    where the settings name them; `off` the features that are switched off."""
+    `noted` hears of every note of readers and owners; `standing` are the yeses that hold on,
+    and `keep_standing` replaces them.  `routes` are tiers by kind of task, where the settings
+    name them; `off` the features that are switched off."""
 
     version: str
     providers: Mapping[str, Provider]
@@ -59,6 +69,8 @@ class House:
     rules: Pack = field(default_factory=shipped)
     hindrance: Callable[[], Closed | None] = _unhindered
     noted: Callable[[Record], None] = _unheard
+    standing: Callable[[], Sequence[Standing]] = _none
+    keep_standing: Callable[[Sequence[Standing]], None] = _forgotten
     routes: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict[str, tuple[Tier, ...]])
     budget: Limits = UNLIMITED
     ledger: Ledger = field(default_factory=Ledger)

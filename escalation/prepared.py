@@ -24,6 +24,7 @@ from .audit.records import Provider as Recorded
 from .budgets import cost_of
 from .choosing import BYTES_PER_TOKEN
 from .conversation import Conversation
+from .editing import Shown
 from .envelope import Envelope
 from .freezes import Frozen
 from .house import House
@@ -55,6 +56,12 @@ class Prepared:
     @property
     def provider(self) -> Provider:
         return self.way.provider
+
+    @property
+    def shown(self) -> tuple[Shown, ...]:
+        """The documents with the way back to what was handed in."""
+        documents = self.conversation.task.documents
+        return tuple(map(Shown, documents, self.considered.masked))
 
 
 def summary(prepared: Prepared) -> dict[str, Any]:
@@ -127,11 +134,13 @@ def question(
     return asked
 
 
-def consented(said: Mapping[str, Any], user: str) -> Consent:
-    """Raises Denial for a mode that is none."""
+def consented(said: Mapping[str, Any], user: str, decision: str) -> Consent:
+    """Raises Denial for a mode that is none, and for auto where a person has to be asked."""
     mode = said.get("mode")
-    if mode not in ("user", "auto"):
-        raise Denial("approval", "the approval's mode must be user or auto")
+    if mode not in ("user", "standing", "auto"):
+        raise Denial("approval", "the approval's mode must be user, standing or auto")
+    if mode == "auto" and decision != "allow":
+        raise Denial("approval", "nobody was asked, and the policy says that somebody must be")
     when = datetime.now(UTC).isoformat(timespec="milliseconds")
     return Consent(secrets.token_hex(8), str(mode), user, when)
 

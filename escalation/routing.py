@@ -9,11 +9,10 @@ instead, so that it is still there where nothing else is.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
-Tier = Literal["local", "on-prem", "frontier"]
-TIERS: tuple[Tier, ...] = get_args(Tier)
-Feature = Literal["complete", "ask", "edit"]
+from .kinds import KINDS, TIERS, Kind, Tier
+
 # More is a stronger model, less one that is nearer.
 WISHES = ("more", "less")
 
@@ -28,37 +27,11 @@ SLOW_MS = 5_000
 SLOW_TIMES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A row of the table.  `largest` is in bytes of text; `does` is said in reasons."""
-
-    name: str
-    feature: Feature
-    tiers: tuple[Tier, ...]
-    largest: int
-    does: str
-
-
-EVERY: tuple[Tier, ...] = TIERS
-AWAY: tuple[Tier, ...] = ("on-prem", "frontier")
-# What is nearest comes first: a stronger model is asked for, or named in [routes].
-TABLE = (
-    Kind("complete", "complete", ("local",), 30 << 10, "completes code"),
-    Kind("explain", "ask", EVERY, 512 << 10, "explains code"),
-    Kind("document", "edit", EVERY, 512 << 10, "documents code"),
-    Kind("fix", "edit", EVERY, 512 << 10, "fixes code"),
-    Kind("test", "edit", EVERY, 512 << 10, "writes tests"),
-    Kind("refactor", "edit", AWAY, 2 << 20, "refactors code"),
-    Kind("rename-across", "edit", AWAY, 4 << 20, "renames across files"),
-    Kind("ask", "ask", AWAY, 4 << 20, "answers questions about a repository"),
-    Kind("review", "ask", AWAY, 4 << 20, "reviews code"),
-    Kind("edit", "edit", AWAY, 1 << 20, "edits code as it is told"),
-)
-KINDS = {kind.name: kind for kind in TABLE}
-# Those that can go to a provider at all.
-LEAVING = tuple(kind.name for kind in TABLE if kind.tiers != ("local",))
+# What never goes to a provider.
+COMPLETE = Kind("complete", tiers=("local",), largest=30 << 10)
+EVERY = {COMPLETE.name: COMPLETE} | KINDS
 # What the model on this machine can do: it fills in the middle, and follows no instruction.
-LOCAL = frozenset({"complete"})
+LOCAL = frozenset({COMPLETE.name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +110,9 @@ def decide(
     for tier in ordered:
         if tier == "local":
             if kind.name in local:
-                done = f"the model on this machine {kind.does}"
+                done = f"the model on this machine can {kind.name}"
                 return Route(kind.name, "local", (), done, tuple(passed))
-            passed.append(Passed("local", f"no model on this machine {kind.does}"))
+            passed.append(Passed("local", "the model on this machine completes code only"))
             continue
         rows = [row for row in candidates if row.tier == tier and _means(wish, row)]
         for row in rows:

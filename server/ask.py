@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from ..completion.client import EngineGone
 from ..escalation.client import Declined, GateClient, Lost
-from ..escalation.routing import KINDS
+from ..escalation.kinds import KINDS
+from ..escalation.tools import EDIT
 from ..indexing.files import Skipped
 from ..indexing.files import read as read_file
 from ..indexing.research import gather
@@ -40,6 +41,8 @@ ASSIGNED = re.compile(r"^\s*(?:export\s+)?([\w.]+)\s*[=:]\s*(.+?)\s*$")
 
 
 T = TypeVar("T")
+# What a person says: no, yes, yes and for all that is like it; or that nobody was asked.
+Yes = Literal["", "user", "standing", "auto"]
 
 
 class NoAnswer(Exception):
@@ -48,12 +51,16 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Lines of a file that the question is about; 1-based, the end inclusive."""
+    """Lines of a file that the question is about; 1-based, the end inclusive.
+
+    `selection` are those of them that are to be edited.
+    """
 
     path: str
     text: str
     first: int
     last: int
+    selection: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +81,8 @@ class Question:
 class Desk(Protocol):
     """Where a person sits: asked before anything leaves, told what comes."""
 
-    async def approve(self, prepared: Mapping[str, Any]) -> bool:
-        """Whether it may leave; without a question where the policy's decision is allow."""
+    async def approve(self, prepared: Mapping[str, Any]) -> Yes:
+        """Whether it may leave: auto, without a question, where the decision is allow."""
         ...
 
     async def widen(self, why: str) -> bool:
@@ -107,6 +114,7 @@ class Answer:
     usage: list[Mapping[str, int]] = field(default_factory=list[Mapping[str, int]])
     tools: list[str] = field(default_factory=list[str])
     places: tuple[Place, ...] = ()
+    edits: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     questions: int = 1
     first_ms: int | None = None
 
@@ -137,7 +145,10 @@ async def ask(
     if why := spending.refusal(wanted.gate, wanted.features, KINDS[question.kind].feature):
         raise NoAnswer(why)
     try:
-        async with _gate(startup, spawn) as gate, _repositories(question, startup, unsaved) as near:
+        async with (
+            connected(startup, spawn) as gate,
+            _repositories(question, startup, unsaved) as near,
+        ):
             if near.repository is None:
                 desk.note(f"{question.folder} has no index; `wicket index` makes answers better")
             task = await near.run(_task, question, startup, near.repository)
@@ -145,11 +156,11 @@ async def ask(
             began = time.monotonic()
             granted = await desk.approve(prepared)
             if prepared["decision"] != "allow":
-                asked.remember(startup, time.monotonic() - began, granted)
+                asked.remember(startup, time.monotonic() - began, granted != "")
             if not granted:
                 return None
             answer = Answer(tuple(task["documents"]), prepared)
-            await _converse(gate, answer, desk, near)
+            await _converse(gate, answer, desk, near, granted)
             if near.repository is not None:
                 answer.places = await near.run(places, answer.text, near.repository)
             return answer
@@ -159,12 +170,11 @@ async def ask(
         raise NoAnswer(str(error)) from None
 
 
-async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near) -> None:
+async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near, granted: Yes) -> None:
     """Send, hear, and run the tools that are asked for, until the exchange has ended."""
     prepared = answer.prepared
     names = ("digest", "provider", "model", "endpoint", "region")
-    mode = "auto" if prepared["decision"] == "allow" else "user"
-    approval = {name: prepared[name] for name in names} | {"mode": mode}
+    approval = {name: prepared[name] for name in names} | {"mode": granted}
     answer.requests.append(prepared["request_base64"])
     began = time.monotonic()
     work: set[asyncio.Task[None]] = set()
@@ -186,6 +196,8 @@ async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near) ->
                     answer.exchange = members.get("exchange", answer.exchange)
                     answer.records.append(members["seq"])
                     answer.requests += filter(None, [members.get("request_base64")])
+                case "edit":
+                    answer.edits.append(members)
                 case "usage":
                     answer.usage.append(members)
                 case "error":
@@ -241,8 +253,10 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
     tools = near is not None and wanted.features.tools
     documents: list[Mapping[str, Any]] = [
         ask_tools.document(piece.path, piece.text, piece.first, piece.last)
+        | ({"role": "edit", "selection": piece.selection} if piece.selection else {})
         for piece in question.pieces
     ]
+    edited = {piece.path for piece in question.pieces if piece.selection}
     for piece in question.pieces:
         if rule := exclusions.excluded(piece.path, exclude):
             raise NoAnswer(f"{piece.path} may not be sent: {rule} excludes it")
@@ -253,13 +267,15 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
         found = gather.gather(question.text, [near], BUDGET, focus)
         shown = {(d["path"], *d["range"]) for d in documents}
         rows = ask_tools.of_passages(found)
-        documents += [d for d in rows if (d["path"], *d["range"]) not in shown]
+        documents += [
+            d for d in rows if (d["path"], *d["range"]) not in shown and d["path"] not in edited
+        ]
     return {
         "kind": question.kind,
         "instruction": question.text,
         "documents": [d for d in documents if _is_sendable(d["path"])],
         "earlier": [{"question": q, "answer": a} for q, a in question.earlier],
-        "tools": list(ask_tools.TOOLS) if tools else [],
+        "tools": [*(ask_tools.TOOLS if tools else ()), *([EDIT] if edited else [])],
         "readable": ["**"] if tools else [],
         "budget": spending.tightened(wanted),
         "known_secrets": sorted(set(secrets(question.folder))),
@@ -306,7 +322,7 @@ def _said_of(call: Mapping[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def _gate(startup: Startup, spawn: processes.Spawn) -> AsyncGenerator[GateClient, None]:
+async def connected(startup: Startup, spawn: processes.Spawn) -> AsyncGenerator[GateClient, None]:
     starter = gate_client.starter(startup.paths, spawn)
     _reader, writer = await starter.connect()
     # Kept open until the first request is there, so that an idle gate does not leave.
@@ -337,4 +353,4 @@ async def _repositories(
             thread.submit(stack.close)
 
 
-__all__ = ["Answer", "Desk", "NoAnswer", "Piece", "Question", "ask", "secrets"]
+__all__ = ["Answer", "Desk", "NoAnswer", "Piece", "Question", "Yes", "ask", "connected", "secrets"]

@@ -40,6 +40,7 @@ from . import (
     settings,
     settings_file,
     spending,
+    standing,
     unix_http,
 )
 from .audit_place import Place
@@ -130,6 +131,8 @@ async def _serve(
         plan.rules,
         anchoring.hindrance,
         anchoring.heard,
+        partial(standing.kept, paths),
+        partial(standing.keep, paths),
         **spending.rules(plan.wanted),
         hook=hook,
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ..completion.client import EngineGone
 from ..escalation import freezes
 from ..escalation.client import Declined, GateClient, Lost
-from . import freezing, gate, gate_client, keys, processes
+from . import freezing, gate, gate_client, keys, processes, standing
 from .paths import Paths, UnsafePath
 from .settings_checks import plain
 
@@ -22,6 +22,11 @@ def run(arguments: argparse.Namespace) -> int:
     paths = Paths.of(os.environ)
     try:
         path = gate_client.socket_path(paths)
+        if arguments.action == "forget":
+            print(
+                f"{standing.forget(paths)} standing approvals taken back; each request is asked for"
+            )
+            return 0
         if arguments.action:
             return _brake(
                 paths, arguments.action == "freeze", arguments.reason or "", _scope(arguments)

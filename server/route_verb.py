@@ -13,6 +13,7 @@ from ..completion.client import EngineGone
 from ..escalation import routing
 from ..escalation.budgets import MILLION
 from ..escalation.client import Declined, GateClient, Lost
+from ..escalation.kinds import KINDS, Kind
 from . import gate_client, spending
 from .app import Startup, start
 from .complete_verb import repository
@@ -22,9 +23,9 @@ from .settings_checks import plain
 
 
 def run(arguments: argparse.Namespace) -> int:
-    kind = routing.KINDS.get(arguments.kind)
+    kind = routing.EVERY.get(arguments.kind)
     if kind is None:
-        known = ", ".join(routing.KINDS)
+        known = ", ".join(routing.EVERY)
         print(
             f"wicket route: there is no kind {arguments.kind}; there are {known}", file=sys.stderr
         )
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = repository(Path.cwd() / "x")
     startup = start(folders=[folder])
     try:
-        found = _local(kind) if kind.name not in routing.LEAVING else None
+        found = _local(kind) if kind.name not in KINDS else None
         found = found or asyncio.run(_asked(startup, _task(kind, startup, folder, arguments)))
     except (Declined, Lost, EngineGone, UnsafePath, OSError) as error:
         print(f"wicket route: {plain(str(error), 4096)}", file=sys.stderr)
@@ -69,12 +70,12 @@ def budget_lines(budget: Mapping[str, Mapping[str, int | None]]) -> list[str]:
     return found
 
 
-def _local(kind: routing.Kind) -> dict[str, Any]:
+def _local(kind: Kind) -> dict[str, Any]:
     return routing.decide(kind, 0, ()).as_json()
 
 
 def _task(
-    kind: routing.Kind, startup: Startup, folder: Path, arguments: argparse.Namespace
+    kind: Kind, startup: Startup, folder: Path, arguments: argparse.Namespace
 ) -> dict[str, Any]:
     """Raises Declined where the folder wants nothing of this to leave, and OSError."""
     wanted = for_folder(startup.effective, folder).settings

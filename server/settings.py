@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from ..completion.shelf import Profile, model_for
-from ..completion.wire import Priority
+from ..completion.wire import Decoding, Priority
+from ..escalation.kinds import Tier
 from ..escalation.policy import Policy, Verdict, globs
-from ..escalation.routing import Tier
 from . import policies
 from .paths import InsideWorkspace, Paths, refuse_inside
 from .settings_checks import ModelSource, ProviderSource, plain
@@ -53,6 +53,8 @@ class CompletionSettings:
     model: str
     profiles: Mapping[str, Profile]
     context: bool | Literal["auto"]
+    decoding: Decoding
+    add_imports: bool
     exclude: tuple[str, ...]
 
     def model_for(self, language: str, priority: Priority) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pathspec
 
 from ..completion.shelf import Profile, Trigger
-from ..escalation import routing
+from ..escalation import kinds
 
 Check = Callable[[object], object]
 
@@ -285,18 +285,18 @@ def provider_source(value: object) -> ProviderSource:
     return ProviderSource(**(texts | {"base_url": url}), prices=prices)
 
 
-def routes(value: object) -> Mapping[str, tuple[routing.Tier, ...]]:
+def routes(value: object) -> Mapping[str, tuple[kinds.Tier, ...]]:
     """Tiers by kind of task, the first that may get it wins."""
     if not isinstance(value, Mapping):
         raise Unfit("must be a table: KIND = [tiers]")
-    found: dict[str, tuple[routing.Tier, ...]] = {}
+    found: dict[str, tuple[kinds.Tier, ...]] = {}
     for kind, said in cast(Mapping[str, object], value).items():
-        if kind not in routing.LEAVING:
-            raise Unfit(f"knows the kinds {', '.join(routing.LEAVING)}, not {plain(kind)}")
+        if kind not in kinds.KINDS:
+            raise Unfit(f"knows the kinds {', '.join(kinds.KINDS)}, not {plain(kind)}")
         names = _texts(said) or ()
-        tiers: list[routing.Tier] = [name for name in names if name in routing.TIERS]
+        tiers: list[kinds.Tier] = [name for name in names if name in kinds.TIERS]
         if not tiers or len(set(tiers)) != len(names):
-            raise Unfit(f"must have for {kind} a list of {', '.join(routing.TIERS)}, each once")
+            raise Unfit(f"must have for {kind} a list of {', '.join(kinds.TIERS)}, each once")
         found[kind] = tuple(tiers)
     return found
 

@@ -224,7 +224,7 @@ async def test_a_provider_that_fails_is_asked_last(world: World) -> None:
     last = dict(world.records("intent")[-1]["data"]["parameters"])
     assert last["route"] == "explain goes to on-prem, the first in your settings"
     assert "home: its last 2 requests failed" in last["passed"]
-    assert "local: no model on this machine explains code" in last["passed"]
+    assert "local: the model on this machine completes code only" in last["passed"]
 
 
 @pytest.mark.parametrize(("off", "kind", "why"), [("ask", "explain", "features.ask"),

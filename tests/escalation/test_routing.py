@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wicket.escalation import routing, task
-from wicket.escalation.routing import KINDS, LEAVING, TIERS, Candidate, Route, decide
+from wicket.escalation import task
+from wicket.escalation.kinds import KINDS, TIERS, Kind
+from wicket.escalation.routing import COMPLETE, EVERY, Candidate, Route, decide
 
 HOME = Candidate("home", "on-prem")
 CLOUD = Candidate("cloud", "frontier")
@@ -96,19 +97,19 @@ def test_who_gets_a_question(
 
 def test_this_machine_does_what_it_can() -> None:
     """And where it cannot, that is said, and the next tier gets it."""
-    found = decide(KINDS["complete"], 1000, [HOME, CLOUD])
+    found = decide(COMPLETE, 1000, [HOME, CLOUD])
     assert (found.tier, found.order) == ("local", ())
     found = decide(KINDS["explain"], 1000, [HOME], ["local", "on-prem"])
     assert (found.order, found.passed[0].name) == (("home",), "local")
-    assert found.passed[0].why == "no model on this machine explains code"
+    assert found.passed[0].why == "the model on this machine completes code only"
     found = decide(KINDS["explain"], 1000, [HOME], ["local", "on-prem"], local={"explain"})
     assert (found.tier, found.order) == ("local", ())
 
 
 def test_the_table_is_whole() -> None:
     """Every kind that leaves can be asked for, and knows where it goes."""
-    assert task.KINDS == LEAVING == tuple(kind for kind in KINDS if kind != "complete")
-    for kind in routing.TABLE:
+    assert set(EVERY) == {*KINDS, "complete"}
+    for kind in EVERY.values():
         assert kind.tiers
         assert list(kind.tiers) == [tier for tier in TIERS if tier in kind.tiers], "nearest first"
         assert kind.largest <= task.LARGEST_TASK
@@ -129,14 +130,14 @@ def candidates(draw: st.DrawFn) -> list[Candidate]:
 
 
 @given(
-    kind=st.sampled_from(routing.TABLE),
+    kind=st.sampled_from(list(EVERY.values())),
     size=st.integers(0, 8 << 20),
     rows=candidates(),
     tiers=st.none() | st.lists(st.sampled_from(TIERS), min_size=1, unique=True),
     wish=st.none() | st.sampled_from(["a", "b", "nobody", "more", "less", *TIERS]),
 )
 def test_whatever_is_asked(
-    kind: routing.Kind, size: int, rows: list[Candidate], tiers: Any, wish: str | None
+    kind: Kind, size: int, rows: list[Candidate], tiers: Any, wish: str | None
 ) -> None:
     """Nobody who is barred, nobody outside the tiers or the wish; and everybody who is not
     asked, or asked later for a reason, has one."""

@@ -58,8 +58,8 @@ ANSWERS["looks around"] = asks_for(
 class Desk:
     """A folder with an index, a home with a provider, and a terminal."""
 
-    def __init__(self, home: Home, folder: Path) -> None:
-        self.home, self.folder = home, folder
+    def __init__(self, home: Home, folder: Path, verb: str = "ask") -> None:
+        self.home, self.folder, self.verb = home, folder, verb
 
     def wicket(self, *words: str) -> list[str]:
         return [sys.executable, "-I", "-m", "wicket.server", *words]
@@ -67,7 +67,7 @@ class Desk:
     async def run(self, *words: str) -> tuple[int, str, str]:
         """Without a terminal: code, output, errors."""
         process = await asyncio.create_subprocess_exec(
-            *self.wicket("ask", *words),
+            *self.wicket(self.verb, *words),
             env=self.home.environment,
             cwd=self.folder,
             stdin=asyncio.subprocess.DEVNULL,
@@ -81,7 +81,7 @@ class Desk:
         """At a terminal: `says` are pairs of what is waited for and what is typed then."""
         main, other = pty.openpty()
         process = await asyncio.create_subprocess_exec(
-            *self.wicket("ask", *words),
+            *self.wicket(self.verb, *words),
             env=self.home.environment | {"TERM": "xterm", "COLUMNS": "300"},
             cwd=self.folder,
             stdin=other,
@@ -251,6 +251,20 @@ async def test_what_a_policy_allows_is_not_asked(desk: Desk, server: ProviderSer
     assert code == 1
     assert "this-machine by the policy's rule 'home'" in error
     assert server.connections == 1
+
+
+async def test_a_yes_that_holds_on(desk: Desk, server: ProviderServer) -> None:
+    """The next question is sent at once, but not where nobody sits; until it is taken back."""
+    code, heard = await desk.typed("Why?", says=[("send it?", "a"), ("ask again", "")])
+    assert code == 0, heard
+    code, heard = await desk.typed("What?", says=[("ask again", "")])
+    assert (code, "send it?" in heard, server.connections) == (0, False, 2), heard
+    assert [row["data"]["mode"] for row in desk.home.records("approval")] == ["standing", "auto"]
+    code, _, error = await desk.run("What?")
+    assert (code, "without a terminal" in error, server.connections) == (1, True, 2)
+    assert "1 standing" in (await desk.home.wicket("gate", "forget"))[1]
+    code, heard = await desk.typed("What?", says=[("send it?", "n")])
+    assert (code, server.connections) == (1, 2), heard
 
 
 async def test_no_is_no_and_ctrl_c_cancels(desk: Desk, server: ProviderServer) -> None:

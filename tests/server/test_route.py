@@ -45,7 +45,7 @@ CASES: list[tuple[str, list[str], str, int, str]] = [
     ("[routes]\nask = ['on-prem']", ["ask", "--prefer", "cloud"], "", 1, "nobody"),
     ("", ["ask", "--prefer", "more"], "cloud home", 0, "you asked for more"),
     ("", ["review", "--size", "500000"], "cloud home", 0, "on-prem before frontier"),
-    ("", ["complete"], "", 0, "the model on this machine completes code"),
+    ("", ["complete"], "", 0, "the model on this machine can complete"),
     ("[budget]\nday_usd = 1", ["ask"], "home", 0, "on-prem"),
     ("[budget]\nday_tokens = 0", ["ask"], "", 1, "nobody"),
 ]
