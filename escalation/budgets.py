@@ -15,6 +15,11 @@ from .audit.reading import backwards
 from .audit.records import Outcome
 
 MILLION = 1_000_000
+# The flag of an outcome whose answer was cut off before its provider had told the tokens.
+ESTIMATED = "tokens estimated"
+
+# Micro-USD of so many tokens in and out; None where no price is known.
+Price = Callable[[int, int], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,21 +155,21 @@ class Meter:
         ledger: Ledger,
         user: str,
         limits: Limits,
-        prices: tuple[int, int] | None,
+        price: Price,
         heard: Callable[[Outcome], None],
     ) -> None:
-        self._ledger, self._user, self._limits, self._prices = ledger, user, limits, prices
+        self._ledger, self._user, self._limits, self._price = ledger, user, limits, price
         self._heard = heard
         self._seq, self._tokens = -1, 0
 
     def over(self, size_tokens: int) -> str | None:
         """Why a request of about so many tokens may not be sent, or None."""
         spent = self._ledger.spent(self._user)
-        return spent.over(self._limits, cost_of(self._prices, size_tokens, 0) or 0, size_tokens)
+        return spent.over(self._limits, self._price(size_tokens, 0) or 0, size_tokens)
 
     def estimate(self, tokens: int) -> int | None:
         """Micro-USD to send so many."""
-        return cost_of(self._prices, tokens, 0)
+        return self._price(tokens, 0)
 
     @property
     def left(self) -> int | None:
@@ -173,21 +178,22 @@ class Meter:
     def begin(self, seq: int, tokens: int) -> None:
         """The intent with this number is durable; `tokens` is the estimate in it."""
         self._seq, self._tokens = seq, tokens
-        self._ledger.begin(seq, self._user, cost_of(self._prices, tokens, 0) or 0, tokens)
+        self._ledger.begin(seq, self._user, self._price(tokens, 0) or 0, tokens)
 
     def running(self, outcome: Outcome) -> str | None:
         """Why the stream has to end now, or None; `outcome` is what is known so far."""
         into = outcome.tokens_in or self._tokens
         out = outcome.tokens_out or 0
-        self._ledger.begin(self._seq, self._user, cost_of(self._prices, into, out) or 0, into + out)
+        self._ledger.begin(self._seq, self._user, self._price(into, out) or 0, into + out)
         return self._ledger.spent(self._user).over(self._limits)
 
     def priced(self, outcome: Outcome) -> int | None:
         """What the request cost, in micro-USD; None where no price is known."""
-        if outcome.cost is not None or _unsent(outcome.sent, outcome.status):
+        told = outcome.cost is not None and ESTIMATED not in outcome.flags
+        if told or _unsent(outcome.sent, outcome.status):
             return outcome.cost
         into = self._tokens if outcome.tokens_in is None else outcome.tokens_in
-        return cost_of(self._prices, into, outcome.tokens_out or 0)
+        return self._price(into, outcome.tokens_out or 0)
 
     def end(self, outcome: Outcome) -> None:
         """The outcome is durable."""
@@ -212,14 +218,6 @@ def counted(intent: Mapping[str, Any], outcome: Mapping[str, Any]) -> tuple[int,
     cost = outcome.get("cost")
     cost = cost if cost is not None else intent.get("cost_estimated") or 0
     return cost, into + (out or 0)
-
-
-def cost_of(prices: tuple[int, int] | None, tokens_in: int, tokens_out: int) -> int | None:
-    """Micro-USD, rounded up; None where no price is known."""
-    if prices is None:
-        return None
-    into, out = prices
-    return (tokens_in * into + tokens_out * out + MILLION - 1) // MILLION
 
 
 def user_of(actor: Mapping[str, Any]) -> str:

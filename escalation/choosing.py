@@ -3,18 +3,24 @@
 from dataclasses import dataclass
 
 from . import routing
-from .budgets import Limits, Meter, cost_of
+from .budgets import Limits, Meter, Price
 from .health import Health
 from .house import House
 from .kinds import KINDS, TIERS
 from .outgoing import Denial
 from .policy import Destination, decide
-from .providers.provider import Provider
+from .providers.provider import Provider, Usage
 from .routing import Candidate, Route
 from .task import Task
 
 # Source code, roughly.
 BYTES_PER_TOKEN = 4
+
+
+def price(provider: Provider) -> Price:
+    """What a provider takes, as its row or the dated table says."""
+    prices = provider.prices
+    return lambda into, out: prices.of(Usage(into, out)) if prices else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class Choosing:
     def meter(self, task: Task, provider: Provider, user: str) -> Meter:
         """What an exchange with this provider is counted by."""
         return Meter(
-            self.house.ledger, user, self.limits(task), provider.prices,
+            self.house.ledger, user, self.limits(task), price(provider),
             lambda outcome: self.health.heard(provider.name, outcome),
         )  # fmt: skip
 
@@ -104,6 +110,6 @@ class Choosing:
             return Denial("budget", reason)
         tokens = size // BYTES_PER_TOKEN
         spent = house.ledger.spent(house.user)
-        if why := spent.over(limits, cost_of(provider.prices, tokens, 0) or 0, tokens):
+        if why := spent.over(limits, price(provider)(tokens, 0) or 0, tokens):
             return Denial("budget", why)
         return None

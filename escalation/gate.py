@@ -185,7 +185,9 @@ class Gate:
         receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
         meter.begin(receipt.position.seq, tokens_of(prepared.envelope))
 
-        async def intend(conversation: Conversation, turn: int, envelope: Envelope) -> Receipt:
+        async def intend(
+            conversation: Conversation, turn: int, attempt: int, envelope: Envelope
+        ) -> Receipt:
             """The intent of a later request, if the approval covers it."""
             size, now = len(envelope.body), datetime.now(UTC)
             if why := made.scope.spent(turn, size, None, now) or self._stopped(made):
@@ -205,9 +207,9 @@ class Gate:
                 await self._deny(log, task, prepared.provider, denial)
                 raise Refused(f"not sent: {denial}") from None
             later = replace(
-                first, turn=turn, bytes=size, redactions=redactions, tokens_estimated=tokens,
-                cost_estimated=meter.estimate(tokens), budget_left=meter.left,
-                decision=replace(first.decision, reason=judged),
+                first, turn=turn, attempt=attempt, bytes=size, redactions=redactions,
+                tokens_estimated=tokens, cost_estimated=meter.estimate(tokens),
+                budget_left=meter.left, decision=replace(first.decision, reason=judged),
             )  # fmt: skip
             try:
                 receipt = await self._record(self._opened(), later, conversation, envelope)
@@ -221,7 +223,8 @@ class Gate:
         size = len(prepared.envelope.body)
         made = Exchange(
             exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
-            meter, Editing(prepared.shown, prepared.conversation.masks),
+            meter, self.house.retries, prepared.route.order[1:],
+            Editing(prepared.shown, prepared.conversation.masks),
         )  # fmt: skip
         self._exchanges[exchange], self._paths[exchange] = made, set()
         made.ended.add_done_callback(lambda _: self._forget(exchange))

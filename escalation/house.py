@@ -12,6 +12,7 @@ from .outgoing import Forbidden
 from .policy import UNWRITTEN, Policy
 from .providers.provider import Provider
 from .redaction.rules import Pack, shipped
+from .retries import Retries
 from .standing import Standing
 from .transport import Network
 
@@ -71,6 +72,7 @@ class House:
     noted: Callable[[Record], None] = _unheard
     standing: Callable[[], Sequence[Standing]] = _none
     keep_standing: Callable[[Sequence[Standing]], None] = _forgotten
+    retries: Retries = field(default_factory=Retries)
     routes: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict[str, tuple[Tier, ...]])
     budget: Limits = UNLIMITED
     ledger: Ledger = field(default_factory=Ledger)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from .approval import Offer, Scope
 from .audit import AuditLog
@@ -21,8 +21,7 @@ from .audit.records import (
     Workspace,
 )
 from .audit.records import Provider as Recorded
-from .budgets import cost_of
-from .choosing import BYTES_PER_TOKEN
+from .choosing import BYTES_PER_TOKEN, price
 from .conversation import Conversation
 from .editing import Shown
 from .envelope import Envelope
@@ -37,6 +36,8 @@ from .way import Way
 
 # What a record has room for.
 LONGEST_REASON = 1000
+# Members of a body that the log names in clear; none of them holds content.
+PARAMETERS = ("max_completion_tokens", "max_output_tokens", "max_tokens", "store", "stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ def summary(prepared: Prepared) -> dict[str, Any]:
         "decision": prepared.considered.decision,
         "rule": prepared.considered.rule,
         "tokens": tokens,
-        "cost": cost_of(provider.prices, tokens, 0),
+        "cost": price(provider)(tokens, 0),
+        "prices": provider.prices.since if provider.prices else None,
         "manifest": [
             {"path": d.path, "lines": [d.start, d.end], "bytes": len(d.text.encode())}
             for d in prepared.conversation.task.documents
@@ -172,12 +174,12 @@ def intent(
         consent=consent,
         bytes=len(prepared.envelope.body),
         server_version=house.version,
-        parameters=_routed(prepared.route),
+        parameters=(*_parameters(prepared.envelope), *_routed(prepared.route)),
         tools=task.tools,
         manifest=_sources(log, task.documents, prepared.considered.classified),
         redactions=prepared.considered.redactions,
         tokens_estimated=tokens_of(prepared.envelope),
-        cost_estimated=cost_of(provider.prices, tokens_of(prepared.envelope), 0),
+        cost_estimated=price(provider)(tokens_of(prepared.envelope), 0),
         budget_left=prepared.budget_left,
     )
 
@@ -254,6 +256,12 @@ def _routed(route: Route) -> tuple[tuple[str, str], ...]:
     """Why this provider, and why no other, for the record."""
     rows = (("route", route.reason), ("passed", route.others))
     return tuple((name, text[:LONGEST_REASON]) for name, text in rows if text)
+
+
+def _parameters(envelope: Envelope) -> tuple[tuple[str, str], ...]:
+    """What a request asks for besides its words: whether it is kept, and how long it may be."""
+    told = cast(Mapping[str, object], json.loads(envelope.body))
+    return tuple((name, json.dumps(told[name])) for name in PARAMETERS if name in told)
 
 
 def manifest(task: Task) -> bytes:

@@ -85,9 +85,11 @@ def _then(prepared: Mapping[str, Any]) -> str:
 
 def _costs(prepared: Mapping[str, Any]) -> str:
     tokens = f"about {prepared['tokens']} tokens to read"
+    name, since = plain(str(prepared["provider"])), prepared.get("prices")
     if prepared["cost"] is None:
-        return f"{tokens}; no prices in [providers.{plain(str(prepared['provider']))}]"
-    return f"{tokens}, ${prepared['cost'] / MILLION:.4f}, and the answer"
+        return f"{tokens}; no price is known: none in [providers.{name}], nor in the table"
+    whose = "" if since in (None, "settings") else f" by prices of {since}"
+    return f"{tokens}, ${prepared['cost'] / MILLION:.4f}{whose}, and the answer"
 
 
 def _kept(prepared: Mapping[str, Any]) -> str:

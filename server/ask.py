@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -117,6 +117,8 @@ class Answer:
     edits: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     questions: int = 1
     first_ms: int | None = None
+    # Providers that may be asked after this one did not answer, the next first.
+    others: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -152,22 +154,42 @@ async def ask(
             if near.repository is None:
                 desk.note(f"{question.folder} has no index; `wicket index` makes answers better")
             task = await near.run(_task, question, startup, near.repository)
-            prepared = await gate.prepare(task)
-            began = time.monotonic()
-            granted = await desk.approve(prepared)
-            if prepared["decision"] != "allow":
-                asked.remember(startup, time.monotonic() - began, granted != "")
-            if not granted:
-                return None
-            answer = Answer(tuple(task["documents"]), prepared)
-            await _converse(gate, answer, desk, near, granted)
-            if near.repository is not None:
+            answer = await _asked(gate, task, startup, desk, near)
+            while answer is not None and answer.others:
+                # Another provider is another request, and another question.
+                other, records = answer.others[0], answer.records
+                desk.note(f"{answer.prepared['provider']}: {answer.why}; {other} could be asked")
+                try:
+                    again = await _asked(gate, {**task, "prefer": other}, startup, desk, near)
+                except Declined as error:
+                    desk.note(f"{other} is not asked: {error}")
+                    break
+                if again is None:
+                    break
+                answer = replace(again, records=[*records, *again.records])
+            if answer is not None and near.repository is not None:
                 answer.places = await near.run(places, answer.text, near.repository)
             return answer
     except Declined as error:
         raise NoAnswer(str(error)) from None
     except (Lost, EngineGone, UnsafePath) as error:
         raise NoAnswer(str(error)) from None
+
+
+async def _asked(
+    gate: GateClient, task: Mapping[str, Any], startup: Startup, desk: Desk, near: Near
+) -> Answer | None:
+    """What one provider made of it; None where the person said no."""
+    prepared = await gate.prepare(task)
+    began = time.monotonic()
+    granted = await desk.approve(prepared)
+    if prepared["decision"] != "allow":
+        asked.remember(startup, time.monotonic() - began, granted != "")
+    if not granted:
+        return None
+    answer = Answer(tuple(task["documents"]), prepared)
+    await _converse(gate, answer, desk, near, granted)
+    return answer
 
 
 async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near, granted: Yes) -> None:
@@ -200,10 +222,17 @@ async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near, gr
                     answer.edits.append(members)
                 case "usage":
                     answer.usage.append(members)
+                case "retry":
+                    reason = str(members["reason"])
+                    desk.note(f"again in {members['seconds']:.0f} s, as {reason[:200]}")
                 case "error":
                     answer.why = members["reason"]
                 case "done":
                     answer.status, answer.finish = members["status"], members["finish"]
+                    answer.others = tuple(members.get("others", ()))
+                    if other := members.get("model"):
+                        answered, wanted = str(other["answered"])[:80], other["wanted"]
+                        desk.note(f"answered by {answered}, where {wanted} was asked for")
                 case _:
                     pass
     finally:

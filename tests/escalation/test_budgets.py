@@ -12,12 +12,14 @@ import pytest
 from wicket.escalation.budgets import UNLIMITED, Ledger, Limits, Spent, counted
 from wicket.escalation.house import Closed
 from wicket.escalation.outgoing import Denial
+from wicket.escalation.providers.provider import Prices
 from wicket.escalation.task import Malformed, read
 
 from .gate_world import TASK, World, approved
 
 # Micro-USD for a million tokens: a token costs a cent on the way in and two on the way out.
-PRICES = (10_000 * 1_000_000, 20_000 * 1_000_000)
+INTO, OUT = 10_000 * 1_000_000, 20_000 * 1_000_000
+PRICES = Prices(INTO, OUT, INTO, INTO, "settings")
 
 
 @pytest.fixture
