@@ -69,7 +69,12 @@ def parser() -> argparse.ArgumentParser:
     add("--language", action="append", help="may be said several times (default: python)")
     add("--size", choices=tuple(SIZES), default="7m", help="of the model (default: 7m)")
     add("--tokens", type=int, help="to train on (default: what the size's row says)")
-    add("--seconds", type=float, default=0.0, help="of training in all, instead of --tokens")
+    add(
+        "--seconds",
+        type=float,
+        default=math.inf,
+        help="of training in all, if --tokens last longer",
+    )
     add("--until", type=float, default=math.inf, metavar="SECONDS", help="stop then, to go on")
     add("--resume", action="store_true", help="go on from the last saved state")
     add("--start", type=Path, metavar="GGUF", help="begin with the weights of this model")

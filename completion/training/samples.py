@@ -197,9 +197,10 @@ class Sampler:
 
 
 def _size(random: Random, length: int) -> int:
-    """Characters of a sample: some are short, as files are at their beginning."""
+    """Characters of a sample: more are short than long, so that a row holds several holes."""
     whole = int(length * CHARACTERS * 0.95)
-    return random.randrange(min(300, whole // 2), whole)
+    least = min(300, whole // 2)
+    return least + int((whole - least) * random.random() ** 2)
 
 
 def _folder(path: str) -> str:

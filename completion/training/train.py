@@ -41,8 +41,8 @@ class CannotTrain(Exception):
 class Plan:
     """What to train and how far.
 
-    The way ends after `tokens`, or where `seconds` is given after so many seconds of
-    training, those before a restart counted in; rates and row lengths follow it.  `until`
+    The way ends after `tokens`, or after so many `seconds` of training, those before a
+    restart counted in, whichever comes first; rates and row lengths follow it.  `until`
     seconds after this process began, it stops with everything saved, to be gone on with.
     `rate` multiplies both learning rates, which fall from the share `fall` of the way on.
     `every` so many steps the loss is measured and everything saved.  Of each `batch` so many
@@ -50,8 +50,8 @@ class Plan:
     """
 
     size: Size
-    tokens: int
-    seconds: float = 0.0
+    tokens: float
+    seconds: float = math.inf
     until: float = math.inf
     seed: int = 1
     every: int = 200
@@ -73,9 +73,7 @@ class Way:
 
     def share(self, plan: Plan) -> float:
         """Of the whole way; 1 and more where it ends.  Pure."""
-        if plan.seconds:
-            return self.seconds / plan.seconds
-        return self.tokens / plan.tokens
+        return max(self.seconds / plan.seconds, self.tokens / plan.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +176,7 @@ def machine(device: str) -> dict[str, object]:
 
 def validation_rows(sampler: Sampler, size: Size) -> Rows:
     """Always the same, so that all trainings of one size and tokenizer are compared."""
-    count = max(4, min(VALIDATION_ROWS, 65_536 // size.context))
+    count = max(4, min(VALIDATION_ROWS, 32_768 // size.context))
     return sampler.rows(VALIDATION_SEED, 0, count, size.context)
 
 
