@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..completion.engine import BackendError
 from ..completion.gguf import BadModel
 from ..completion.holes import digest
 from ..completion.metrics import Difference, Estimate, estimate
@@ -85,14 +84,14 @@ class Found:
 def tuned(startup: Startup, wish: Wish) -> Found:
     """Train, compare, and take the model to the others on this machine.
 
-    Raises BadModel, BackendError without the extra, EngineGone, UnsafePath, NoRepository.
+    Raises BadModel, also without the extra, EngineGone, UnsafePath and NoRepository.
     """
     try:
         # It is large, and only this verb needs it.
         from ..completion.training import tune as training  # noqa: PLC0415
     except ImportError as error:
-        raise BackendError(
-            f"{error.name} is not installed", 'pip install "wicket[train]"'
+        raise BadModel(
+            f'{error.name} is not installed; `pip install "wicket[train]"` brings it'
         ) from None
     base = app.chosen_model(startup.with_model(wish.base))
     if base.endpoint:

@@ -129,10 +129,10 @@ def make_tokenizer(arguments: Any) -> None:
 
 
 def run_training(arguments: Any) -> None:
-    from . import tokens, train, weights  # noqa: PLC0415
+    from . import tokens, train  # noqa: PLC0415
     from .samples import Sampler  # noqa: PLC0415
 
-    start = weights.read(arguments.start)[0] if arguments.start else None
+    start = _weights(arguments.start) if arguments.start else None
     size = start.size if start else SIZES[arguments.size]
     size = replace(size, batch=arguments.batch or size.batch)
     made = tokens.load(arguments.folder / "tokenizer.json")
@@ -237,6 +237,13 @@ STEPS: dict[str, Callable[[Any], None]] = {
     "sizes": show_sizes,
 }
 ALL = ("corpus", "tokenizer", "train", "export", "verify", "card")
+
+
+def _weights(path: Path) -> Any:
+    # Training from nothing needs neither the format's library nor llama.cpp.
+    from . import weights  # noqa: PLC0415
+
+    return weights.read(path)[0]
 
 
 def _corpus(arguments: Any) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .. import families, gguf
 from ..families import Fim
+from ..gguf import BadModel
 
 # Every sample is a call of its own, from processes that are many already.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -42,7 +43,7 @@ PATTERN = (
 NAME = "wicket-base"
 
 
-class NoTokenizer(Exception):
+class NoTokenizer(BadModel):
     """A tokenizer that cannot be had; the message is one line."""
 
 

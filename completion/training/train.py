@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..gguf import BadModel
 from .network import Network
 from .rows import batches
 from .samples import Rows, Sampler
@@ -33,7 +34,7 @@ VALIDATION_SEED, VALIDATION_ROWS = -1, 64
 FORGET = 0.05
 
 
-class CannotTrain(Exception):
+class CannotTrain(BadModel):
     """A training that cannot begin or go on; the message is one line."""
 
 

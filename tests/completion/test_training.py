@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -122,6 +124,27 @@ def test_a_toy_again_is_the_same_toy(documents: list[Document], tmp_path: Path) 
         assert torch.equal(tensor, stopped[name]), name
     last = [train.record(tmp_path / name / "log.jsonl")[-1] for name in "abc"]
     assert {(row["step"], row["validation"]) for row in last} == {(12, last[0]["validation"])}
+
+
+def test_training_needs_little(made: SimpleNamespace, tmp_path: Path) -> None:
+    """A machine lent for training has PyTorch, numpy and tokenizers, and nothing of ours."""
+    for name in ("corpus.jsonl.xz", "tokenizer.json"):
+        (tmp_path / name).write_bytes((made.folder / name).read_bytes())
+    absent = ("gguf", "llama_cpp", "tree_sitter", "rich", "httpx2", "pygls", "cryptography")
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({absent!r}))\n"
+        "from wicket.completion.training.__main__ import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    words = ["train", "--folder", str(tmp_path), "--size", "toy", "--tokens", "2000"]
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, *words, "--threads", "1", "--processes", "2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "held out" in done.stdout
 
 
 def test_what_cannot_be_trained_is_said_in_a_line(
