@@ -168,12 +168,12 @@ def _cut(copies: Sequence[Copy], lines: int) -> list[Copy]:
     """The same places, told apart only by the next `lines` lines."""
     alike: defaultdict[str, list[Copy]] = defaultdict(list)
     for copy in copies:
-        alike["\n".join(copy.text.split("\n")[:lines])].append(copy)
-    return [
-        replace(
-            max(group, key=attrgetter("length")),
-            text=text,
-            votes=tuple(map(sum, zip(*(copy.votes for copy in group), strict=True))),
-        )
-        for text, group in alike.items()
-    ]
+        alike["\n".join(copy.text.split("\n", lines)[:lines])].append(copy)
+    return [_together(text, group) for text, group in alike.items()]
+
+
+def _together(text: str, group: Sequence[Copy]) -> Copy:
+    if len(group) == 1 and group[0].text == text:
+        return group[0]  # Which is most of them.
+    votes = tuple(map(sum, zip(*(copy.votes for copy in group), strict=True)))
+    return replace(max(group, key=attrgetter("length")), text=text, votes=votes)

@@ -7,6 +7,7 @@ stays 0.
 
 from collections.abc import Sequence
 from math import exp, log2
+from operator import mul
 
 from .copies import Copy
 
@@ -75,8 +76,15 @@ def of_model(sha256: str, logprob: float, copy: Copy | None) -> float:
 
 
 def copy_features(copy: Copy, text: str) -> tuple[float, ...]:
-    shares = (_share(copy, number) for number in range(len(copy.votes)))
-    return (1.0, log2(1 + copy.length), *shares, log2(1 + copy.places[1]), log2(1 + len(text)))
+    return (
+        1.0,
+        log2(1 + copy.length),
+        _share(copy, 0),
+        _share(copy, 1),
+        _share(copy, 2),
+        log2(1 + copy.places[1]),
+        log2(1 + len(text)),
+    )
 
 
 def opinion(logprob: float | None) -> tuple[float, ...]:
@@ -94,5 +102,4 @@ def _share(copy: Copy, reach: int) -> float:
 
 
 def _chance(weights: Sequence[float], features: Sequence[float]) -> float:
-    total = sum(w * f for w, f in zip(weights, features, strict=True))
-    return 1 / (1 + exp(-total))
+    return 1 / (1 + exp(-sum(map(mul, weights, features))))

@@ -97,9 +97,14 @@ def common_end(before: bytes, data: Buffer, end: int) -> int:
     """How many bytes before `end` are as those at the end of `before`."""
     limit = min(len(before), LONGEST_MATCH, end)
     mine, theirs = before[len(before) - limit :], data[end - limit : end]
-    same = 0
-    while same < limit and mine[limit - 1 - same] == theirs[limit - 1 - same]:
-        same += 1
+    # Most agree in a few bytes, some in all.
+    same, step = 0, 8
+    while step and same < limit:
+        low = max(limit - same - step, 0)
+        if mine[low : limit - same] == theirs[low : limit - same]:
+            same, step = limit - low, step * 2
+        else:
+            step = (limit - same - low) // 2
     return same
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from .place import Place, last_word
+from .place import Place, known, last_word
 from .syntax import read
 
 # Rest of a line that a suggestion may take the place of.
@@ -125,7 +125,7 @@ def _word_again(place: Place, text: str) -> int:
     before, word = place.before, last_word(place.before)
     first = re.split(r"\W", text, maxsplit=1)[0]
     # A name that the document has is no repetition: `s` + `sh`, `tar` + `tar`.
-    if word and first and _known(place, word + first):
+    if word and first and known(place, word + first):
         return 0
     for found in re.finditer(r"(?<![\w.])[^\W\d]", before):
         tail = before[found.start() :]
@@ -137,12 +137,8 @@ def _word_again(place: Place, text: str) -> int:
             return len(tail)
     if word and not word[0].isdigit() and text.startswith(word):
         # Two letters say little; then the document has to know the word.
-        return len(word) if len(word) >= SAME_START or _known(place, first) else 0
+        return len(word) if len(word) >= SAME_START or known(place, first) else 0
     return 0
-
-
-def _known(place: Place, word: str) -> bool:
-    return re.search(rf"\b{re.escape(word)}\b", place.words) is not None
 
 
 def _without_following(place: Place, text: str) -> str:

@@ -84,24 +84,49 @@ def _read_around(cursor: Cursor) -> Place:
     suffix = with_lf(cursor.suffix[:AFTER])
     before, after = cursor.line_before, cursor.line_after
     code = read(prefix, syntax)
-    above = prefix[: max(len(prefix) - len(before), 0)].split("\n")
-    below = suffix[len(after) :].split("\n")
+    # These stay as they are while somebody types on a line.
+    above = _above(prefix[: max(len(prefix) - len(before), 0)])
+    below = _below(suffix[len(after) :])
     return Place(
         before=before,
         after=after,
-        previous=tuple(line for line in above if line.strip()),
-        following=tuple(line.rstrip() for line in below if line.strip()),
+        previous=above.lines,
+        following=below.lines,
         syntax=syntax,
         code=code,
         ahead=_ahead(suffix, len(after), syntax, code),
         unseen=unseen,
         unread=len(cursor.suffix) > AFTER,
         head=None if code.inside else block_head(prefix, syntax, code),
-        unit=_unit([*above[-NEAR:], *below[:NEAR]], before),
+        unit=_unit(above.indents, below.indents, indentation(before)),
         words=prefix[: len(prefix) - len(last_word(before))] + "\n" + suffix,
         lines=1,
         done="stop",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Those that are not blank, and how the nearest of them are indented."""
+
+    lines: tuple[str, ...]
+    indents: tuple[str, ...]
+
+
+@lru_cache(maxsize=4)
+def _above(text: str) -> Lines:
+    lines = text.split("\n")
+    return Lines(tuple(line for line in lines if line.strip()), _indents(lines[-NEAR:]))
+
+
+@lru_cache(maxsize=4)
+def _below(text: str) -> Lines:
+    lines = text.split("\n")
+    return Lines(tuple(line.rstrip() for line in lines if line.strip()), _indents(lines[:NEAR]))
+
+
+def _indents(lines: list[str]) -> tuple[str, ...]:
+    return tuple(indentation(line) for line in lines if line.strip())
 
 
 def indentation(line: str) -> str:
@@ -119,6 +144,17 @@ def last_word(text: str) -> str:
     while start and (text[start - 1].isalnum() or text[start - 1] == "_"):
         start -= 1
     return text[start:]
+
+
+def known(place: Place, word: str) -> bool:
+    """Whether the text around has a whole word, which is of letters, digits, underscores."""
+    text, at = place.words, place.words.find(word)
+    while at >= 0:
+        around = text[at - 1 : at] + text[at + len(word) : at + len(word) + 1]
+        if not last_word(around[:1]) and not last_word(around[1:]):
+            return True
+        at = text.find(word, at + 1)
+    return False
 
 
 def with_lf(text: str) -> str:
@@ -144,15 +180,21 @@ def _near(prefix: str) -> tuple[str, bool]:
     return near[start.end() if start else 0 :], True
 
 
-def _unit(lines: list[str], here: str) -> str:
-    """One step of indentation as `lines` have it, "" where none is indented."""
-    indents = [indentation(line) for line in lines if line.strip()]
+def _unit(above: tuple[str, ...], below: tuple[str, ...], margin: str) -> str:
+    """One step of indentation as lines have it, "" where none is indented."""
+    deep, tabs, columns = _steps(above, below)
+    if margin.startswith("\t") or (len(margin) < 2 and 2 * tabs > deep):
+        return "\t"
+    return " " * columns
+
+
+@lru_cache(maxsize=4)
+def _steps(above: tuple[str, ...], below: tuple[str, ...]) -> tuple[int, int, int]:
+    """How many lines are indented, how many of them with tabs, and the usual columns."""
+    indents = above + below
     # One space is the margin of a comment's stars.
     deep = [indent for indent in indents if indent.startswith("\t") or len(indent) > 1]
     tabs = sum(indent.startswith("\t") for indent in deep)
-    margin = indentation(here)
-    if margin.startswith("\t") or (len(margin) < 2 and 2 * tabs > len(deep)):
-        return "\t"
     steps = Counter(len(deeper) - len(indent) for indent, deeper in pairwise(indents))
     common = max((2, 3, 4, 8), key=lambda columns: steps[columns])
-    return " " * common if steps[common] else ""
+    return len(deep), tabs, common if steps[common] else 0

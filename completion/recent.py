@@ -57,8 +57,11 @@ class Given:
 
     def rest(self, cursor: Cursor) -> Suggestion | None:
         """What of the suggestion is left at `cursor`; None where the text went elsewhere."""
-        typed, said = self.spot.typed(cursor), self.suggestion
-        if typed is None or not said.text.startswith(typed) or typed == said.text:
+        said = self.suggestion
+        if not self.spot.offset <= cursor.offset < self.spot.offset + len(said.text):
+            return None
+        typed = self.spot.typed(cursor)
+        if typed is None or not said.text.startswith(typed):
             return None
         rest, closed = said.text[len(typed) :], self.spot.closed(cursor) or ""
         # What the editor closed is in the rest, too, and gives way to it.

@@ -2,7 +2,7 @@
 
 import re
 
-from .place import TAB, Place, indentation, last_word, width, with_lf
+from .place import TAB, Place, indentation, known, last_word, width, with_lf
 from .syntax import block_head, read
 
 # Special tokens that a tokenizer or a server may hand out as text.  The first three are
@@ -86,7 +86,7 @@ def drop_unfinished(place: Place, text: str) -> str:
     if place.done != "length":
         return ""
     word = last_word(last)
-    if not word or re.search(rf"\b{re.escape(word)}\b", place.words):
+    if not word or known(place, word):
         return text
     return text[: -len(word)].rstrip()
 

@@ -6,7 +6,7 @@ row; a language without a row is prose, in which no bracket and no quote means a
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +58,59 @@ class Reading:
         return (*self.opened, self.inside.end)
 
 
+@dataclass(frozen=True, slots=True)
+class Halfway:
+    """A text that was read up to the end of a line; `spans` are start, end, is a comment.
+
+    `given` says that `inside` is what the text began in.
+    """
+
+    inside: Quote | None
+    given: bool = True
+    opened: tuple[tuple[int, str], ...] = ()
+    closers: tuple[tuple[int, str], ...] = ()
+    pairs: tuple[tuple[int, int], ...] = ()
+    spans: tuple[tuple[int, int, bool], ...] = ()
+
+
 def read(text: str, syntax: Syntax, inside: Quote | None = None) -> Reading:
     """Read `text`, which begins in the string or comment `inside`."""
-    opened: list[tuple[int, str]] = []
-    closers: list[tuple[int, str]] = []
-    pairs: list[tuple[int, int]] = []
-    spans: list[tuple[int, int, bool]] = []  # start, end, is a comment
-    at = 0
-    if inside is not None:
-        found = _body(inside).match(text)
+    lines = text.rfind("\n") + 1
+    # At the next key all but the last line is as it was.  Only a string goes over a line end,
+    # so that a line can be read by itself.
+    half = Halfway(inside) if lines < WORTH else _lines(text[:lines], syntax, inside)
+    done = _on(text, lines if lines >= WORTH else 0, syntax, half)
+    spans, end = list(done.spans), len(text)
+    while spans and not text[spans[-1][1] : end].strip() and spans[-1][2]:
+        end = spans.pop()[0]
+    return Reading(
+        done.inside,
+        tuple(closer for _, closer in done.opened),
+        done.closers,
+        done.pairs,
+        len(text[:end].rstrip()),
+    )
+
+
+@lru_cache(maxsize=8)
+def _lines(text: str, syntax: Syntax, inside: Quote | None) -> Halfway:
+    return _on(text, 0, syntax, Halfway(inside))
+
+
+def _on(text: str, at: int, syntax: Syntax, half: Halfway) -> Halfway:
+    """Go on with `text` from `at`, where it was read `half`."""
+    inside, opened, closers = half.inside, list(half.opened), list(half.closers)
+    pairs, spans, given = list(half.pairs), list(half.spans), half.given
+    if inside is not None and at < len(text):
+        found = _body(inside).match(text, at)
         assert found, "a body may be empty, so it always matches"
         at = found.end()
-        spans.append((0, at, inside.comment))
-        if found["end"]:
-            if inside.end != "\n":
-                closers.append((found.start("end"), inside.end))
-            inside = None
-        elif at < len(text):
-            inside = None  # The line ended first: the string was never closed.
+        if half.given and found["end"] and inside.end != "\n":
+            closers.append((found.start("end"), inside.end))
+        spans.append((spans.pop()[0] if spans else 0, at, inside.comment))
+        if found["end"] or at < len(text):
+            inside = None  # The line may have ended first: the string was never closed.
+    given = given and inside is not None
     for found in _tokens(syntax).finditer(text, at):
         kind, start = found.lastgroup or "", found.start()
         if kind == "bracket":
@@ -92,16 +127,7 @@ def read(text: str, syntax: Syntax, inside: Quote | None = None) -> Reading:
             spans.append((start, found.end(), quote.comment))
             if kind[0] == "o" and found.end() == len(text):
                 inside = quote
-    end = len(text)
-    while spans and not text[spans[-1][1] : end].strip() and spans[-1][2]:
-        end = spans.pop()[0]
-    return Reading(
-        inside,
-        tuple(closer for _, closer in opened),
-        tuple(closers),
-        tuple(pairs),
-        len(text[:end].rstrip()),
-    )
+    return Halfway(inside, given, tuple(opened), tuple(closers), tuple(pairs), tuple(spans))
 
 
 def block_head(text: str, syntax: Syntax, reading: Reading) -> str | None:
@@ -120,6 +146,8 @@ def syntax_of(language: str) -> Syntax:
     return SYNTAX.get(language, PROSE)
 
 
+# Code points of lines from which on their reading is remembered.
+WORTH = 512
 CLOSER = {"(": ")", "[": "]", "{": "}"}
 # Hard keywords begin no annotation (`match: int` is a field), soft ones need a subject.
 PYTHON_BLOCK = re.compile(

@@ -32,11 +32,16 @@ class Grammar:
     keywords: frozenset[bytes]
 
 
-def tree_of(parser: Parser, source: bytes) -> Tree:
+def in_steps(parser: Parser, source: bytes) -> Tree:
     """The tree of `source`, made in steps: a grammar lets other threads run only where it asks
     for more to read.  They may have a parser of the same language, so each tree has its own."""
     own = Parser(parser.language)
     return own.parse(lambda offset, _point: source[offset : offset + CHUNK])
+
+
+def at_once(parser: Parser, source: bytes) -> Tree:
+    """The tree of `source`; no other thread runs until it is made."""
+    return parser.parse(source)
 
 
 @cache

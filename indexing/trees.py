@@ -6,6 +6,7 @@ what it cannot cope with holds nobody up.
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from threading import Lock
@@ -60,15 +61,14 @@ class Trees:
         before = self._of.get(key)
         if before is None:
             return None
-        source, tree = text.encode("utf-8", "replace"), None
+        source, known = text.encode("utf-8", "replace"), None
         if before.language == language and len(source) <= LARGEST:
             start, end, length = difference(before.source, source)
-            tree = spliced(before, start, end, source[start : start + length], seconds)
-        if tree is None:
+            known = spliced(before, start, end, source[start : start + length], seconds)
+        if known is None:
             with self._changing:
                 self._of.pop(key, None)
             return None
-        known = Known(language, source, tree)
         self._keep(key, known)
         return known
 
@@ -80,18 +80,20 @@ class Trees:
                 self._of.popitem(last=False)
 
 
-def spliced(known: Known, start: int, end: int, new: bytes, seconds: float) -> Tree | None:
-    """The tree of the text in which `new` stands for the bytes `[start, end)`."""
+def spliced(known: Known, start: int, end: int, new: bytes, seconds: float) -> Known | None:
+    """The text in which `new` stands for the bytes `[start, end)`, None where its tree takes
+    longer."""
     old = known.source
     if old[start:end] == new:
-        return known.tree
+        return known
     source = old[:start] + new + old[end:]
     tree = known.tree.copy()
     first = _point(old, start)
     tree.edit(
         start, end, start + len(new), first, _after(first, old[start:end]), _after(first, new)
     )
-    return parsed(_parser(known.language), source, tree, seconds)
+    made = parsed(parser_of(known.language), source, tree, seconds)
+    return Known(known.language, source, made) if made else None
 
 
 def parsed(parser: Parser, source: bytes, old: Tree | None, seconds: float) -> Tree | None:
@@ -128,17 +130,23 @@ def troubles(root: Node) -> int:
 
 def difference(before: bytes, after: bytes) -> tuple[int, int, int]:
     """The bytes `[start, end)` of `before` for which `length` bytes of `after` stand."""
-    start = _shared(before, after, min(len(before), len(after)))
-    left = min(len(before), len(after)) - start
-    end = _shared(before[::-1], after[::-1], left)
-    return start, len(before) - end, len(after) - end - start
+    left = min(len(before), len(after))
+    start = _shared(lambda low, high: before[low:high] == after[low:high], left)
+    ends = len(before), len(after)
+
+    def same(low: int, high: int) -> bool:
+        return before[ends[0] - high : ends[0] - low] == after[ends[1] - high : ends[1] - low]
+
+    end = _shared(same, left - start)
+    return start, ends[0] - end, ends[1] - end - start
 
 
-def _shared(one: bytes, other: bytes, most: int) -> int:
+def _shared(same: Callable[[int, int], bool], most: int) -> int:
+    """How many bytes are the same, where `same` compares those from one on up to another."""
     low, high = 0, most
     while low < high:
         middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
+        if same(low, middle):
             low = middle
         else:
             high = middle - 1
@@ -157,6 +165,6 @@ def _after(point: Point, text: bytes) -> Point:
 
 
 @cache
-def _parser(language: str) -> Parser:
+def parser_of(language: str) -> Parser:
     """One of its own: others may be in the middle of a text."""
     return Parser(grammar_of(language).parser.language)

@@ -210,6 +210,8 @@ class Documents:
         self.open_now: Mapping[str, Document] = {}
         self.listener: Listener | None = None
         self._folders: dict[str, PurePosixPath] = {}
+        # Where open documents lie is asked at every key.
+        self._places: dict[str, tuple[str | None, str]] = {}
 
     def get(self, uri: str) -> Document | None:
         return self.open_now.get(uri)
@@ -236,6 +238,7 @@ class Documents:
     def close(self, uri: str) -> None:
         document = self.get(uri)
         self.open_now = {u: d for u, d in self.open_now.items() if u != uri}
+        self._places.pop(uri, None)
         if self.listener and document:
             self.listener.closed(document)
 
@@ -245,6 +248,7 @@ class Documents:
         return tuple(self._folders)
 
     def change_folders(self, added: Iterable[str], removed: Iterable[str] = ()) -> None:
+        self._places = {}
         for uri in removed:
             self._folders.pop(uri, None)
         self._folders.update((uri, path_in(uri)) for uri in added)
@@ -255,16 +259,23 @@ class Documents:
         Outside of all folders only the name, `untitled:Untitled-1` being `Untitled-1`:
         where else on the disk a file lies is nobody's business.
         """
-        path, folder = path_in(uri), self.folder_of(uri)
-        if folder is None:
-            return path.name or "untitled"
-        return str(path.relative_to(self._folders[folder]))
+        return self._place(uri)[1]
 
     def folder_of(self, uri: str) -> str | None:
         """The URI of the innermost workspace folder around, None outside of all."""
-        parents = path_in(uri).parents
-        around = [name for name, folder in self._folders.items() if folder in parents]
-        return max(around, key=lambda name: len(self._folders[name].parts), default=None)
+        return self._place(uri)[0]
+
+    def _place(self, uri: str) -> tuple[str | None, str]:
+        """The folder, and the path below it."""
+        if known := self._places.get(uri):
+            return known
+        path = path_in(uri)
+        around = [name for name, folder in self._folders.items() if folder in path.parents]
+        folder = max(around, key=lambda name: len(self._folders[name].parts), default=None)
+        below = path.relative_to(self._folders[folder]) if folder else path.name or "untitled"
+        if uri in self.open_now:
+            self._places[uri] = folder, str(below)
+        return folder, str(below)
 
 
 def difference(before: str, after: str) -> Edit:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ..completion.cursor import Cursor
 from ..completion.place import Troubles
+from ..indexing.excerpts import Excerpt, Excerpts
 from ..indexing.languages import language_of
 from ..indexing.trees import LARGEST, Trees, spliced, troubles
 
@@ -23,6 +24,7 @@ class Grammar:
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
         self._trees = Trees()
+        self._excerpts = Excerpts(self._trees)
         self._thread = ThreadPoolExecutor(1, "grammar")
         self._begun: set[str] = set()
 
@@ -36,7 +38,7 @@ class Grammar:
                 self._begun.add(cursor.path)
                 self._thread.submit(self._first, cursor.path, language, cursor.text)
             return None
-        return judge(self._trees, cursor, language, self._seconds)
+        return judge(self._excerpts, cursor, language, self._seconds)
 
     def _first(self, path: str, language: str, text: str) -> None:
         if self._trees.first(path, language, text):
@@ -51,27 +53,45 @@ def at_once(cursor: Cursor) -> Troubles | None:
     language, trees = language_of(cursor.path), Trees()
     if language is None or not trees.first(cursor.path, language, cursor.text):
         return None
-    return judge(trees, cursor, language, PATIENCE_SECONDS)
+    return judge(Excerpts(trees), cursor, language, PATIENCE_SECONDS)
 
 
-def judge(trees: Trees, cursor: Cursor, language: str, seconds: float) -> Troubles:
+def troubles_of(path: str, text: str) -> int | None:
+    """How much of a text the grammar of its file's language makes no sense of; None where
+    there is no grammar, or it takes too long."""
+    language, trees = language_of(path), Trees()
+    if language is None or not trees.first(path, language, text, PATIENCE_SECONDS):
+        return None
+    known = trees.next(path, language, text, PATIENCE_SECONDS)
+    return troubles(known.tree.root_node) if known else None
+
+
+def judge(excerpts: Excerpts, cursor: Cursor, language: str, seconds: float) -> Troubles:
+    """Counts for the whole document, though a text is tried only in what is around it."""
     known: dict[tuple[int, str], int | None] = {}
     left = seconds
+    around: Excerpt | None = None
 
     def count(replace: int, text: str) -> int | None:
-        nonlocal left
+        nonlocal left, around
         if left <= 0 or (replace, text) in known:
             return known.get((replace, text))
         began = time.perf_counter()
-        now = trees.next(cursor.path, language, cursor.text, left)
-        tree = None
-        if now:
-            start = len(cursor.prefix.encode("utf-8", "replace"))
-            taken = cursor.text[cursor.offset : cursor.offset + replace]
-            end = start + len(taken.encode("utf-8", "replace"))
-            tree = spliced(now, start, end, text.encode("utf-8", "replace"), left)
-        known[replace, text] = troubles(tree.root_node) if tree else None
+        at = len(cursor.prefix.encode("utf-8", "replace"))
+        if around is None:
+            around = excerpts.around(cursor.path, language, cursor.text, at, left)
+        known[replace, text] = _with(around, at, cursor, replace, text, left) if around else None
         left -= time.perf_counter() - began
         return known[replace, text]
 
     return count
+
+
+def _with(
+    around: Excerpt, at: int, cursor: Cursor, replace: int, text: str, seconds: float
+) -> int | None:
+    start = at - around.shift
+    taken = cursor.text[cursor.offset : cursor.offset + replace]
+    end = start + len(taken.encode("utf-8", "replace"))
+    tried = spliced(around.known, start, end, text.encode("utf-8", "replace"), seconds)
+    return around.elsewhere + troubles(tried.tree.root_node) if tried else None

@@ -40,14 +40,10 @@ class Nearby:
         open_now = {documents.relative_path(d.uri): d for d in documents.open_now.values()}
         if path in open_now and not self._wanted(file_path(open_now[path].uri)).context:
             return []
-        # Files of one directory have the same settings, which take long to put together.
-        globs: dict[str, Sequence[str]] = {}
         found: list[Text] = []
         for other, document in open_now.items():
-            directory = document.uri.rpartition("/")[0]
-            if directory not in globs:
-                globs[directory] = self._wanted(file_path(document.uri)).exclude
-            if other != path and _allowed(other, document, globs[directory]):
+            globs = self._wanted(file_path(document.uri)).exclude if other != path else ()
+            if other != path and _allowed(other, document, globs):
                 found.append(Text(other, document.data))
         found.sort(key=lambda text: distance(path, text.where))
         startup = self._startup()

@@ -14,7 +14,7 @@ from ..completion.wire import Priority
 from . import app, build, settings
 from .app import Completions
 from .explanations import Explanations, explain
-from .settings import CompletionSettings
+from .settings import CompletionSettings, Effective
 from .stats import store
 from .stats.observer import Observer, number_of
 from .status import Status, StatusLine, of_engine
@@ -26,6 +26,8 @@ PROGRESS_SECONDS = 0.1
 BUILD_SECONDS = 1.0
 # Typing goes on within this time, or the suggestion is being looked at.
 PREFETCH_SECONDS = 0.05
+# Files whose settings are remembered.
+FILES = 256
 
 DISABLED = Status("off", reason="completion.enabled is false")
 
@@ -43,6 +45,8 @@ class Session:
         self._ahead: dict[str, asyncio.Task[None]] = {}
         self._foreseen: Cursor | None = None
         self._language: str | None = None
+        # What each file got of the settings in force, which takes long to put together.
+        self._tightened: tuple[Effective | None, dict[Path, CompletionSettings]] = None, {}
         self._wanted = asyncio.Event()
         self._configured = asyncio.Event()
 
@@ -77,9 +81,14 @@ class Session:
     def wanted(self, file: Path | None) -> CompletionSettings:
         """The settings for a file, tightened by the folder it lies in."""
         effective = self.completions.startup.effective
-        if file is not None:
-            effective = settings.for_folder(effective, file)
-        return effective.settings.completion
+        if file is None:
+            return effective.settings.completion
+        if self._tightened[0] is not effective or len(self._tightened[1]) > FILES:
+            self._tightened = effective, {}
+        known = self._tightened[1]
+        if file not in known:
+            known[file] = settings.for_folder(effective, file).settings.completion
+        return known[file]
 
     async def suggest(
         self, uri: str, cursor: Cursor, wanted: CompletionSettings, priority: Priority
