@@ -252,7 +252,7 @@ def card(
             way=cards.way_of(made.record, made.size, made.tokens),
             memory=made.memory,
             base=f"{base.name}, {base.licence}, sha256 {base.sha256}; its own data are in its card",
-            figures=in_words(found)[2:-2],
+            figures=[said.strip() for said in in_words(found)[2:-2]],
             limits=[
                 "It may repeat the repository's text word for word: do not give it to anybody "
                 "who may not see that code.",

@@ -166,7 +166,7 @@ def train(
 def machine(device: str) -> dict[str, object]:
     """What computes, and the watts it draws where that can be told."""
     if not device.startswith("cuda"):
-        return {"machine": f"{torch.get_num_threads()} threads of {platform.machine()}"}
+        return {"machine": f"{torch.get_num_threads()} CPU threads, {platform.machine()}"}
     found: dict[str, object] = {"machine": torch.cuda.get_device_name()}
     with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
         asked = ("nvidia-smi", "--query-gpu=power.draw", "--format=csv,noheader,nounits")
