@@ -1,5 +1,5 @@
 # Two commands matter: `make run` shows the product at work, `make test` proves it.
-.PHONY: run test check fix docs soak clean
+.PHONY: run test check fix docs model soak clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +11,7 @@ run: $(VENV)/installed
 	@$(BIN)/wicket demo
 
 test: check $(VENV)/counterparts
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
 
 check: $(VENV)/tools
 	$(BIN)/ruff format --check .
@@ -24,6 +24,12 @@ fix: $(VENV)/tools
 
 docs: $(VENV)/installed
 	$(BIN)/python docs/write_reference.py
+
+# The embedded model from its manifest, and everything about it: hours without a GPU.
+# `make model TRAIN="--size 50m --device cuda --compile --processes 14"`
+model: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet ".[train]"
+	$(BIN)/python -m wicket.completion.training all --folder training --fetch $(TRAIN)
 
 soak: $(VENV)/tools
 	$(BIN)/python -m pytest -m soak

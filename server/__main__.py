@@ -263,21 +263,23 @@ VERBS = (
         (
             argument(
                 "action",
-                choices=("list", "pull", "import", "use", "remove", "verify", "test"),
+                choices=("list", "pull", "import", "use", "remove", "verify", "test", "tune"),
                 help="show all; fetch one from the hub; take a file of this machine; choose one; "
-                "delete one; hash again and compare; have one fill known holes",
+                "delete one; hash again and compare; have one fill known holes; train the "
+                "shipped one further on a folder",
             ),
             argument(
                 "name",
                 nargs="?",
                 metavar="NAME",
-                help="a model; for `pull` also a URL, for `import` a .gguf file",
+                help="a model; for `pull` also a URL, for `import` a .gguf file, for `tune` a "
+                "folder (default: here)",
             ),
             argument(
                 "--name",
                 dest="new_name",
                 metavar="NAME",
-                help="for `pull` and `import`: call it so",
+                help="for `pull`, `import` and `tune`: call it so",
             ),
             argument(
                 "--accept-licence",
@@ -298,6 +300,28 @@ VERBS = (
                 "--link",
                 action="store_true",
                 help="for `import`: a hard link instead of a copy, where that is possible",
+            ),
+            argument(
+                "--base",
+                metavar="NAME",
+                help="for `tune`: what to begin with (default: the shipped model)",
+            ),
+            argument(
+                "--minutes",
+                type=float,
+                default=10.0,
+                metavar="N",
+                help="for `tune`: of training, at most (default: 10)",
+            ),
+            argument(
+                "--holes",
+                type=int,
+                default=100,
+                metavar="N",
+                help="for `tune`: of each kind, to compare before and after (default: 100)",
+            ),
+            argument(
+                "--use", action="store_true", help="for `tune`: choose it, unless it is worse"
             ),
             JSON,
         ),

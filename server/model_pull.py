@@ -188,6 +188,7 @@ def remove(name: str, paths: Paths) -> int:
         f.discard(part)
         target.unlink(missing_ok=True)
         note_path(target).unlink(missing_ok=True)
+        target.with_suffix(".md").unlink(missing_ok=True)  # The card of one that was tuned here.
     return freed
 
 

@@ -1,4 +1,4 @@
-"""`wicket model`: list, pull, import, use, remove, verify, test."""
+"""`wicket model`: list, pull, import, use, remove, verify, test, tune."""
 
 import argparse
 import json
@@ -12,15 +12,18 @@ from ..completion.client import EngineGone
 from ..completion.engine import BackendError
 from ..completion.gguf import BadModel
 from ..completion.models import Model
+from ..completion.models.catalogue import SHIPPED
+from ..completion.models.importing import allowed_name, default_name
 from ..completion.models.trial import Trial
-from . import app, model_pull, model_trial, perimeter, terminal
+from . import app, model_pull, model_trial, model_tune, perimeter, terminal
 from .app import Startup
+from .evaluation.repositories import NoRepository
 from .model_list import show
 from .paths import Paths, UnsafePath
 from .settings_file import Unwritten, set_user
 
 # What goes without a name.
-ALL = ("list", "verify")
+ALL = ("list", "verify", "tune")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,6 +58,8 @@ def _do(action: str, startup: Startup, arguments: argparse.Namespace) -> int:
             return test(startup, arguments.name, arguments.json)
         case "remove":
             return remove(startup, arguments.name)
+        case "tune":
+            return tune(startup, arguments)
         case "pull":
             wish = model_pull.wish(arguments.name, arguments.new_name, startup)
             model = model_pull.pull(
@@ -105,6 +110,34 @@ def test(startup: Startup, name: str, as_json: bool) -> int:
     else:
         print("\n".join(model_trial.in_words(name, found)))
     return _useless(name, found) if found.why else 0
+
+
+def tune(startup: Startup, arguments: argparse.Namespace) -> int:
+    """Train the shipped model, or one made from it, further on a repository."""
+    folder = Path(arguments.name or ".").resolve()
+    wish = model_tune.Wish(
+        folder,
+        name=allowed_name(arguments.new_name or default_name(Path(f"wicket-{folder.name}"))),
+        base=arguments.base or SHIPPED.name,
+        minutes=arguments.minutes,
+        holes=arguments.holes,
+    )
+    try:
+        found = model_tune.tuned(startup, wish)
+    except (EngineGone, UnsafePath, NoRepository) as error:
+        raise BadModel(str(error)) from None
+    if arguments.json:
+        print(json.dumps(found.to_json()))
+    else:
+        print("\n".join(model_tune.in_words(found)))
+    if found.verdict == "worse":
+        print(f"wicket model: {wish.name} is worse; `wicket model remove {wish.name}` deletes it")
+        return 1
+    if arguments.use:
+        return use(startup, wish.name)
+    if not arguments.json:
+        print(f"`wicket model use {wish.name}` chooses it.")
+    return 0
 
 
 def _tried(startup: Startup, model: Model, seconds: float = math.inf) -> Trial:

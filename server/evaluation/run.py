@@ -41,7 +41,7 @@ class Plan:
     editor said them, and of one with several values each is measured apart.  With
     `commits`, cursors come from the lines that so many commits added.  `slices` adds holes
     in code that is not in order, `bits` the cost of the hidden text, and `fresh` forgets
-    earlier answers.
+    earlier answers.  With `files`, only those, named by their paths, get holes.
     """
 
     folders: Sequence[Path]
@@ -54,6 +54,7 @@ class Plan:
     slices: bool = False
     bits: bool = False
     fresh: bool = False
+    files: frozenset[str] | None = None
 
     @property
     def command(self) -> str:
@@ -182,8 +183,9 @@ async def evaluate(
 
 def _asked(plan: Plan, repository: Repository) -> list[Asked]:
     found: list[Asked] = []
+    wanted = [one for one in repository.sources if plan.files is None or one.path in plan.files]
     for kind in plan.kinds:
-        for hole in holes.choose(repository.sources, kind, plan.count, plan.seed):
+        for hole in holes.choose(wanted, kind, plan.count, plan.seed):
             found.append(Asked(hole, repository, hole.id))
             if plan.slices and kind == "rest":
                 blemished = (blemish(hole) for blemish in BLEMISHES.values())
