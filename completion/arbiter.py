@@ -20,13 +20,14 @@ CONSIDERED, LEAST = 6, 0.01
 class Written:
     """What a model wrote: its lines, and the log-probability of each, all summed up.
 
-    `done` is how it ended (see `wire.Done`).
+    `done` is how it ended (see `wire.Done`); `writer` is the SHA-256 of the model's file, and
+    "mixed" behind it where the repository had a say.
     """
 
     text: str
     logprobs: tuple[float, ...]
     done: str
-    sha256: str
+    writer: str
 
     def first(self, lines: int) -> tuple[str, float]:
         """So many lines, and their log-probability."""
@@ -143,7 +144,8 @@ def _candidates(
 ) -> Iterator[Candidate]:
     """Only what can have a chance of `least` is trimmed, which is most of the work."""
     _, logprob = written.first(lines) if written else ("", None)
-    likely = [copy for copy in copies if chances.hoped(copy, logprob) >= least]
+    writer = written.writer if written else ""
+    likely = [copy for copy in copies if chances.hoped(copy, logprob, writer) >= least]
     likely = sorted(likely, key=lambda copy: -chances.of_copy(copy, copy.text))[:CONSIDERED]
     drafts = [(copy, trim.trim(cursor, copy.text, lines, troubles=troubles)) for copy in likely]
     if written is None:
@@ -153,10 +155,10 @@ def _candidates(
     text, logprob = written.first(lines)
     own = trim.trim(cursor, text, lines, _ending(written, lines), troubles)
     seconding = [copy for copy, draft in drafts if draft.text == own.text]
-    yield Candidate(own, chances.of_model(written.sha256, logprob, next(iter(seconding), None)))
+    yield Candidate(own, chances.of_model(writer, logprob, next(iter(seconding), None)))
     for copy, draft in drafts:
         same = logprob if draft.text == own.text else None
-        yield Candidate(draft, chances.of_copy_beside(copy, draft.text, same), copy)
+        yield Candidate(draft, chances.of_copy_beside(copy, draft.text, same, writer), copy)
 
 
 def _ending(written: Written, lines: int) -> str:
