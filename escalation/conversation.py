@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from .editing import asked
 from .redaction.masking import Masks
 from .redaction.rules import shipped
 from .task import Document, Task
@@ -47,7 +48,7 @@ class Conversation:
         """The first thing that is asked: the documents, then the words."""
         words = self.task.earlier[0].question if self.task.earlier else self.task.instruction
         documents = "\n\n".join(shown(document) for document in self.task.documents)
-        return f"{documents}\n\n{words}".lstrip()
+        return f"{documents}\n\n{words}{asked(self.task)}".lstrip()
 
     @property
     def spoken(self) -> tuple[tuple[str, str], ...]:

@@ -14,10 +14,12 @@ from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Offer, Scope, narrowe
 from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Denied, Freeze, Intent, Record, Tool
 from .conversation import Conversation, Result, shown
+from .editing import Editing
 from .envelope import Envelope
 from .exchange import Exchange
 from .house import Closed, House
 from .noting import Note
+from .offered import decided_on, find
 from .outgoing import Considered, Denial, consider, summed
 from .policy import Destination
 from .prepared import (
@@ -142,13 +144,15 @@ class Gate:
         first = intent(log, self.house, exchange, prepared, consent)
         receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
 
-        async def intend(conversation: Conversation, turn: int, envelope: Envelope) -> Receipt:
+        async def intend(
+            conversation: Conversation, turn: int, attempt: int, envelope: Envelope
+        ) -> Receipt:
             """The intent of a later request, if the approval covers it."""
             size, now = len(envelope.body), datetime.now(UTC)
             if why := made.scope.spent(turn, size, None, now) or self.house.frozen():
                 raise Refused(f"not sent: {why}")
             redactions = summed((*prepared.considered.redactions, *made.redactions))
-            later = replace(first, turn=turn, bytes=size, redactions=redactions)
+            later = replace(first, turn=turn, attempt=attempt, bytes=size, redactions=redactions)
             try:
                 return await self._record(self._opened(), later, conversation, envelope)
             except Closed as error:
@@ -158,8 +162,10 @@ class Gate:
         # that bytes may have left.
         size = len(prepared.envelope.body)
         made = Exchange(
-            exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend
-        )
+            exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
+            self.house.retries, self._others(prepared.provider),
+            Editing(prepared.shown, prepared.conversation.masks),
+        )  # fmt: skip
         self._exchanges[exchange] = made
         made.ended.add_done_callback(lambda _: self._exchanges.pop(exchange, None))
         return made
@@ -210,6 +216,23 @@ class Gate:
         if not exchange.wants(call):
             raise Unprepared(name[:64])
         exchange.take(result, considered.redactions)
+
+    async def applied(self, exchange: str, said: Mapping[str, Any]) -> int:
+        """Record what became of the edits of an exchange; the record's number.
+
+        Also while nothing may be sent.  Raises Unprepared, Malformed and Closed.
+        """
+        if self._log is None:
+            raise self._closed or Closed("there is no audit log", "wicket audit doctor")
+        log = self._log
+        try:
+            offered = await asyncio.to_thread(find, log.directory, exchange)
+            if offered is None:
+                raise Unprepared(exchange[:64])
+            record = decided_on(exchange, offered, said, log.pseudonym)
+            return (await log.note(record, ref=offered.seq)).seq
+        except AuditError as error:
+            raise _closed_by(error) from error
 
     def cancel(self, exchange: str, why: str = "asked to") -> bool:
         """Whether there was such an exchange; its outcome says that it was cancelled."""
@@ -317,6 +340,11 @@ class Gate:
         if task.prefer is not None and task.prefer not in found:
             raise Denial("providers", f"there is no provider {task.prefer[:80]}")
         return found[task.prefer] if task.prefer else next(iter(found.values()))
+
+    def _others(self, asked: Provider) -> tuple[str, ...]:
+        """Whom to ask where this one does not answer: those behind it in the settings."""
+        names = list(self.house.providers)
+        return tuple(names[names.index(asked.name) + 1 :])
 
     def _key(self, value: str) -> str:
         assert self._log

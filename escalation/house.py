@@ -8,6 +8,7 @@ from .outgoing import Forbidden
 from .policy import UNWRITTEN, Policy
 from .providers.provider import Provider
 from .redaction.rules import Pack, shipped
+from .retries import Retries
 from .standing import Standing
 from .transport import Network
 
@@ -66,3 +67,4 @@ class House:
     noted: Callable[[Record], None] = _unheard
     standing: Callable[[], Sequence[Standing]] = _none
     keep_standing: Callable[[Sequence[Standing]], None] = _forgotten
+    retries: Retries = field(default_factory=Retries)

@@ -26,7 +26,7 @@ class Considered:
     """What may leave, as it may leave: masked, and with the decision on it.
 
     `decision` is ask or allow, `rule` what decided it; `classes` are those that policy
-    finds in it.
+    finds in it; `masked` the documents' texts with the way back.
     """
 
     documents: tuple[Document, ...]
@@ -37,6 +37,7 @@ class Considered:
     rule: str | None = None
     # By path.
     classified: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    masked: tuple[Masked, ...] = field(default=(), repr=False)
 
 
 def consider(
@@ -71,6 +72,7 @@ def consider(
         decision.verdict,
         decision.rule,
         decision.classified,
+        tuple(files),
     )
 
 

@@ -13,6 +13,7 @@ import httpx2
 
 from .audit import AuditLog, Receipt
 from .envelope import HEADERS, Envelope, StandIn, seal
+from .retries import Wish, wish
 
 # Answers are text that a person waits for; what is longer is a mistake or an attack.
 LARGEST_ANSWER = 8 << 20
@@ -93,7 +94,7 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
     """Sends one request, once: the one that `receipt` covers.
 
     `sent` is what was handed to the connection, `received` and `answer` what came, in
-    bytes of bodies; `status` and `request_id` are those of the answer.
+    bytes of bodies; `status`, `request_id` and `wish` are those of the answer.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
         self.sent = self.received = 0
         self.status: int | None = None
         self.request_id: str | None = None
+        self.wish = Wish()
         self.answer = bytearray()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -124,6 +126,7 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
             await response.aclose()
             raise Refused(f"the provider redirects (status {response.status_code})")
         self.status = response.status_code
+        self.wish = wish(response.headers)
         names = (response.headers.get(name) for name in REQUEST_IDS)
         self.request_id = next(filter(None, names), None)
         stream = cast(httpx2.AsyncByteStream, response.stream)

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from tree_sitter import Node
 
-from .grammars import grammar_of, tree_of
+from .grammars import grammar_of, in_steps
 from .retrieval.unimported import Way
 
 # Where a file does not show how long its lines may be; most formatters' limit.
@@ -63,7 +63,7 @@ def statement(language: str, text: str, way: Way) -> str:
 def _statements(
     language: str, text: str, local: Callable[[str], bool]
 ) -> tuple[Node, list[Statement]]:
-    root = tree_of(grammar_of(language).parser, text.encode()).root_node
+    root = in_steps(grammar_of(language).parser, text.encode()).root_node
     read = _python if language == "python" else _script
     return root, [one for node in root.children if (one := read(node, local))]
 

@@ -10,7 +10,7 @@ from functools import cache
 
 from tree_sitter import Node, Query, QueryCursor
 
-from .grammars import grammar_of, tree_of
+from .grammars import grammar_of, in_steps
 
 # Where a name stands that is used: the kind of node around it, and its field there or "*".
 _PYTHON = """
@@ -83,7 +83,7 @@ def unbound(language: str, text: str, start: int, end: int) -> list[str]:
     source = text.encode("utf-8", "replace")
     first = len(text[:start].encode("utf-8", "replace"))
     last = first + len(text[start:end].encode("utf-8", "replace"))
-    root = tree_of(grammar_of(language).parser, source).root_node
+    root = in_steps(grammar_of(language).parser, source).root_node
     names: dict[str, None] = {}
     for node in _names(language, root, first, last):
         name = _text(node)

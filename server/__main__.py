@@ -161,6 +161,46 @@ VERBS = (
         ),
     ),
     Verb(
+        "refactor",
+        "have a provider edit lines of a file; shows what would leave, then the diff",
+        "refactor_verb:run",
+        (
+            argument("place", metavar="PATH:START-END", help="the lines, 1-based"),
+            argument("instruction", nargs="?", metavar="INSTRUCTION", help="in your own words"),
+            argument(
+                "--kind",
+                choices=("refactor", "document", "fix", "types", "extract", "simplify"),
+                default="refactor",
+                help="refactor, or one that needs no instruction",
+            ),
+            argument(
+                "--also",
+                action="append",
+                metavar="PATH:A-B",
+                help="further lines that may be edited; may be said several times",
+            ),
+            argument("--provider", metavar="NAME", help="instead of the first in your settings"),
+            argument("--show", action="store_true", help="print every byte, and send none"),
+            argument("--dry-run", action="store_true", help="show the diff, and apply nothing"),
+            argument("--yes", action="store_true", help="send and apply without the questions"),
+            argument(
+                "--force",
+                action="store_true",
+                help="also a file with uncommitted changes, or one that would not parse any more",
+            ),
+            JSON,
+        ),
+    ),
+    Verb(
+        "revert",
+        "undo the edits that `wicket refactor` applied last",
+        "refactor_verb:revert",
+        (
+            argument("--force", action="store_true", help="also a file that changed since"),
+            JSON,
+        ),
+    ),
+    Verb(
         "key",
         "keep the keys of providers, which only the gate reads",
         "key_verb:run",

@@ -117,6 +117,11 @@ class Paths:
         return self.gate / "standing.json"
 
     @property
+    def undo(self) -> Path:
+        """Files as they were before applied edits, and after; nothing else of ours keeps code."""
+        return self.state / "undo"
+
+    @property
     def provider_keys(self) -> Path:
         """Apart from the settings, so that who may read those cannot read this."""
         return self.data / "providers" / "keys.toml"

@@ -4,7 +4,7 @@ from importlib import import_module
 
 from .provider import Converse
 
-KINDS = ("anthropic", "compatible")
+KINDS = ("anthropic", "openai", "compatible")
 
 
 def wire(kind: str) -> Converse:

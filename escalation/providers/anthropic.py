@@ -12,8 +12,20 @@ import anthropic
 import httpx2
 
 from ..conversation import SYSTEM, Conversation
+from ..envelope import HEADERS
 from ..tools import TOOLS
-from .provider import Call, Ended, Event, Provider, ProviderError, Text, Usage, count, printable
+from .provider import (
+    Call,
+    Ended,
+    Event,
+    Provider,
+    ProviderError,
+    Text,
+    Usage,
+    count,
+    headers,
+    printable,
+)
 
 # The version of the API that `_events` understands.
 VERSION = "2023-06-01"
@@ -36,19 +48,31 @@ async def converse(
         base_url=provider.base_url,
         max_retries=0,
         timeout=http.timeout,
-        default_headers={
-            "User-Agent": agent,
-            "Authorization": f"Bearer {provider.key}",
-            "anthropic-version": VERSION,
-        },
         # An empty webhook key, or the environment would be asked for one.
         webhook_key="",
         open_telemetry={"traces": False, "propagation": False},
         http_client=http,
     )
+    wanted = {**headers(agent, provider.key), "anthropic-version": VERSION}
+    async for event in through(sdk, provider, conversation, wanted):
+        yield event
+
+
+async def through(
+    sdk: anthropic.AsyncAnthropic,
+    provider: Provider,
+    conversation: Conversation,
+    wanted: Mapping[str, str],
+) -> AsyncGenerator[Event, None]:
+    """One request with these headers, by a client that is set up.  Raises ProviderError."""
     try:
         stream = await sdk.messages.create(
-            model=provider.model, max_tokens=MOST_OUT, stream=True, **cast(Any, _body(conversation))
+            model=provider.model,
+            max_tokens=MOST_OUT,
+            stream=True,
+            # None of the others that may leave, wherever the SDK would have them from.
+            extra_headers={**dict.fromkeys(HEADERS, anthropic.Omit()), **wanted},
+            **cast(Any, _body(conversation)),
         )
         async for event in _events(stream):
             yield event
@@ -124,7 +148,7 @@ async def _events(stream: Any) -> AsyncGenerator[Event, None]:
                 _take(used, event.usage)
             case "message_stop":
                 read, wrote = used.get("read", 0), used.get("wrote", 0)
-                yield Usage(used.get("in", 0) + read + wrote, used.get("out", 0), read)
+                yield Usage(used.get("in", 0) + read + wrote, used.get("out", 0), read, wrote)
                 # The API refuses to hear of an empty text again.
                 turn = [block.content for block in blocks if block.content.get("text") != ""]
                 yield Ended(finish, model, turn)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import anthropic_wire
+from . import anthropic_wire, openai_wire
 from .wire import head, refusal
 
 
@@ -70,7 +70,7 @@ ANSWERS: dict[str, list[bytes | None]] = {
 }
 
 
-ANSWERS |= anthropic_wire.ANSWERS
+ANSWERS |= anthropic_wire.ANSWERS | openai_wire.ANSWERS
 
 
 @dataclass(slots=True)
