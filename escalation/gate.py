@@ -100,7 +100,7 @@ class Gate:
         try:
             envelope = await way.rehearse(conversation)
         except ProviderError as error:
-            raise Closed(str(error), f"wicket key set {provider.name}") from None
+            raise Closed(str(error), error.fix or f"wicket key set {provider.name}") from None
         offer = Offer(envelope.digest, provider.name, provider.model, envelope.url, provider.region)
         scope = Scope(
             paths=frozenset(document.path for document in task.documents),
