@@ -19,13 +19,14 @@ CONSIDERED, LEAST = 6, 0.01
 class Written:
     """What a model wrote: its lines, and the log-probability of each, all summed up.
 
-    `done` is how it ended (see `wire.Done`).
+    `done` is how it ended (see `wire.Done`); `writer` is the SHA-256 of the model's file, and
+    "mixed" behind it where the repository had a say.
     """
 
     text: str
     logprobs: tuple[float, ...]
     done: str
-    sha256: str
+    writer: str
 
     def first(self, lines: int) -> tuple[str, float]:
         """So many lines, and their log-probability."""
@@ -151,7 +152,8 @@ def _candidates(
 ) -> Iterator[Candidate]:
     """Only what can have a chance of `least` is trimmed, which is most of the work."""
     _, logprob = written.first(lines) if written else ("", None)
-    likely = [copy for copy in copies if chances.hoped(copy, logprob) >= least]
+    writer = written.writer if written else ""
+    likely = [copy for copy in copies if chances.hoped(copy, logprob, writer) >= least]
     trimmed = [(copy, drafts.of(copy.text, lines)) for copy in _considered(likely)]
     if written is None:
         for copy, draft in trimmed:
@@ -160,10 +162,10 @@ def _candidates(
     text, logprob = written.first(lines)
     own = drafts.of(text, lines, _ending(written, lines))
     seconding = [copy for copy, draft in trimmed if draft.text == own.text]
-    yield Candidate(own, chances.of_model(written.sha256, logprob, next(iter(seconding), None)))
+    yield Candidate(own, chances.of_model(writer, logprob, next(iter(seconding), None)))
     for copy, draft in trimmed:
         same = logprob if draft.text == own.text else None
-        yield Candidate(draft, chances.of_copy_beside(copy, draft.text, same), copy)
+        yield Candidate(draft, chances.of_copy_beside(copy, draft.text, same, writer), copy)
 
 
 def _considered(copies: Sequence[Copy]) -> list[Copy]:

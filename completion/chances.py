@@ -12,6 +12,8 @@ from operator import mul
 
 from .copies import Copy
 
+# Behind the name of who wrote a text that the repository had a say in.
+MIXED = " mixed"
 # An automatic suggestion is shown from this chance on, where the user's settings do not
 # say another (`completion.least_chance`, in percent), and each further line of it while
 # the chance of all lines so far is this.
@@ -34,9 +36,12 @@ COPY = (
     2.715,  # It says the same,
     0.444,  # with this log-probability.
 )
+# The same where the model's tokens were mixed with the repository's (`mixture.py`); fitted on
+# anyio, cattrs, markdown-it-py, tomlkit and watchdog.
+COPY_MIXED = (-5.067, 0.689, 3.831, 0.977, 1.544, -0.092, -0.401, 2.855, 0.552)
 # So many of them are of the place alone, the next is of the text.
 PLACE = 6
-# Of the text of a model, by the SHA-256 of its file.
+# Of the text of a model, by who wrote it (`arbiter.Written`).
 MODELS = {
     # wicket-base
     "b42f32b8321e340d668a627407164581f62d33a48c7dd9b212a418f0e0d981dc": (
@@ -45,6 +50,9 @@ MODELS = {
         -2.252,  # A copy says the same:
         4.132,  # its share of the votes at 8 bytes,
         0.818,  # log2 of the bytes before it that agree.
+    ),
+    "b42f32b8321e340d668a627407164581f62d33a48c7dd9b212a418f0e0d981dc mixed": (
+        *(0.182, 0.790, -2.187, 3.412, 0.542),
     ),
 }
 # Less likely than this is all the same.
@@ -57,25 +65,26 @@ def of_copy(copy: Copy, text: str) -> float:
     return _logistic(place + COPY_ALONE[PLACE] * log2(1 + len(text)))
 
 
-def of_copy_beside(copy: Copy, text: str, logprob: float | None) -> float:
+def of_copy_beside(copy: Copy, text: str, logprob: float | None, writer: str = "") -> float:
     """The same where a model was asked; `logprob` is None where it says something else."""
-    place = _of_place(COPY, copy.length, copy.votes, copy.places)
+    weights = COPY_MIXED if writer.endswith(MIXED) else COPY
+    place = _of_place(weights, copy.length, copy.votes, copy.places)
     rest = log2(1 + len(text)), *opinion(logprob)
-    return _logistic(sum(map(mul, COPY[PLACE:], rest), place))
+    return _logistic(sum(map(mul, weights[PLACE:], rest), place))
 
 
-def hoped(copy: Copy, logprob: float | None) -> float:
+def hoped(copy: Copy, logprob: float | None, writer: str = "") -> float:
     """No text that is left of `copy` can have a greater chance; `logprob` as above."""
     alone = of_copy(copy, ".")
-    return alone if logprob is None else max(alone, of_copy_beside(copy, ".", logprob))
+    return alone if logprob is None else max(alone, of_copy_beside(copy, ".", logprob, writer))
 
 
-def of_model(sha256: str, logprob: float, copy: Copy | None) -> float:
+def of_model(writer: str, logprob: float, copy: Copy | None) -> float:
     """Of a model's text; `copy` says the same.
 
     A model for which nothing was fitted is taken at its word.
     """
-    if weights := MODELS.get(sha256):
+    if weights := MODELS.get(writer):
         return _chance(weights, model_features(logprob, copy))
     doubt = 1 - exp(max(logprob, LEAST_LOGPROB))
     return 1 - doubt * (1 - of_copy(copy, copy.text)) if copy else 1 - doubt

@@ -32,8 +32,8 @@ Connect = Callable[[], Awaitable[Streams]]
 GRACE_SECONDS = 5.0
 # A hello and a state need no computation.
 HELLO_SECONDS = 10.0
-# Bytes of a text that are sent at once: a line on the wire has an end.
-PART = 256 << 10
+# Bytes of a text that are sent at once; on the wire one may become six, and a line ends.
+PART = 160 << 10
 HANGS = "the engine does not answer; run `wicket stop engine`"
 
 

@@ -82,7 +82,7 @@ async def complete(
                 generated = await asking
             finally:
                 asking.cancel()
-            said = (read(cursor, state, one) for one in (generated, *generated.others))
+            said = (read(cursor, state, one, terms) for one in (generated, *generated.others))
             written = [one for one in said if one]
             first = next(iter(written), None)
             best = arbiter.choose(drafts, lines, found, first, by_hand=by_hand)
@@ -129,7 +129,7 @@ async def by_model(cursor: Cursor, engine: EngineClient, terms: Terms) -> Sugges
     lines = trim.lines_wanted(cursor, terms.mode, terms.max_lines)
     state = await engine.open()
     generated = await ask(cursor, engine, terms, lines)
-    done, written = generated.done, read(cursor, state, generated)
+    done, written = generated.done, read(cursor, state, generated, terms)
     if written is None:
         model = done.model or state.model
         return Suggestion("", model=model, filtered=done.why, ms=done.ms)
@@ -187,7 +187,7 @@ async def ask(
     return await engine.complete(request, hear)
 
 
-def read(cursor: Cursor, state: State, generated: Generated) -> Written | None:
+def read(cursor: Cursor, state: State, generated: Generated, terms: Terms) -> Written | None:
     """The model's text as it would stand in this document, line by line.
 
     None where it could not say anything; to say nothing is something else.
@@ -201,5 +201,7 @@ def read(cursor: Cursor, state: State, generated: Generated) -> Written | None:
     done = generated.done
     text = families.from_model(done.family or state.family, generated.text, cursor)
     # Where another model took over, nothing is known of its file.
-    sha256 = state.sha256 if done.model in ("", state.model) else ""
-    return Written(text, tuple(logprobs), done.done, sha256)
+    writer = state.sha256 if done.model in ("", state.model) else ""
+    if terms.decoding == "mixed" and not state.served:
+        writer += chances.MIXED
+    return Written(text, tuple(logprobs), done.done, writer)

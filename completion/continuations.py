@@ -20,8 +20,8 @@ from .suffixes import LONGEST, Suffixes
 TAIL, CUT = 192, 2
 # Places looked at for one length of agreement.
 PLACES = 256
-# Tokens of agreement for which continuations are counted, besides the longest.
-LENGTHS = (2, 4, 8)
+# Tokens that are told of what stands at a place.
+AHEAD = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Lexicon:
 class Followed:
     """How often each token came next after the longest agreement, `length` tokens long.
 
-    `shorter` has the same for agreements of LENGTHS, empty where there is none; `ahead` is
-    what stands at the place with the longest agreement, or one of several.
+    `shorter` has the same for the lengths that were asked for, empty where the longest is
+    none longer; `ahead` is what stands at one of the places with the commonest next token.
     """
 
     length: int = 0
@@ -52,6 +52,7 @@ class Texts:
     def __init__(self, lexicon: Lexicon, texts: Mapping[str, Sequence[int]]) -> None:
         self.keys = {key: number for number, key in enumerate(texts)}
         self._lexicon = lexicon
+        self._rests: dict[bytes, Sequence[int]] = {}
         rows = [np.asarray([*tokens, -1], np.int32) for tokens in texts.values()]
         self._suffixes = Suffixes(np.concatenate(rows) if rows else [])
         owners = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
@@ -89,18 +90,29 @@ class Texts:
             good &= (self._data[at[:, None] + np.arange(len(wanted))] == wanted).all(1)
         ends = at[good] + len(over)
         index = np.searchsorted(self._starts, ends, side="right") - 1
+        # Alike are those inside the same token, so far in.
+        inside = tokens[index].astype(np.int64) * len(self._data) + ends - self._starts[index]
+        _alike, ones, sizes = np.unique(inside, return_index=True, return_counts=True)
         counts = Counter[int]()
         ahead: Sequence[int] = ()
-        for end, token in zip(ends.tolist(), index.tolist(), strict=True):
-            if end == self._starts[token]:
-                first = [int(tokens[token])]
-            else:
-                rest = self._data[end : self._starts[token + 1]].tobytes()
-                first = self._lexicon.spell(rest)
-            if first and first[0] >= 0:
-                counts[first[0]] += 1
-                ahead = ahead or [*first, *tokens[token + 1 : token + 8].tolist()]
+        for one, size in sorted(
+            zip(ones.tolist(), sizes.tolist(), strict=True), key=lambda x: -x[1]
+        ):
+            token = int(index[one])
+            first = self._rest(int(tokens[token]), int(ends[one] - self._starts[token]))
+            if first:
+                counts[first[0]] += size
+                ahead = ahead or [*first, *tokens[token + 1 : token + 1 + AHEAD].tolist()]
         return counts, ahead
+
+    def _rest(self, token: int, taken: int) -> Sequence[int]:
+        """Tokens of what is left of a token without so many bytes; none at a text's end."""
+        if not taken or token < 0:
+            return (token,) if token >= 0 else ()
+        rest = self._lexicon.pieces[token][taken:]
+        if rest not in self._rests:
+            self._rests[rest] = self._lexicon.spell(rest)
+        return self._rests[rest]
 
 
 class Continuations:
@@ -158,9 +170,9 @@ class Here:
     texts: Sequence[tuple[Texts, NDArray[np.bool_] | None]]
     tail: bytes
 
-    def followed(self, written: bytes, rest: bytes = b"") -> Followed:
+    def followed(self, written: bytes, rest: bytes = b"", lengths: Sequence[int] = ()) -> Followed:
         """What follows behind the cursor and what was `written` since, where that begins
-        with `rest` or is a beginning of it."""
+        with `rest` or is a beginning of it; and for agreements of these `lengths`."""
         text = (self.tail + written)[-TAIL:]
         ids = self.lexicon.spell(text)[CUT if len(text) == TAIL else 0 :]
         if not ids:
@@ -190,6 +202,6 @@ class Here:
         for length in range(longest, 0, -1):
             counts, ahead = counted(length)
             if counts:
-                shorter = [counted(n)[0] if n < length else Counter[int]() for n in LENGTHS]
+                shorter = [counted(n)[0] if n < length else Counter[int]() for n in lengths]
                 return Followed(length, counts, shorter, ahead)
         return Followed()

@@ -23,6 +23,10 @@ class Drafts(Greedy):
         found = self._here.followed(written)
         if found.length < LEAST:
             return ()
-        ahead = list(found.ahead[:MOST])
-        # Nothing follows behind the end of a text.
-        return ahead[: ahead.index(-1)] if -1 in ahead else ahead
+        ahead: list[int] = []
+        for token in found.ahead[:MOST]:
+            # Nothing follows behind the end of a text, and little behind that of a line.
+            if token < 0 or (ahead and b"\n" in self._here.lexicon.pieces[ahead[-1]]):
+                break
+            ahead.append(token)
+        return ahead

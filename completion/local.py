@@ -188,12 +188,13 @@ class LocalBackend:
         tokens["prefill"] = self._slots.evaluated - before
         ms["prefill"] = _ms(began)
         self._measure("prefill", tokens["prefill"], began)
+        # What it looks into is put in order here, so that a warmed request finds it done.
+        guide = self._guides.of(request, asked.healed)
         if request.priority == "warm":
             yield done("stop")
             return
 
         began = time.monotonic()
-        guide = self._guides.of(request, asked.healed)
         spent, logits = Spent(), self._llama.logits()
         logits = logits.copy() if request.alternatives > 1 else logits
         model = Reading(partial(self._evaluate, number), self._llama, self._slots, number, logits)

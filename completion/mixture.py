@@ -8,7 +8,7 @@ same, and what the model thinks of it.
 """
 
 from collections.abc import Mapping
-from math import exp, log2
+from math import exp, log, log2
 
 from .continuations import Followed, Here
 from .decoding import Chosen, Greedy, Logits, Words
@@ -23,13 +23,14 @@ WEIGHTS = (
     0.083,  # Log-probability that the model gives it.
     -0.473,  # Log-probability of the model's own likeliest token.
 )
+# Tokens of agreement for which shares are looked at, besides the longest.
+LENGTHS = (2, 4, 8)
 # Less likely than this is all the same.
 LEAST_LOGPROB = -12.0
 
 
 class Mixture(Greedy):
-    """The likeliest token of model and repository together; its log-probability is the
-    model's own, so that who weighs it against a copy hears two opinions and not one twice."""
+    """The likeliest token of model and repository together, and how likely both hold it."""
 
     def __init__(self, words: Words, here: Here) -> None:
         super().__init__(words)
@@ -37,12 +38,10 @@ class Mixture(Greedy):
 
     def choose(self, logits: Logits, rest: bytes, rank: int, written: bytes) -> Chosen:
         token, logprob = super().choose(logits, rest, rank, written)
-        found = self._here.followed(written, rest)
+        found = self._here.followed(written, rest, LENGTHS)
         if rank or not found.counts:
             return token, logprob
-        own = opinions(logits, found, token, logprob)
-        best = mixed(found, own, logprob)
-        return best, own[best]
+        return mixed(found, opinions(logits, found, token, logprob), logprob)
 
 
 def opinions(logits: Logits, found: Followed, token: int, logprob: float) -> dict[int, float]:
@@ -51,14 +50,14 @@ def opinions(logits: Logits, found: Followed, token: int, logprob: float) -> dic
     return {one: float(logits[one]) + apart for one in (token, *found.counts)}
 
 
-def mixed(found: Followed, own: Mapping[int, float], top: float) -> int:
+def mixed(found: Followed, own: Mapping[int, float], top: float) -> Chosen:
     """The likeliest token of those that are in `own`, the model's log-probabilities."""
     told = sum(w * f for w, f in zip(WEIGHTS, features(found, own, top), strict=True))
     weight = 1 / (1 + exp(-told))
     total = found.counts.total()
-    return max(
-        own, key=lambda one: (1 - weight) * exp(own[one]) + weight * found.counts[one] / total
-    )
+    chances = {t: (1 - weight) * exp(p) + weight * found.counts[t] / total for t, p in own.items()}
+    best = max(chances, key=chances.__getitem__)
+    return best, log(min(chances[best], 1.0))
 
 
 def features(found: Followed, own: Mapping[int, float], top: float) -> tuple[float, ...]:

@@ -100,7 +100,7 @@ TABLE = (
         "or auto: where the model is large enough to be better for it", least_true),
     Key("completion.decoding", one_of(*DECODINGS), "plain", "C",
         "experimental: mixed lets other files say with the model on this machine what comes "
-        "next, drafted guesses ahead from them; neither is better than plain where measured"),
+        "next, drafted guesses ahead from them; neither is surely better than plain"),
     Key("completion.add_imports", truth, True, "C",
         "add the import that an accepted suggestion needs, where only one can be meant"),
     Key("completion.exclude", globs, (), "CT",

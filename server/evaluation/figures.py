@@ -170,7 +170,7 @@ def figures_of(rows: Sequence[Row], name: str) -> Figures:
 
 def duels(rows: Sequence[Row]) -> list[Duel]:
     """The search and each model against the product, the search against each model and each
-    bound, and the first model against others."""
+    bound, and the first model and the first product against others."""
     found = plain(rows)
     everyone = names(found)
     models = [name for name in everyone if name != EARLIER and bound(name) in everyone]
@@ -178,6 +178,7 @@ def duels(rows: Sequence[Row]) -> list[Duel]:
     pairs = [(EARLIER, product) for _, product in products] + products
     pairs += [(EARLIER, name) for name in models]
     pairs += [(models[0], name) for name in models[1:]]
+    pairs += [(products[0][1], product) for _, product in products[1:]]
     pairs += [pair for name in models for pair in ((EARLIER, bound(name)), (name, bound(name)))]
     return [duel(found, *pair) for pair in pairs]
 

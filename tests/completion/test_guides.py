@@ -106,7 +106,7 @@ def followed(length: int, counts: dict[int, int], shorter: int = 0) -> Followed:
 )
 def test_the_weight_grows_with_length_count_and_agreement(found: Followed, wins: bool) -> None:
     model = {0: -0.9, **dict.fromkeys(found.counts, -3.0)}
-    assert (mixture.mixed(found, model, -0.9) == 1) == wins
+    assert (mixture.mixed(found, model, -0.9)[0] == 1) == wins
 
 
 KNOWN = "def zq(value):\n    return value.frobnicate(value, 417)\n\n\n"

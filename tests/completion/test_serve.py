@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import wicket.completion.models as models_folder
 from wicket.completion import wire
-from wicket.completion.client import EngineClient, EngineGone
+from wicket.completion.client import PART, EngineClient, EngineGone
+from wicket.completion.earlier import Text
 from wicket.completion.engine import Engine
 from wicket.completion.local import LocalBackend
 from wicket.completion.serve import serve
@@ -31,6 +32,7 @@ class World:
         self.engine = Engine(LocalBackend(MODEL, slots=2), state)
         self.stop = asyncio.Event()
         self.left = 0
+        self.kept: list[tuple[str, str]] = []
 
     async def start(
         self, idle: float = 60, allowed: Callable[[socket.socket], bool] = bool
@@ -48,6 +50,7 @@ class World:
                 allowed=allowed,
                 stop=self.stop,
                 leave=self._leave,
+                keep=lambda key, text: self.kept.append((key, text)),
             )
         )
 
@@ -89,6 +92,34 @@ async def test_two_clients_are_answered_by_one_engine(world: World) -> None:
     world.stop.set()
     await serving
     assert world.left == 1
+
+
+async def test_texts_are_learned_once(world: World) -> None:
+    """In parts that a line on the wire can hold, whatever they are made of."""
+    await world.start()
+    client = world.client()
+    texts = [
+        Text("a.py", b"one = 1\n"),
+        Text("long.py", b"".join(b"n = %d\n" % n for n in range(40_000))),
+        Text("no lines", b"\x01" * (PART + 1)),
+        Text("no text", b"\xff\xfe"),
+        Text("empty", b""),
+    ]
+    keys = await client.learn(texts)
+    assert await client.learn(texts[1:]) == keys[1:]
+    await client.refresh()
+    assert tuple(key for key, _ in world.kept) == tuple(dict.fromkeys(keys))
+    assert all(text.endswith("\n") for _, text in world.kept[:4])
+    known = dict(world.kept)
+    whole = b"".join(bytes(text.data[:]) for text in texts).decode(errors="replace")
+    assert "".join(known[key] for key in keys) == whole
+    await client.close()
+    # An engine that was started anew knows nothing.
+    count = len(world.kept)
+    await client.learn(texts)
+    await client.refresh()
+    assert len(world.kept) == 2 * count
+    await client.close()
 
 
 async def test_a_cancelled_caller_frees_the_engine(world: World) -> None:

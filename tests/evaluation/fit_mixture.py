@@ -55,7 +55,7 @@ def collect(folders: list[Path], count: int) -> tuple[Numbers, Numbers, Numbers,
             for token, rest in scorer.steps(request, hole.gold):
                 logits = scorer.llama.logits()
                 best, top = greedy.choose(logits, rest, 0, written)
-                found = here.followed(written, rest)
+                found = here.followed(written, rest, mixture.LENGTHS)
                 if found.counts:
                     said = mixture.opinions(logits, found, best, top)
                     rows.append(mixture.features(found, said, top))
