@@ -51,6 +51,10 @@ class GateClient:
         """What would be sent.  Raises Declined and Lost."""
         return await self._ask("POST", "/v1/prepare", task)
 
+    async def route(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        """Where a task would go.  Raises Declined and Lost."""
+        return await self._ask("POST", "/v1/route", task)
+
     async def send(
         self, digest: str, approval: Mapping[str, Any]
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
@@ -77,9 +81,6 @@ class GateClient:
         """Put on record what became of an exchange's edits.  Raises Declined and Lost."""
         said = {"decision": decision, "diff_sha256": diff_sha256}
         await self._ask("POST", f"/v1/exchanges/{exchange}/applied", said)
-
-    async def freeze(self, frozen: bool, reason: str) -> None:
-        await self._ask("POST", "/v1/freeze", {"frozen": frozen, "reason": reason})
 
     async def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None

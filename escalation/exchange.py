@@ -15,6 +15,7 @@ import httpx2
 from .approval import Scope
 from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Outcome, Redaction
+from .budgets import ESTIMATED, Meter
 from .conversation import Conversation, Result, Round
 from .editing import Editing
 from .envelope import Envelope
@@ -26,6 +27,8 @@ from .way import Way
 
 # What a provider calls things is short; a record has no room for more.
 LONGEST_NAME = 80
+# Of an answer, where its provider has not told the tokens yet.
+BYTES_PER_TOKEN = 4
 # The flag of an outcome whose answer named another model than was asked for.
 OTHER_MODEL = "other model"
 
@@ -51,10 +54,12 @@ class Exchange:
         receipt: Receipt,
         size: int,
         intend: Intend,
+        meter: Meter,
         retries: Retries,
         others: tuple[str, ...] = (),
         editing: Editing | None = None,
     ) -> None:
+        self._meter = meter
         # Providers that may be asked instead, the next first: each by a question of its own.
         self._retries, self._others = retries, others
         self.name, self.scope, self.conversation = name, scope, conversation
@@ -189,7 +194,7 @@ class Exchange:
 
     async def _attempt(self, emit: Emit) -> tuple["_Sending", Outcome]:
         """One request, and its outcome once that is durable."""
-        sending = _Sending(self._way, self._log, self._receipt, emit)
+        sending = _Sending(self._way, self._log, self._receipt, emit, self._meter)
         try:
             outcome = await self._cancellable(sending.converse(self.conversation))
         except asyncio.CancelledError:
@@ -204,6 +209,7 @@ class Exchange:
         parts = {"response": answer} if answer else {}
         position = await self._log.outcome(self._receipt, outcome, parts)
         # A crash before this line is an `unknown_crash` at the next start.
+        self._meter.end(outcome)
         emit("record", {"seq": position.seq})
         for edit in self._editing.proposals:
             emit("edit", edit.as_json())
@@ -222,10 +228,15 @@ class Exchange:
             self._work = None
 
 
+class _Spent(Exception):
+    """The budget is reached in the middle of an answer."""
+
+
 class _Sending:
     """One request under way, and what is known of it so far."""
 
-    def __init__(self, way: Way, log: AuditLog, receipt: Receipt, emit: Emit) -> None:
+    def __init__(self, way: Way, log: AuditLog, receipt: Receipt, emit: Emit, meter: Meter) -> None:
+        self._meter, self._bytes = meter, 0
         self.transport: ReceiptTransport = way.transport(log, receipt)
         self.outcome = Outcome("ok")
         self.ended, self.calls = Ended("", None), list[Call]()
@@ -246,6 +257,9 @@ class _Sending:
             return replace(self.outcome, status=status, error=str(error))
         except (Refused, AuditError) as error:
             return replace(self.outcome, status="refused", error=str(error))
+        except _Spent as error:
+            flags = (*self.outcome.flags, "budget")
+            return replace(self.outcome, status="cancelled", flags=flags, error=str(error))
         except httpx2.TimeoutException:
             error = "the provider did not answer in time"
             return replace(self.outcome, status="timeout", error=error)
@@ -258,9 +272,14 @@ class _Sending:
     def measured(self, outcome: Outcome) -> Outcome:
         """With what the transport saw."""
         first = None if self._first is None else round((self._first - self._began) * 1000)
+        if outcome.status != "ok" and (weighed := self._weighed()) != self.outcome:
+            # What was cut off was not counted by anybody else.
+            flags = (*outcome.flags, ESTIMATED)
+            outcome = replace(outcome, tokens_out=weighed.tokens_out, flags=flags)
+        outcome = replace(outcome, sent=self.transport.sent)
         return replace(
             outcome,
-            sent=self.transport.sent,
+            cost=self._meter.priced(outcome),
             received=self.transport.received,
             http_status=self.transport.status,
             request_id=_short(self.transport.request_id),
@@ -273,6 +292,7 @@ class _Sending:
         match event:
             case Text(text):
                 self._first = self._first or time.monotonic()
+                self._bytes += len(text.encode())
                 self._emit("text", {"text": text})
             case Usage(tokens_in, tokens_out, cached):
                 used = {"tokens_in": tokens_in, "tokens_out": tokens_out}
@@ -283,12 +303,22 @@ class _Sending:
                     self.outcome = replace(self.outcome, cost=cost, prices=since)
             case Call():
                 self._first = self._first or time.monotonic()
+                self._bytes += len(event.arguments.encode())
                 self.calls.append(event)
             case Ended(finish, model):
                 self.ended = event
                 self.outcome = replace(self.outcome, finish=_short(finish), model=_short(model))
                 if model is not None and model != self._way.provider.expected:
                     self.outcome = replace(self.outcome, flags=(OTHER_MODEL,))
+        if why := self._meter.running(self._weighed()):
+            raise _Spent(why)
+
+    def _weighed(self) -> Outcome:
+        """What is known so far, with at least the tokens that were seen."""
+        least = self._bytes // BYTES_PER_TOKEN
+        if least <= (self.outcome.tokens_out or 0):
+            return self.outcome
+        return replace(self.outcome, tokens_out=least)
 
 
 async def _all(futures: list[asyncio.Future[Result]]) -> list[Result]:

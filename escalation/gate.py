@@ -13,10 +13,14 @@ from . import standing
 from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Offer, Scope, narrowed
 from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Denied, Freeze, Intent, Record, Tool
+from .budgets import Limits
+from .choosing import Choosing
 from .conversation import Conversation, Result, shown
 from .editing import Editing
 from .envelope import Envelope
 from .exchange import Exchange
+from .freezes import SCOPES, everything
+from .health import Health
 from .house import Closed, House
 from .noting import Note
 from .offered import decided_on, find
@@ -25,18 +29,22 @@ from .policy import Destination
 from .prepared import (
     Prepared,
     approval,
+    braked,
     consented,
     decided,
     intent,
     manifest,
+    question,
     rewritten,
     summary,
+    tokens_of,
     widened,
 )
 from .providers.provider import Provider, ProviderError
 from .redaction.known import known
 from .redaction.masking import Masks
 from .task import Document, Malformed, Task, documents
+from .tools import EDIT
 from .transport import Refused
 from .way import Way
 
@@ -60,7 +68,10 @@ class Gate:
         self.house, self._log, self._closed = house, log, closed
         self._prepared: dict[str, Prepared] = {}
         self._exchanges: dict[str, Exchange] = {}
+        # Of each exchange, the files that tools have read for it.
+        self._paths: dict[str, set[str]] = {}
         self._frozen = house.frozen()
+        self._health = Health()
 
     def status(self) -> dict[str, Any]:
         try:
@@ -70,12 +81,16 @@ class Gate:
             log, closed = self._log, {"reason": str(error), "fix": error.fix}
         return {
             "wicket": self.house.version,
+            "user": self.house.user,
             "open": closed is None,
             "closed": closed,
-            "frozen": self.house.frozen(),
+            "frozen": everything(frozen := self.house.frozen()),
+            "freezes": [row.as_json() for row in frozen],
+            "ending": [name for name, one in self._exchanges.items() if self._stopped(one)],
             "limits": self.house.limits,
             "log": {"id": log.log_id, "size": log.size} if log else None,
             "exchanges": sorted(self._exchanges),
+            "budget": self._spent(self.house.budget),
             "standing": len(self.house.standing()),
             "providers": [
                 {"name": p.name, "model": p.model, "host": p.host, "tier": p.tier}
@@ -86,14 +101,16 @@ class Gate:
     async def prepare(self, task: Task) -> dict[str, Any]:
         """The request as it would be sent; nothing is.  Raises Closed and Denial."""
         log = self._opened()
-        provider = self._provider(task)
+        if "tools" in self.house.off:
+            task = replace(task, tools=tuple(tool for tool in task.tools if tool == EDIT))
         masks = Masks(self.house.rules, known(task.known_secrets))
+        provider: Provider | None = None
         try:
             # A large text takes seconds: meanwhile others are served.
+            route, provider = await asyncio.to_thread(self._choosing.provider, task)
             considered = await asyncio.to_thread(self._considered, task, provider, masks)
         except Denial as denial:
-            sizes = sum(len(document.text.encode()) for document in task.documents)
-            await self._deny(log, task.kind, provider, denial, sizes)
+            await self._deny(log, task, provider, denial)
             raise
         conversation = Conversation(rewritten(task, considered), masks=masks)
         way = Way(provider, f"wicket/{self.house.version}", self.house.network, self._key)
@@ -101,6 +118,11 @@ class Gate:
             envelope = await way.rehearse(conversation)
         except ProviderError as error:
             raise Closed(str(error), error.fix or f"wicket key set {provider.name}") from None
+        try:
+            judged = await self._judged(question(self.house, task, provider, envelope, considered))
+        except Denial as denial:
+            await self._deny(log, task, provider, denial)
+            raise
         offer = Offer(envelope.digest, provider.name, provider.model, envelope.url, provider.region)
         scope = Scope(
             paths=frozenset(document.path for document in task.documents),
@@ -116,11 +138,21 @@ class Gate:
         if yes := standing.covering(kept, folder, task.kind, offer, considered, size, now):
             considered = replace(considered, decision="allow", rule=f"{standing.RULE} {yes.id}")
         due = time.monotonic() + EXPIRES_SECONDS
-        prepared = Prepared(conversation, way, envelope, considered, offer, scope, due)
-        self._keep(prepared)
-        return summary(
-            prepared, "you asked for it" if task.prefer else "the first in your settings"
+        left = self._choosing.meter(task, provider, self.house.user).left
+        prepared = Prepared(
+            conversation, way, envelope, considered, offer, scope, due, route, left, judged
         )
+        self._keep(prepared)
+        return summary(prepared)
+
+    def route(self, task: Task, size: int = 0) -> dict[str, Any]:
+        """Where a task would go now if it had so many bytes, and why.
+
+        Raises Closed and Denial.
+        """
+        self._opened()
+        budget = self._spent(self._choosing.limits(task))
+        return self._choosing.route(task, size).as_json() | {"budget": budget}
 
     async def begin(self, digest: str, approved: object) -> Exchange:
         """Record the approval and the intent to send what was prepared; the exchange is
@@ -132,42 +164,70 @@ class Gate:
         self._forget_expired()
         if (prepared := self._prepared.get(digest)) is None:
             raise Unprepared(digest[:64])
+        if why := self._choosing.stopped(prepared.conversation.task, prepared.provider.name):
+            raise Closed(why, "wicket gate thaw")
         said = cast(dict[str, Any], approved) if isinstance(approved, dict) else {}
         prepared.offer.refuse_other(said)
         scope = narrowed(prepared.scope, said)
         consent = consented(said, self.house.actor.user, prepared.considered.decision)
         del self._prepared[digest]
+        task = prepared.conversation.task
+        meter = self._choosing.meter(task, prepared.provider, self.house.user)
+        if why := meter.over(tokens_of(prepared.envelope)):
+            denial = Denial("budget", why)
+            await self._deny(log, task, prepared.provider, denial)
+            raise denial
         exchange = secrets.token_hex(16)
         await self._note(log, approval(log, prepared, consent, scope))
         if consent.mode == "standing":
             self._hold(log, prepared, consent.id)
         first = intent(log, self.house, exchange, prepared, consent)
         receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
+        meter.begin(receipt.position.seq, tokens_of(prepared.envelope))
 
         async def intend(
             conversation: Conversation, turn: int, attempt: int, envelope: Envelope
         ) -> Receipt:
             """The intent of a later request, if the approval covers it."""
             size, now = len(envelope.body), datetime.now(UTC)
-            if why := made.scope.spent(turn, size, None, now) or self.house.frozen():
+            if why := made.scope.spent(turn, size, None, now) or self._stopped(made):
+                raise Refused(f"not sent: {why}")
+            if why := meter.over(tokens := tokens_of(envelope)):
                 raise Refused(f"not sent: {why}")
             redactions = summed((*prepared.considered.redactions, *made.redactions))
-            later = replace(first, turn=turn, attempt=attempt, bytes=size, redactions=redactions)
+            seen = replace(
+                prepared.considered, redactions=redactions, classes=tuple(made.scope.classes)
+            )
+            asked = question(
+                self.house, task, prepared.provider, envelope, seen, self._paths[exchange], turn
+            )
             try:
-                return await self._record(self._opened(), later, conversation, envelope)
+                judged = await self._judged(asked)
+            except Denial as denial:
+                await self._deny(log, task, prepared.provider, denial)
+                raise Refused(f"not sent: {denial}") from None
+            later = replace(
+                first, turn=turn, attempt=attempt, bytes=size, redactions=redactions,
+                tokens_estimated=tokens, cost_estimated=meter.estimate(tokens),
+                budget_left=meter.left, decision=replace(first.decision, reason=judged),
+            )  # fmt: skip
+            try:
+                receipt = await self._record(self._opened(), later, conversation, envelope)
             except Closed as error:
                 raise Refused(f"not sent: {error}; {error.fix}") from error
+            meter.begin(receipt.position.seq, tokens)
+            return receipt
 
         # A crash from here on leaves an intent without an outcome: the next start writes
         # that bytes may have left.
         size = len(prepared.envelope.body)
         made = Exchange(
             exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
-            self.house.retries, self._others(prepared.provider),
+            meter, self.house.retries, prepared.route.order[1:],
             Editing(prepared.shown, prepared.conversation.masks),
         )  # fmt: skip
-        self._exchanges[exchange] = made
-        made.ended.add_done_callback(lambda _: self._exchanges.pop(exchange, None))
+        self._exchanges[exchange], self._paths[exchange] = made, set()
+        made.ended.add_done_callback(lambda _: self._forget(exchange))
         return made
 
     async def answer(self, name: str, said: Mapping[str, Any]) -> None:
@@ -215,6 +275,7 @@ class Gate:
         # While that was written somebody else may have answered, or it was cancelled.
         if not exchange.wants(call):
             raise Unprepared(name[:64])
+        self._paths[name] |= set(paths)
         exchange.take(result, considered.redactions)
 
     async def applied(self, exchange: str, said: Mapping[str, Any]) -> int:
@@ -240,22 +301,33 @@ class Gate:
             found.cancel(why)
         return found is not None
 
-    async def freeze(self, frozen: bool, reason: str) -> None:
-        """Send nothing more from now on, or again.  Raises OSError and Closed."""
-        self.house.freeze(frozen, reason)
+    async def freeze(self, frozen: bool, reason: str, scope: Mapping[str, Any]) -> None:
+        """Send nothing more of this from now on, or again; of all, where `scope` is empty.
+
+        Raises OSError, Malformed and Closed.
+        """
+        if scope.keys() - set(SCOPES) or not all(isinstance(v, str) for v in scope.values()):
+            raise Malformed(f"only {', '.join(SCOPES)} can be frozen by themselves")
+        self.house.freeze(frozen, reason, scope)
         await self.heed()
 
     async def heed(self) -> None:
         """Look whether the gate was frozen or thawed; what runs is cancelled then."""
-        why = self.house.frozen()
-        if why:
-            for exchange in list(self._exchanges.values()):
+        for exchange in list(self._exchanges.values()):
+            if self._stopped(exchange):
                 exchange.cancel("frozen")
-        if why == self._frozen:
+        before, now = self._frozen, self.house.frozen()
+        self._frozen = now
+        if self._log is None or self._log.trouble is not None:
             return
-        self._frozen = why
-        if self._log is not None and self._log.trouble is None:
-            await self._note(self._log, Freeze(why is not None, self.house.actor.user, why))
+        user = self.house.actor.user
+        for row in now:
+            if row not in before:
+                await self._note(self._log, Freeze(True, user, braked(self._log, row)))
+        for row in before:
+            if row not in now:
+                named = braked(self._log, replace(row, why="")) or None
+                await self._note(self._log, Freeze(False, user, named))
 
     async def note(self, log: str, notes: Sequence[Note]) -> list[int]:
         """Write what readers and owners have to say; their records' numbers, once durable.
@@ -295,7 +367,7 @@ class Gate:
             raise Closed(self._log.trouble, "mend the cause, then: wicket stop gate")
         if not self.house.providers:
             raise Closed("no provider is set up", "add a [providers.NAME] to your wicket.toml")
-        if why := self.house.frozen():
+        if why := everything(self.house.frozen()):
             raise Closed(f"the gate is frozen: {why}", "wicket gate thaw")
         if (hindrance := self.house.hindrance()) is not None:
             raise hindrance
@@ -335,20 +407,31 @@ class Gate:
         to = Destination(task.kind, provider.name, provider.tier, provider.region)
         return consider(rows, texts, masks, house.forbidden, house.policies, to)
 
-    def _provider(self, task: Task) -> Provider:
-        found = self.house.providers
-        if task.prefer is not None and task.prefer not in found:
-            raise Denial("providers", f"there is no provider {task.prefer[:80]}")
-        return found[task.prefer] if task.prefer else next(iter(found.values()))
+    @property
+    def _choosing(self) -> Choosing:
+        return Choosing(self.house, self._health)
 
-    def _others(self, asked: Provider) -> tuple[str, ...]:
-        """Whom to ask where this one does not answer: those behind it in the settings."""
-        names = list(self.house.providers)
-        return tuple(names[names.index(asked.name) + 1 :])
+    def _stopped(self, exchange: Exchange) -> str | None:
+        return self._choosing.stopped(exchange.conversation.task, exchange.provider.name)
+
+    def _spent(self, limits: Limits) -> dict[str, Any]:
+        return self.house.ledger.spent(self.house.user).as_json(limits)
 
     def _key(self, value: str) -> str:
         assert self._log
         return f"key {self._log.pseudonym(value)[:16]}"
+
+    async def _judged(self, asked: Mapping[str, Any]) -> str | None:
+        """What the hook says of it, where there is one.  Raises Denial."""
+        if self.house.hook is None:
+            return None
+        said = await self.house.hook.judge(dict(asked))
+        if not said.allowed:
+            raise Denial("hook", said.shown)
+        return said.shown
+
+    def _forget(self, exchange: str) -> None:
+        del self._exchanges[exchange], self._paths[exchange]
 
     def _keep(self, prepared: Prepared) -> None:
         self._forget_expired()
@@ -362,13 +445,13 @@ class Gate:
             del self._prepared[digest]
 
     async def _deny(
-        self, log: AuditLog, kind: str, provider: Provider, denial: Denial, size: int
+        self, log: AuditLog, task: Task, provider: Provider | None, denial: Denial
     ) -> None:
         decision = decided(self.house, "never", denial.rule, str(denial))
-        await self._note(
-            log,
-            Denied(self.house.actor, kind, decision, provider.name, provider.model, bytes=size),
-        )
+        name, model = (provider.name, provider.model) if provider else (None, None)
+        size = sum(len(document.text.encode()) for document in task.documents)
+        denied = Denied(self.house.actor, task.kind, decision, name, model, bytes=size)
+        await self._note(log, denied)
 
     async def _note(self, log: AuditLog, record: Record, ref: int | None = None) -> None:
         try:

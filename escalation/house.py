@@ -1,9 +1,13 @@
 """What the gate is told at its start by who starts it: names, keys, rules and effects."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from .audit.records import Actor, Record
+from .budgets import UNLIMITED, Ledger, Limits, user_of
+from .freezes import Frozen
+from .hook import Hook
+from .kinds import Tier
 from .outgoing import Forbidden
 from .policy import UNWRITTEN, Policy
 from .providers.provider import Provider
@@ -21,11 +25,11 @@ class Closed(Exception):
         self.fix = fix
 
 
-def never_frozen() -> str | None:
-    return None
+def never_frozen() -> tuple[Frozen, ...]:
+    return ()
 
 
-def _nothing(_frozen: bool, _reason: str) -> None:
+def _nothing(_frozen: bool, _reason: str, _scope: Mapping[str, str]) -> None:
     """A house without a brake."""
 
 
@@ -48,10 +52,11 @@ def _forgotten(_standing: Sequence[Standing]) -> None:
 @dataclass(frozen=True, slots=True)
 class House:
     """What the gate is told at its start.  `forbidden` answers the rule that keeps a path
-    from leaving, or None; `frozen` why nothing may be sent just now, or None, and `freeze`
+    from leaving, or None; `frozen` what may not be sent just now, and `freeze`
     makes it so or undoes it; `hindrance` says why the log binds nothing just now, or None;
     `noted` hears of every note of readers and owners; `standing` are the yeses that hold on,
-    and `keep_standing` replaces them."""
+    and `keep_standing` replaces them.  `routes` are tiers by kind of task, where the settings
+    name them; `off` the features that are switched off."""
 
     version: str
     providers: Mapping[str, Provider]
@@ -59,8 +64,8 @@ class House:
     forbidden: Forbidden
     network: Network
     limits: str
-    frozen: Callable[[], str | None] = never_frozen
-    freeze: Callable[[bool, str], None] = _nothing
+    frozen: Callable[[], tuple[Frozen, ...]] = never_frozen
+    freeze: Callable[[bool, str, Mapping[str, str]], None] = _nothing
     policies: tuple[Policy, ...] = (UNWRITTEN,)
     rules: Pack = field(default_factory=shipped)
     hindrance: Callable[[], Closed | None] = _unhindered
@@ -68,3 +73,13 @@ class House:
     standing: Callable[[], Sequence[Standing]] = _none
     keep_standing: Callable[[Sequence[Standing]], None] = _forgotten
     retries: Retries = field(default_factory=Retries)
+    routes: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict[str, tuple[Tier, ...]])
+    budget: Limits = UNLIMITED
+    ledger: Ledger = field(default_factory=Ledger)
+    off: frozenset[str] = frozenset()
+    hook: Hook | None = None
+
+    @property
+    def user(self) -> str:
+        """Whose budget counts."""
+        return user_of(asdict(self.actor))

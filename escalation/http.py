@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import noting, task
 from .exchange import Exchange
+from .freezes import everything
 from .gate import Gate, Outside, Unprepared
 from .house import Closed
 from .outgoing import Denial
@@ -33,6 +34,12 @@ def application(gate: Gate) -> ASGIApp:
     async def prepare(request: Request) -> Response:
         return JSONResponse(await gate.prepare(task.read(await _body(request, task.LARGEST_TASK))))
 
+    async def route(request: Request) -> Response:
+        said = _object(await _body(request, task.LARGEST_TASK))
+        if type(size := said.get("size", 0)) is not int or size < 0:
+            raise task.Malformed("size must be a whole number")
+        return JSONResponse(gate.route(task.read(said), size))
+
     async def send(request: Request) -> Response:
         said = _object(await _body(request, LARGEST_SEND))
         exchange = await gate.begin(str(said.get("digest")), said.get("approval"))
@@ -51,8 +58,12 @@ def application(gate: Gate) -> ASGIApp:
         said = _object(await _body(request, LARGEST_SEND))
         if not isinstance(frozen := said.get("frozen"), bool):
             raise task.Malformed("frozen must be true or false")
-        await gate.freeze(frozen, str(said.get("reason", "")))
-        return JSONResponse({"frozen": gate.house.frozen()})
+        scope = _object(said.get("scope", {}))
+        await gate.freeze(frozen, str(said.get("reason", "")), scope)
+        rows = gate.house.frozen()
+        return JSONResponse(
+            {"frozen": everything(rows), "freezes": [row.as_json() for row in rows]}
+        )
 
     async def cancel(request: Request) -> Response:
         known = gate.cancel(request.path_params["id"])
@@ -65,6 +76,7 @@ def application(gate: Gate) -> ASGIApp:
     routes = [
         Route("/v1/status", status),
         Route("/v1/prepare", _said(prepare), methods=["POST"]),
+        Route("/v1/route", _said(route), methods=["POST"]),
         Route("/v1/send", _said(send), methods=["POST"]),
         Route("/v1/freeze", _said(freeze), methods=["POST"]),
         Route("/v1/exchanges/{id}/tools", _said(tools), methods=["POST"]),

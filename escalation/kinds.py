@@ -4,33 +4,47 @@ Policies, routes and records name a task by its kind.
 """
 
 from dataclasses import dataclass
+from typing import Literal, get_args
+
+Tier = Literal["local", "on-prem", "frontier"]
+# The nearest first, which are the weaker ones.
+TIERS: tuple[Tier, ...] = get_args(Tier)
+AWAY: tuple[Tier, ...] = ("on-prem", "frontier")
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """`title` is what a menu says, and `words` what is asked where nobody says more;
-    `edits` tells that files are to be changed by it."""
+    `edits` tells that files are to be changed by it; `tiers` who may get it, in this order, and
+    `largest` how many bytes of text it may take along."""
 
     name: str
     title: str = ""
     words: str = ""
     edits: bool = False
+    tiers: tuple[Tier, ...] = TIERS
+    largest: int = 512 << 10
+
+    @property
+    def feature(self) -> str:
+        """The setting in [features] that switches it off."""
+        return "edit" if self.edits else "ask"
 
 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("ask"),
+        Kind("ask", tiers=AWAY, largest=4 << 20),
         Kind(
             "explain",
             "Explain",
             "Explain what this code does, why it is so, and what may surprise in it.",
         ),
-        Kind("review"),
+        Kind("review", tiers=AWAY, largest=4 << 20),
         Kind("test"),
-        Kind("rename-across"),
-        Kind("refactor", edits=True),
-        Kind("edit", edits=True),
+        Kind("rename-across", tiers=AWAY, largest=4 << 20),
+        Kind("refactor", edits=True, tiers=AWAY, largest=2 << 20),
+        Kind("edit", edits=True, tiers=AWAY, largest=1 << 20),
         Kind(
             "document",
             "Document",

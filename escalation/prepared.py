@@ -21,18 +21,21 @@ from .audit.records import (
     Workspace,
 )
 from .audit.records import Provider as Recorded
+from .choosing import BYTES_PER_TOKEN, price
 from .conversation import Conversation
 from .editing import Shown
 from .envelope import Envelope
+from .freezes import Frozen
 from .house import House
 from .outgoing import Considered, Denial
 from .policy import digest as digest_of
-from .providers.provider import Provider, Usage
+from .providers.provider import Provider
+from .routing import Route
 from .task import Document, Task
 from .way import Way
 
-# Source code, roughly; shown as an estimate and used for nothing else.
-BYTES_PER_TOKEN = 4
+# What a record has room for.
+LONGEST_REASON = 1000
 # Members of a body that the log names in clear; none of them holds content.
 PARAMETERS = ("max_completion_tokens", "max_output_tokens", "max_tokens", "store", "stream")
 
@@ -46,6 +49,10 @@ class Prepared:
     offer: Offer
     scope: Scope
     due: float
+    route: Route
+    budget_left: int | None = None
+    # What somebody else's program said of it.
+    judged: str | None = None
 
     @property
     def provider(self) -> Provider:
@@ -58,10 +65,10 @@ class Prepared:
         return tuple(map(Shown, documents, self.considered.masked))
 
 
-def summary(prepared: Prepared, why: str) -> dict[str, Any]:
+def summary(prepared: Prepared) -> dict[str, Any]:
     """What the caller is shown of a prepared request."""
     provider, envelope = prepared.provider, prepared.envelope
-    tokens = _tokens(envelope)
+    tokens = tokens_of(envelope)
     return {
         "digest": envelope.digest,
         "provider": provider.name,
@@ -72,7 +79,10 @@ def summary(prepared: Prepared, why: str) -> dict[str, Any]:
         "region": provider.region,
         "retention": provider.retention,
         "contract": provider.contract,
-        "why": why,
+        "why": prepared.route.reason,
+        "route": prepared.route.as_json(),
+        "budget_left": prepared.budget_left,
+        "hook": prepared.judged,
         "request_base64": base64.b64encode(envelope.exact).decode(),
         "bytes": len(envelope.body),
         "redactions": [
@@ -82,7 +92,7 @@ def summary(prepared: Prepared, why: str) -> dict[str, Any]:
         "decision": prepared.considered.decision,
         "rule": prepared.considered.rule,
         "tokens": tokens,
-        "cost": _cost(provider, tokens),
+        "cost": price(provider)(tokens, 0),
         "prices": provider.prices.since if provider.prices else None,
         "manifest": [
             {"path": d.path, "lines": [d.start, d.end], "bytes": len(d.text.encode())}
@@ -92,6 +102,38 @@ def summary(prepared: Prepared, why: str) -> dict[str, Any]:
         "scope": prepared.scope.as_json(),
         "expires": prepared.scope.expires.isoformat(timespec="seconds"),
     }
+
+
+def question(
+    house: House,
+    task: Task,
+    provider: Provider,
+    envelope: Envelope,
+    considered: Considered,
+    paths: Iterable[str] = (),
+    turn: int = 1,
+) -> dict[str, Any]:
+    """What the hook is asked about a body; the bytes alone are added where it may see them."""
+    asked: dict[str, Any] = {
+        "wicket": house.version,
+        "digest": envelope.digest,
+        "kind": task.kind,
+        "provider": provider.name,
+        "model": provider.model,
+        "endpoint": envelope.url,
+        "tier": provider.tier,
+        "region": provider.region,
+        "user": house.user,
+        "turn": turn,
+        "bytes": len(envelope.body),
+        "paths": sorted({*paths, *(document.path for document in task.documents)}),
+        "classes": list(considered.classes),
+        "redactions": {row.rule: row.count for row in considered.redactions},
+        "decision": considered.decision,
+    }
+    if house.hook is not None and house.hook.sees_bytes:
+        asked["request_base64"] = base64.b64encode(envelope.exact).decode()
+    return asked
 
 
 def consented(said: Mapping[str, Any], user: str, decision: str) -> Consent:
@@ -126,16 +168,19 @@ def intent(
             tls="system" if provider.scheme == "https" else None,
         ),
         model=provider.model,
-        decision=decided(house, prepared.considered.decision, prepared.considered.rule),
+        decision=decided(
+            house, prepared.considered.decision, prepared.considered.rule, prepared.judged
+        ),
         consent=consent,
         bytes=len(prepared.envelope.body),
         server_version=house.version,
-        parameters=_parameters(prepared.envelope),
+        parameters=(*_parameters(prepared.envelope), *_routed(prepared.route)),
         tools=task.tools,
         manifest=_sources(log, task.documents, prepared.considered.classified),
         redactions=prepared.considered.redactions,
-        tokens_estimated=_tokens(prepared.envelope),
-        cost_estimated=_cost(provider, _tokens(prepared.envelope)),
+        tokens_estimated=tokens_of(prepared.envelope),
+        cost_estimated=price(provider)(tokens_of(prepared.envelope), 0),
+        budget_left=prepared.budget_left,
     )
 
 
@@ -193,19 +238,30 @@ def _pseudonyms(log: AuditLog, scope: Scope) -> tuple[str, ...]:
     return tuple(log.pseudonym(name) for name in names)
 
 
+def tokens_of(envelope: Envelope) -> int:
+    """An estimate, of what is not counted by a tokenizer."""
+    return len(envelope.body) // BYTES_PER_TOKEN
+
+
+def braked(log: AuditLog, row: Frozen) -> str:
+    """What is frozen and why, for the record; a folder by its stand-in."""
+    named = [
+        f"{name} {log.pseudonym(value) if name == 'repository' else value}"
+        for name, value in row.scope.items()
+    ]
+    return ": ".join(filter(None, (", ".join(named), row.why)))
+
+
+def _routed(route: Route) -> tuple[tuple[str, str], ...]:
+    """Why this provider, and why no other, for the record."""
+    rows = (("route", route.reason), ("passed", route.others))
+    return tuple((name, text[:LONGEST_REASON]) for name, text in rows if text)
+
+
 def _parameters(envelope: Envelope) -> tuple[tuple[str, str], ...]:
     """What a request asks for besides its words: whether it is kept, and how long it may be."""
     told = cast(Mapping[str, object], json.loads(envelope.body))
     return tuple((name, json.dumps(told[name])) for name in PARAMETERS if name in told)
-
-
-def _tokens(envelope: Envelope) -> int:
-    return len(envelope.body) // BYTES_PER_TOKEN
-
-
-def _cost(provider: Provider, tokens: int) -> int | None:
-    """Micro-USD of what is read; None where no price is known."""
-    return provider.prices.of(Usage(tokens, 0)) if provider.prices else None
 
 
 def manifest(task: Task) -> bytes:

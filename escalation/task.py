@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from .budgets import UNLIMITED, Limits
 from .kinds import KINDS
 from .tools import EDIT, TOOLS
 
@@ -49,7 +50,8 @@ class Task:
 
     `tools` are names of `TOOLS` that the model may ask for, and `readable` patterns, as
     of .gitignore, of the files whose content they may answer with.  `folder` is where
-    the work is done, a path that is put into the log as a keyed stand-in.
+    the work is done, a path that is put into the log as a keyed stand-in.  `prefer` is a
+    provider, a tier, more or less; `budget` what the folder tightens of the user's own.
     """
 
     kind: str
@@ -62,6 +64,14 @@ class Task:
     readable: tuple[str, ...] = ()
     earlier: tuple[Earlier, ...] = ()
     folder: str | None = None
+    budget: Limits = UNLIMITED
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its texts."""
+        words = [text for turn in self.earlier for text in (turn.question, turn.answer)]
+        texts = [self.instruction, *words, *(document.text for document in self.documents)]
+        return sum(len(text.encode()) for text in texts)
 
 
 def read(said: object) -> Task:
@@ -93,6 +103,7 @@ def read(said: object) -> Task:
         globs(body, "readable"),
         tuple(Earlier(_text(row, "question"), _text(row, "answer")) for row in earlier),
         _text(body, "folder") if body.get("folder") is not None else None,
+        _budget(_mapping(body.get("budget", {}), "budget")),
     )
 
 
@@ -119,6 +130,13 @@ def globs(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if len(found) > MOST_GLOBS or any(len(g) > LONGEST_GLOB or g.startswith("!") for g in found):
         raise Malformed(f"{name} must hold at most {MOST_GLOBS} short patterns, none with !")
     return found
+
+
+def _budget(row: Mapping[str, Any]) -> Limits:
+    known = {name: row.get(name) for name in Limits.__dataclass_fields__}
+    if any(type(n) is not int or n < 0 for n in known.values() if n is not None):
+        raise Malformed("a budget must be whole numbers")
+    return Limits(**known)
 
 
 def _document(row: Mapping[str, Any]) -> Document:

@@ -16,16 +16,18 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from ..completion.client import EngineGone
 from ..escalation.client import Declined, GateClient, Lost
+from ..escalation.kinds import KINDS
 from ..escalation.tools import EDIT
 from ..indexing.files import Skipped
 from ..indexing.files import read as read_file
 from ..indexing.research import gather
 from ..indexing.research.repository import Repository
-from . import ask_tools, asked, exclusions, gate_client, processes
+from . import ask_tools, asked, exclusions, gate_client, processes, spending
 from .app import Startup
 from .ask_places import Place, places
 from .paths import UnsafePath
 from .repositories import Unsaved, opened
+from .settings import for_folder
 
 # Tokens of the pieces that are gathered for a question.
 BUDGET = 6_000
@@ -141,6 +143,9 @@ async def ask(
 
     Cancelling ends the exchange, and its outcome says so.  Raises NoAnswer.
     """
+    wanted = for_folder(startup.effective, question.folder).settings
+    if why := spending.refusal(wanted.gate, wanted.features, KINDS[question.kind].feature):
+        raise NoAnswer(why)
     try:
         async with (
             connected(startup, spawn) as gate,
@@ -272,7 +277,9 @@ LARGEST_BODY, MOST_TURNS = 512 << 10, 30
 
 def _task(question: Question, startup: Startup, near: Repository | None) -> dict[str, Any]:
     """What the gate is asked to prepare.  Raises NoAnswer."""
+    wanted = for_folder(startup.effective, question.folder).settings
     exclude = startup.effective.settings.completion.exclude
+    tools = near is not None and wanted.features.tools
     documents: list[Mapping[str, Any]] = [
         ask_tools.document(piece.path, piece.text, piece.first, piece.last)
         | ({"role": "edit", "selection": piece.selection} if piece.selection else {})
@@ -297,8 +304,9 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
         "instruction": question.text,
         "documents": [d for d in documents if _is_sendable(d["path"])],
         "earlier": [{"question": q, "answer": a} for q, a in question.earlier],
-        "tools": [*(ask_tools.TOOLS if near else ()), *([EDIT] if edited else [])],
-        "readable": ["**"] if near else [],
+        "tools": [*(ask_tools.TOOLS if tools else ()), *([EDIT] if edited else [])],
+        "readable": ["**"] if tools else [],
+        "budget": spending.tightened(wanted),
         "known_secrets": sorted(set(secrets(question.folder))),
         "prefer": question.prefer,
         "client": {"editor": question.editor[0], "version": question.editor[1]},

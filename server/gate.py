@@ -17,7 +17,9 @@ from .. import __version__
 from ..escalation import policy
 from ..escalation.audit import AuditError, AuditLog, Options
 from ..escalation.audit.records import Actor, Open
+from ..escalation.budgets import Ledger
 from ..escalation.gate import Gate
+from ..escalation.hook import Hook
 from ..escalation.house import Closed, House
 from ..escalation.http import application
 from ..escalation.providers import wire
@@ -27,6 +29,7 @@ from ..escalation.redaction import rules as redaction
 from ..escalation.transport import Network
 from . import (
     audit_place,
+    decision_hook,
     discreet,
     exclusions,
     freezing,
@@ -37,17 +40,18 @@ from . import (
     processes,
     settings,
     settings_file,
+    spending,
     standing,
     unix_http,
 )
 from .audit_place import Place
 from .gate_anchoring import Anchoring, by_launcher
 from .paths import Paths, UnsafePath, private_directory, private_file
-from .settings import Effective
+from .settings import Effective, Settings
 from .settings_checks import ProviderSource
 
 # Tables that may say what must not leave, and that this version does not read yet.
-UNREAD = ("budget", "network", "policy", "routes")
+UNREAD = ("network", "policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Plan:
     policies: tuple[policy.Policy, ...] = (policy.UNWRITTEN,)
     rules: redaction.Pack = field(default_factory=redaction.shipped)
     closed: Closed | None = None
+    wanted: Settings | None = None
 
 
 def run(paths: Paths, path: Path, idle: float | None) -> int:
@@ -72,6 +77,7 @@ def run(paths: Paths, path: Path, idle: float | None) -> int:
     effective = settings.load(paths, None, ())
     # Split off before any key is read, and before there are limits.
     twin = launcher.fork(_nothing) if effective.settings.audit.anchor else None
+    hooked = decision_hook.twin(effective.settings.redaction)
     plan = prepare(paths, effective)
     try:
         listening = processes.bind(path)
@@ -79,6 +85,8 @@ def run(paths: Paths, path: Path, idle: float | None) -> int:
         print(f"wicket gate: cannot listen on {path}: {error.strerror}", file=sys.stderr)
         return 1
     places = [(provider.host, provider.port) for provider in plan.providers.values()]
+    if (asked := decision_hook.place(effective.settings.redaction)) is not None:
+        places.append(asked)
     ports = [port for _host, port in places]
     level = limits.apply(limits.gate(paths, path.parent, paths.audit, ports))
     print(f"wicket gate: {level.shown}", file=sys.stderr)
@@ -86,7 +94,8 @@ def run(paths: Paths, path: Path, idle: float | None) -> int:
     idle = effective.settings.gate.idle_minutes * 60 if idle is None else idle
     carry = by_launcher(twin, path.parent) if twin else _nowhere
     anchoring = Anchoring.of(effective.settings.audit, carry)
-    asyncio.run(_serve(paths, path, listening, plan, level.shown, left, idle, anchoring))
+    hook = decision_hook.hook(effective.settings.redaction, hooked, left)
+    asyncio.run(_serve(paths, path, listening, plan, level.shown, left, idle, anchoring, hook))
     return 0
 
 
@@ -99,6 +108,7 @@ async def _serve(
     left: perimeter.Perimeter,
     idle: float,
     anchoring: Anchoring,
+    hook: Hook | None,
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(discreet.in_loop)
     for name in ("anthropic", "openai", "botocore", "uvicorn", "httpx2", "httpcore2", "asyncio"):
@@ -116,7 +126,7 @@ async def _serve(
         _forbidden,
         network,
         level,
-        partial(freezing.why, paths),
+        partial(freezing.rows, paths),
         partial(freezing.change, paths),
         plan.policies,
         plan.rules,
@@ -124,7 +134,11 @@ async def _serve(
         anchoring.heard,
         partial(standing.kept, paths),
         partial(standing.keep, paths),
+        **spending.rules(plan.wanted),
+        hook=hook,
     )
+    if log is not None and plan.log is not None:
+        closed = await asyncio.to_thread(_recalled, house.ledger, plan.log.directory)
     gate = Gate(house, log, closed)
     timer = asyncio.ensure_future(anchoring.run(lambda: log.news)) if log is not None else None
 
@@ -152,6 +166,15 @@ async def _serve(
         leave=leave,
     )
     await warm
+
+
+def _recalled(ledger: Ledger, directory: Path) -> Closed | None:
+    """What was spent before this start; why nothing can be, where that is not known."""
+    try:
+        ledger.recall(directory)
+    except (AuditError, OSError) as error:
+        return Closed(f"what was spent cannot be counted: {error}", "wicket audit doctor")
+    return None
 
 
 def _import(plan: Plan) -> None:
@@ -192,7 +215,8 @@ def prepare(paths: Paths, effective: Effective) -> Plan:
         digest = hashlib.sha256(values).hexdigest()
         binding = effective.heard.policies
         pack = _rules(wanted.redaction.rules)
-        return Plan(providers, options, audit_place.current(paths), digest, binding, pack)
+        place = audit_place.current(paths)
+        return Plan(providers, options, place, digest, binding, pack, wanted=wanted)
     except Closed as closed:
         return Plan(closed=closed)
     except keys.NoKey as error:

@@ -5,11 +5,14 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Mapping
 
 from ..completion.client import EngineGone
+from ..escalation import freezes
 from ..escalation.client import Declined, GateClient, Lost
 from . import freezing, gate, gate_client, keys, processes, standing
 from .paths import Paths, UnsafePath
+from .settings_checks import plain
 
 # Until a gate that runs has noticed.
 NOTICE_SECONDS = 3.0
@@ -25,7 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
             )
             return 0
         if arguments.action:
-            return _brake(paths, arguments.action == "freeze", arguments.reason or "")
+            return _brake(
+                paths, arguments.action == "freeze", arguments.reason or "", _scope(arguments)
+            )
         # Before a key is in memory, and before an SDK is imported.
         keys.close_memory()
         keys.clear_environment()
@@ -46,24 +51,41 @@ def run(arguments: argparse.Namespace) -> int:
         return gate.run(paths, path, arguments.idle)
 
 
-def _brake(paths: Paths, frozen: bool, reason: str) -> int:
+def _scope(arguments: argparse.Namespace) -> dict[str, str]:
+    said = {name: getattr(arguments, name) for name in freezes.SCOPES}
+    if said["repository"]:
+        # By the name that questions from there come with.
+        said["repository"] = os.path.realpath(said["repository"])
+    return {name: value for name, value in said.items() if value}
+
+
+def _brake(paths: Paths, frozen: bool, reason: str, scope: Mapping[str, str]) -> int:
     """Freeze or thaw, and wait until a gate that runs has noticed."""
-    freezing.change(paths, frozen, reason)
+    freezing.change(paths, frozen, reason, scope)
     running = any(
         found.path == gate_client.socket_path(paths)
         for found in processes.running(gate_client.socket_path(paths).parent)
     )
-    if running and not asyncio.run(_noticed(paths, frozen)):
+    if running and not asyncio.run(_noticed(paths)):
         print("wicket gate: the gate does not answer; `wicket stop gate` ends it", file=sys.stderr)
         return 1
-    if why := freezing.why(paths):
-        print(f"frozen {why}; nothing is sent")
-        return 0 if frozen else 1
-    print("thawed; requests are sent again, each with its question")
-    return 0
+    rows = freezing.rows(paths)
+    for row in rows:
+        named = ", ".join(f"{name} {plain(value)}" for name, value in row.scope.items())
+        what = f"nothing of {named}" if named else "nothing"
+        print(f"frozen {row.why}; {what} is sent")
+    if frozen:
+        return 0
+    if not rows:
+        print("thawed; requests are sent again, each with its question")
+    # What an administrator froze, and what of one's own was not meant, stays.
+    theirs = [row for row in rows if not scope or row.everything or row.scope == scope]
+    return 1 if theirs else 0
 
 
-async def _noticed(paths: Paths, frozen: bool) -> bool:
+async def _noticed(paths: Paths) -> bool:
+    """Whether the gate sees what the files say, and what it has to end has ended."""
+    wanted = [row.as_json() for row in freezing.rows(paths)]
     deadline = time.monotonic() + NOTICE_SECONDS
     async with GateClient(gate_client.socket_path(paths)) as client:
         while time.monotonic() < deadline:
@@ -71,7 +93,7 @@ async def _noticed(paths: Paths, frozen: bool) -> bool:
                 said = await client.status()
             except (Declined, Lost):
                 return False
-            if not frozen or (said["frozen"] and not said["exchanges"]):
+            if said["freezes"] == wanted and not said["ending"]:
                 return True
             await asyncio.sleep(0.05)
     return False

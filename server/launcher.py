@@ -84,17 +84,31 @@ def fork(ahead: Callable[[], None]) -> Launcher:
 
     To be called while there is one thread.  The twin never returns.  Raises OSError.
     """
-    ours, twins = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+    def serve(client: socket.socket) -> None:
+        threading.Thread(target=ahead, daemon=True).start()
+        _serve(client)
+
+    return Launcher(split(serve))
+
+
+def split(
+    serve: Callable[[socket.socket], None], kind: int = socket.SOCK_SEQPACKET
+) -> socket.socket:
+    """Split off a twin that does nothing but `serve` the socket whose other end is returned.
+
+    To be called while there is one thread.  The twin never returns.  Raises OSError.
+    """
+    ours, twins = socket.socketpair(socket.AF_UNIX, kind)
     if os.fork():
         twins.close()
-        return Launcher(ours)
+        return ours
     ours.close()
     code = 1
     # Whatever happens, this copy must never go on as a language server.
     try:
         _settle(twins.fileno())
-        threading.Thread(target=ahead, daemon=True).start()
-        _serve(twins)
+        serve(twins)
         code = 0
     finally:
         os._exit(code)

@@ -26,6 +26,7 @@ from typing import Any, Literal, cast
 
 from ..completion.shelf import Profile, model_for
 from ..completion.wire import Decoding, Priority
+from ..escalation.kinds import Tier
 from ..escalation.policy import Policy, Verdict, globs
 from . import policies
 from .paths import InsideWorkspace, Paths, refuse_inside
@@ -97,6 +98,20 @@ class GateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    day_usd: float | Literal["unlimited"]
+    month_usd: float | Literal["unlimited"]
+    day_tokens: int | Literal["unlimited"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesSettings:
+    ask: bool
+    edit: bool
+    tools: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AuditSettings:
     level: Literal["metadata", "request", "full"]
     recipients: tuple[str, ...]
@@ -108,6 +123,9 @@ class AuditSettings:
 @dataclass(frozen=True, slots=True)
 class RedactionSettings:
     rules: tuple[Path, ...]
+    hook: str
+    hook_seconds: int
+    hook_bytes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +163,9 @@ class Settings:
     network: NetworkSettings
     providers: Mapping[str, ProviderSource]
     gate: GateSettings
+    routes: Mapping[str, tuple[Tier, ...]]
+    budget: BudgetSettings
+    features: FeaturesSettings
     audit: AuditSettings
     index: IndexSettings
     editor: EditorSettings
@@ -315,6 +336,9 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         network=NetworkSettings(**fields("network")),
         providers=values["providers"],
         gate=GateSettings(**fields("gate")),
+        routes=values["routes"],
+        budget=BudgetSettings(**fields("budget")),
+        features=FeaturesSettings(**fields("features")),
         audit=AuditSettings(**fields("audit")),
         index=IndexSettings(**fields("index")),
         editor=EditorSettings(**fields("editor")),

@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 import pathspec
 
 from ..completion.shelf import Profile, Trigger
+from ..escalation import kinds
 
 Check = Callable[[object], object]
 
+UNLIMITED = "unlimited"
 # 32 bytes in base64.
 RECIPIENT = re.compile(r"x25519:[A-Za-z0-9+/]{43}=")
 
@@ -292,6 +294,43 @@ def provider_source(value: object) -> ProviderSource:
     return ProviderSource(**(texts | {"base_url": url}), prices=prices)
 
 
+def routes(value: object) -> Mapping[str, tuple[kinds.Tier, ...]]:
+    """Tiers by kind of task, the first that may get it wins."""
+    if not isinstance(value, Mapping):
+        raise Unfit("must be a table: KIND = [tiers]")
+    found: dict[str, tuple[kinds.Tier, ...]] = {}
+    for kind, said in cast(Mapping[str, object], value).items():
+        if kind not in kinds.KINDS:
+            raise Unfit(f"knows the kinds {', '.join(kinds.KINDS)}, not {plain(kind)}")
+        names = _texts(said) or ()
+        tiers: list[kinds.Tier] = [name for name in names if name in kinds.TIERS]
+        if not tiers or len(set(tiers)) != len(names):
+            raise Unfit(f"must have for {kind} a list of {', '.join(kinds.TIERS)}, each once")
+        found[kind] = tuple(tiers)
+    return found
+
+
+def dollars(value: object) -> float | str:
+    """US dollars, or no limit."""
+    if value == UNLIMITED:
+        return UNLIMITED
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e6:
+        raise Unfit(f'must be US dollars from 0 to 1000000, or "{UNLIMITED}"')
+    return value
+
+
+def decision_hook(value: object) -> str:
+    """`command: WORDS`, or an address, https unless it is on this machine; empty for none."""
+    if not isinstance(value, str) or not _is_plain(value):
+        raise Unfit("must be command: WORDS or an address like https://policy.example/wicket")
+    if not value:
+        return value
+    if value.startswith("command:"):
+        command_of(value)
+        return value
+    return hub(value)
+
+
 def command_of(key: str) -> tuple[str, ...]:
     """The words of `command: WORDS`.  Raises Unfit."""
     kind, _, words = key.partition(":")
@@ -359,6 +398,12 @@ def least_true(first: bool | str, second: bool | str) -> bool | str:
 
 def least(first: int, second: int) -> int:
     return min(first, second)
+
+
+def least_of(first: float | str, second: float | str) -> float | str:
+    """The lower of two limits; a word is none."""
+    numbers = [said for said in (first, second) if not isinstance(said, str)]
+    return min(numbers, default=UNLIMITED)
 
 
 def in_both(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:

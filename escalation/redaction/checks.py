@@ -157,6 +157,12 @@ def pem(value: str) -> bool:
     return bool(re.search(r"[A-Za-z0-9+/]{16}", value.partition("KEY")[2]))
 
 
+def key_lines(value: str) -> bool:
+    """Random in base 64; a digest in hexadecimal, or a table of words, is not."""
+    kinds = (r"[a-z]", r"[A-Z]", r"\d")
+    return entropy(value) >= 4.5 and all(re.search(kind, value) for kind in kinds)
+
+
 def key_like(value: str) -> bool:
     """Random rather than written: letters and digits mixed, and much information for its size."""
     if not written_out(value):
@@ -213,6 +219,7 @@ CHECKS: dict[str, Callable[[str], bool]] = {
     "bare-password": bare(password_like),
     "jwt": json_web_token,
     "pem": pem,
+    "key-lines": key_lines,
     "card": card,
     "iban": iban,
     "mail": mail,

@@ -18,6 +18,8 @@ _INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufff9-\ufffb"
     "\U000e0000-\U000e007f\U000e0100-\U000e01ef]+|(?<!^)\ufeff+"
 )
+# Those, and the joiners, of which one may stand in a name and none in a secret.
+_UNSEEN = re.compile(rf"{_INVISIBLE.pattern.partition(']')[0]}\u200c\u200d\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,27 @@ class Finding:
 
 def find(text: str, pack: Pack, known: Known) -> tuple[Finding, ...]:
     """What `text` holds, in order, without overlap."""
-    found = [*_by_rule(text, pack), *_known(text, known), *_words(text, pack.words)]
+    found = [*_seen(text, pack, known), *_between(text, pack, known)]
     found += [
         Finding(*m.span(), "invisible-characters", "invisible") for m in _INVISIBLE.finditer(text)
     ]
     return tuple(_apart(found))
+
+
+def _seen(text: str, pack: Pack, known: Known) -> Iterator[Finding]:
+    yield from _by_rule(text, pack)
+    yield from _known(text, known)
+    yield from _words(text, pack.words)
+
+
+def _between(text: str, pack: Pack, known: Known) -> Iterator[Finding]:
+    """What is there once the characters are gone that nobody sees: they are taken out, and
+    would put together what they hid."""
+    if not _UNSEEN.search(text):
+        return
+    places = [at for at, character in enumerate(text) if not _UNSEEN.match(character)]
+    for one in _seen("".join(text[at] for at in places), pack, known):
+        yield Finding(places[one.start], places[one.end - 1] + 1, one.rule, one.kind)
 
 
 def _by_rule(text: str, pack: Pack) -> Iterator[Finding]:

@@ -63,6 +63,7 @@ def test_each_rule_finds_its_examples(rule: Rule) -> None:
         "iban: «DE89 3704 0044 0532 0130 00»;",
         "a«\u200b»b, «\u202e»txt",
         "«\U000e0041\U000e0042»hidden",
+        "AWS = '«AKIAZ7Q4\u200bWXK2\u200dM5N3P6RT»'",
         "Authorization: Bearer «k3Jv8Qw2Nz5Xm7Lp1Rt9»",
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from wicket.escalation.audit.records import Outcome, Status
+from wicket.escalation.freezes import Frozen
 from wicket.escalation.retries import Retries, Wish, elsewhere, wish
 from wicket.escalation.task import read
 
@@ -167,7 +168,7 @@ async def test_nothing_is_sent_after_a_stop_between_attempts(world: World, how: 
     frozen: list[str] = []
     pausing = Retries(3, 0.001 if how == "disk" else 60, 90)
     world.gate.house = replace(
-        world.gate.house, retries=pausing, frozen=lambda: frozen[0] if frozen else None
+        world.gate.house, retries=pausing, frozen=lambda: tuple(map(Frozen, frozen))
     )
     world.server.answer = "overload"
     prepared = await world.gate.prepare(read(TASK))

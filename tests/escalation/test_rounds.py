@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from wicket.escalation.exchange import Exchange
+from wicket.escalation.freezes import Frozen
 from wicket.escalation.gate import Gate, Outside, Unprepared
 from wicket.escalation.outgoing import Denial
 from wicket.escalation.task import Malformed, read
@@ -252,7 +253,7 @@ async def test_a_log_that_fails_between_rounds_ends_the_exchange(world: World) -
 
 async def test_a_frozen_gate_sends_nothing_and_ends_what_runs(world: World) -> None:
     frozen: list[str] = []
-    world.gate.house = world.house(frozen=lambda: frozen[0] if frozen else None)
+    world.gate.house = world.house(frozen=lambda: tuple(map(Frozen, frozen)))
     world.server.answer = world.says("silent")
     waiting = await world.gate.prepare(read(ASK))
     run = await begun(world)

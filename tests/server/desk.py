@@ -102,6 +102,7 @@ READER = f"x25519:{'A' * 43}="
 # What is never one of a few words, and never a number from 1 to 100.
 NO_WORD = (True, 1, "", "AUTO", "other", ["auto"], {"auto": True})
 NO_NUMBER = (True, -1, 1.5, "7", [7], {"a": 1}, 10**30)
+NO_DOLLARS = (True, -1, "7", [7], {"a": 1}, 10**30, "unlimitedly")
 # Truth in the form of other types.
 NO_TRUTH = (0, 1, "true", "false", [], {"a": 1})
 # Written from the contract, not from the table under test.
@@ -158,6 +159,22 @@ CONTRACT = {
     "providers": Row("S", {}, {"cloud": CLOUD}, {"home": HOME}, (1, "x", [CLOUD], True)),
     "gate.enabled": Row("ST", True, True, False, NO_TRUTH, False),
     "gate.idle_minutes": Row("S", 10, 1, 60, (0, *NO_NUMBER)),
+    "routes": Row(
+        "S",
+        {},
+        {"ask": ["frontier", "on-prem"]},
+        {"explain": ["on-prem"]},
+        (
+            *(1, "x", {"asks": ["frontier"]}, {"ask": []}, {"ask": "frontier"}),
+            *({"ask": ["cloud"]}, {"ask": ["on-prem"] * 2}, {"complete": ["frontier"]}),
+        ),
+    ),
+    "budget.day_usd": Row("ST", "unlimited", 5, 2.5, NO_DOLLARS, 2.5),
+    "budget.month_usd": Row("ST", "unlimited", 5.5, 0, NO_DOLLARS, 0),
+    "budget.day_tokens": Row("ST", "unlimited", 500, 50, (*NO_NUMBER[:-1], 10**30), 50),
+    "features.ask": Row("ST", True, True, False, NO_TRUTH, False),
+    "features.edit": Row("ST", True, True, False, NO_TRUTH, False),
+    "features.tools": Row("ST", True, True, False, NO_TRUTH, False),
     "audit.level": Row("S", "full", "metadata", "request", NO_WORD),
     "audit.recipients": Row("S", (), [READER], [], ("x25519:", [1], ["x25519:a"], True)),
     "audit.anchor": Row("S", {}, {"vault": "git@h:a.git"}, {"disk": "/mnt/a"}, (1, "/a", True)),
@@ -172,6 +189,15 @@ CONTRACT = {
     "index.watch": Row("C", "auto", "poll", "off", NO_WORD),
     "editor.symbols": Row("C", False, True, False, NO_TRUTH),
     "redaction.rules": Row("S", (), ["/rules/a.toml"], [], ("a", [1], 1, True)),
+    "redaction.hook": Row(
+        "S",
+        "",
+        "command: /opt/decide --strict",
+        "https://policy.example/wicket",
+        ("x", "command:", "http://policy.example", "ftp://x", 1, True, ["command: x"], "a\n"),
+    ),
+    "redaction.hook_seconds": Row("S", 5, 1, 60, (0, 61, *NO_NUMBER)),
+    "redaction.hook_bytes": Row("S", False, True, False, NO_TRUTH),
     "repository": Row("S", (), [{"path": "/clones/a"}], [], (1, "x", [{}], [1], ["a"], True)),
     "log.level": Row("C", "info", "debug", "error", NO_WORD),
     "stats.enabled": Row("CT", True, True, False, NO_TRUTH, False),
@@ -183,6 +209,8 @@ def meant(key: str, written: Any) -> object:
     """A written value as the program gets it."""
     if key in ROWS:
         return {name: ROWS[key][name] for name in written}
+    if key == "routes":
+        return {kind: tuple(tiers) for kind, tiers in written.items()}
     if key == "network.ca_file":
         return Path(written)
     if key == "redaction.rules":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
+from wicket.server.__main__ import VERBS
 from wicket.server.settings import Settings, for_folder, load, report
 from wicket.server.settings_table import KEYS, TABLE
 
@@ -41,7 +42,7 @@ def test_dataclasses_and_table_name_the_same_settings() -> None:
             for word in (w for w in get_args(part) if isinstance(w, str)):
                 assert KEYS[name].check(word) == word
                 words += 1
-    assert words == 24
+    assert words == 27
 
 
 def test_defaults(desk: Desk) -> None:
@@ -295,3 +296,37 @@ def test_the_report_has_every_setting_ready_for_json(desk: Desk) -> None:
     assert rows["completion.exclude"]["source"] == "repository"
     assert rows["trusted"]["source"] == "default"
     assert rows["trusted"]["locked"] is False
+
+
+@pytest.mark.parametrize("key", [key for key, row in CONTRACT.items() if "S" in row.letters])
+def test_a_security_setting_has_no_other_channel(
+    desk: Desk, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither an editor, nor a repository that asks for more, nor the environment, nor a word on
+    a command line makes it looser; the administrator's lock holds against the user."""
+    row = CONTRACT[key]
+    before = typed(desk.load(), key)
+    flat = key.replace(".", "_").upper()
+    for name in (key, flat, f"WICKET_{flat}", f"WICKET_{key}"):
+        monkeypatch.setenv(name, str(row.other))
+    desk.says("editor", {key: row.other})
+    assert typed(desk.load(), key) == before
+    desk.says("repository", {key: row.one})
+    desk.says("user", {key: row.other})
+    loose = typed(desk.load(), key)
+    if "T" not in row.letters:
+        assert loose == meant(key, row.other), "a repository is not heard"
+    else:
+        assert loose == meant(key, row.other), "nor where it asks for more than the user"
+    desk.says("managed", {key: row.other}, locked=[key])
+    desk.says("user", {key: row.one})
+    assert typed(desk.load(), key) == meant(key, row.other)
+    last = key.rpartition(".")[2].replace("_", "-")
+    for verb in VERBS:
+        named = {flag for one in verb.arguments for flag in one.flags}
+        spoken = {(verb.name, flag) for flag in named if flag == f"--{last}"}
+        assert spoken <= MEANT_ELSEWHERE, f"{key} could be said on a command line"
+
+
+# Words of a command line that are called like a security setting, and are none.
+MEANT_ELSEWHERE = {("gate", "--repository")}

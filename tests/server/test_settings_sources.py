@@ -37,7 +37,8 @@ def desk(tmp_path: Path) -> Desk:
         ("user", '"a\\nb" = 1', r"a\nb is not a setting"),
         ("user", '"\\u202e\\u001b[31m" = 1', r"\u202e\x1b[31m is not a setting"),
         ("user", f"{'k' * 5000} = 1", f"{'k' * 200}... is not a setting"),
-        ("repository", "[budget]\nday_usd = 1", None),
+        ("repository", "[editor]\na = 1", "editor.a is nothing"),
+        ("repository", "[routes]\nask = ['frontier']", "routes is nothing"),
         ("repository", "[index]\nwatch = 'poll'", "index.watch"),
         (
             "repository",
@@ -46,7 +47,7 @@ def desk(tmp_path: Path) -> Desk:
         ),
         ("repository", "[network]\nproxy = 'http://evil'", "network.proxy is nothing"),
         ("repository", "locked = ['completion.enabled']", "locked is not a setting"),
-        ("managed", "locked = ['network.proxy', 'budget']", None),
+        ("managed", "locked = ['network.proxy', 'policy']", None),
         ("managed", "locked = ['completion.modle']", "did you mean completion.model?"),
     ],
 )
@@ -69,11 +70,10 @@ def test_names_that_are_unknown_or_not_allowed_are_one_line(
 @pytest.mark.parametrize("channel", ["managed", "user"])
 def test_tables_of_other_features_are_known(desk: Desk, channel: str) -> None:
     """What they hold is looked at by their feature."""
-    tables = ("budget", "editor")
+    tables = ("policy",)
     desk.file(channel).write_text(
-        "repository = [{path = '/x'}]\nroutes = {ask = ['frontier']}\n"
+        "repository = [{path = '/x'}]\neditor.anything = 1\n"
         + "".join(f"[{table}]\nanything = 1\n" for table in tables)
-        + "[policy]\n"
     )
     assert desk.load().warnings == ()
 
