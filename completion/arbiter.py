@@ -2,14 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 
-from . import chances, trim
+from . import chances
 from .copies import Copy
-from .cursor import Cursor, Suggestion, gist
-from .place import Troubles
-from .trim import Draft
+from .cursor import Suggestion, gist
+from .trim import Draft, Drafts
 
 # Copies that are trimmed and compared, and the chance that they must have at least; of
 # others nothing would ever be seen.
@@ -45,33 +44,45 @@ class Candidate:
     copy: Copy | None = None
 
 
-def sure(copies: Sequence[Copy]) -> bool:
-    """Whether one of them could be shown without asking a model."""
-    return any(chances.hoped(copy, None) >= chances.SURE for copy in _cut(copies, 1))
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Whether one of the copies could be shown without asking a model, and the single lines
+    of them that will be looked at if one is asked, mostly."""
+
+    sure: bool
+    lines: tuple[str, ...]
+
+
+def glance(copies: Sequence[Copy]) -> Glance:
+    short = _cut(copies, 1)
+    hopes = [chances.hoped(copy, None) for copy in short]
+    likely = [copy for copy, hope in zip(short, hopes, strict=True) if hope >= LEAST]
+    return Glance(
+        any(hope >= chances.SURE for hope in hopes),
+        tuple(copy.text for copy in _considered(likely)),
+    )
 
 
 def choose(
-    cursor: Cursor,
+    drafts: Drafts,
     lines: int,
     copies: Sequence[Copy],
     written: Written | None,
     known: Sequence[Suggestion] = (),
     by_hand: bool = False,
-    troubles: Troubles | None = None,
 ) -> Suggestion:
     """The likeliest text, and of several lines as many as are likely enough.
 
     Empty where there is none; `filtered` then says which rule refused the likeliest.
     `written` is None where no model was asked.  What is `known` is not chosen again.  Who
-    asks `by_hand` gets a block that begins with a line break, however likely.  `troubles` is
-    None where no grammar can be asked.
+    asks `by_hand` gets a block that begins with a line break, however likely.
     """
     gists = {gist(one.text) for one in known}
-    best = _best(cursor, 1, copies, written, gists, LEAST, troubles)
+    best = _best(drafts, 1, copies, written, gists, LEAST)
     for more in range(2, lines + 1):
         blank = best is None or not best.draft.text
         least = 0.0 if by_hand and blank else chances.FURTHER
-        longer = _best(cursor, more, copies, written, gists, least, troubles)
+        longer = _best(drafts, more, copies, written, gists, least)
         if longer is None or longer.chance < least:
             break
         best = longer
@@ -85,19 +96,18 @@ def choose(
         filtered=draft.filtered,
         rules=draft.rules,
         chance=round(best.chance, 3),
-        where=(copy.where or cursor.path) if copy else "",
+        where=(copy.where or drafts.cursor.path) if copy else "",
         line=copy.line if copy else 1,
     )
 
 
 def others(
-    cursor: Cursor,
+    drafts: Drafts,
     lines: int,
     copies: Sequence[Copy],
     written: Sequence[Written],
     best: Suggestion,
     most: int,
-    troubles: Troubles | None = None,
 ) -> tuple[Suggestion, ...]:
     """So many texts beside the `best`, the likeliest first; no two have one gist.
 
@@ -105,58 +115,59 @@ def others(
     """
     found = [best]
     for text in written[1:]:
-        found.append(choose(cursor, lines, (), text, found, by_hand=True, troubles=troubles))
+        found.append(choose(drafts, lines, (), text, found, by_hand=True))
     first = next(iter(written), None)
     for _ in range(most):
         # Copies beside what the model thinks likeliest, and that text where a copy won.
-        found.append(choose(cursor, lines, copies, first, found, by_hand=True, troubles=troubles))
+        found.append(choose(drafts, lines, copies, first, found, by_hand=True))
     rest = [one for one in found[1:] if one.text]
     return tuple(sorted(rest, key=lambda one: -one.chance)[:most])
 
 
 def _best(
-    cursor: Cursor,
+    drafts: Drafts,
     lines: int,
     copies: Sequence[Copy],
     written: Written | None,
     known: Collection[str],
     least: float,
-    troubles: Troubles | None,
 ) -> Candidate | None:
     """The likeliest text of `lines` lines, one that passes every rule if there is any.
 
     Not one whose gist is `known`, and of copies those that can have a chance of `least`.
     """
-    found = _candidates(cursor, lines, _cut(copies, lines), written, least, troubles)
+    found = _candidates(drafts, lines, _cut(copies, lines), written, least)
     candidates = [one for one in found if not known or gist(one.draft.text) not in known]
     passing = [one for one in candidates if one.draft.text]
     return max(passing or candidates, key=attrgetter("chance"), default=None)
 
 
 def _candidates(
-    cursor: Cursor,
+    drafts: Drafts,
     lines: int,
     copies: Sequence[Copy],
     written: Written | None,
     least: float,
-    troubles: Troubles | None,
 ) -> Iterator[Candidate]:
     """Only what can have a chance of `least` is trimmed, which is most of the work."""
     _, logprob = written.first(lines) if written else ("", None)
     likely = [copy for copy in copies if chances.hoped(copy, logprob) >= least]
-    likely = sorted(likely, key=lambda copy: -chances.of_copy(copy, copy.text))[:CONSIDERED]
-    drafts = [(copy, trim.trim(cursor, copy.text, lines, troubles=troubles)) for copy in likely]
+    trimmed = [(copy, drafts.of(copy.text, lines)) for copy in _considered(likely)]
     if written is None:
-        for copy, draft in drafts:
+        for copy, draft in trimmed:
             yield Candidate(draft, chances.of_copy(copy, draft.text), copy)
         return
     text, logprob = written.first(lines)
-    own = trim.trim(cursor, text, lines, _ending(written, lines), troubles)
-    seconding = [copy for copy, draft in drafts if draft.text == own.text]
+    own = drafts.of(text, lines, _ending(written, lines))
+    seconding = [copy for copy, draft in trimmed if draft.text == own.text]
     yield Candidate(own, chances.of_model(written.sha256, logprob, next(iter(seconding), None)))
-    for copy, draft in drafts:
+    for copy, draft in trimmed:
         same = logprob if draft.text == own.text else None
         yield Candidate(draft, chances.of_copy_beside(copy, draft.text, same), copy)
+
+
+def _considered(copies: Sequence[Copy]) -> list[Copy]:
+    return sorted(copies, key=lambda copy: -chances.of_copy(copy, copy.text))[:CONSIDERED]
 
 
 def _ending(written: Written, lines: int) -> str:
@@ -176,4 +187,5 @@ def _together(text: str, group: Sequence[Copy]) -> Copy:
     if len(group) == 1 and group[0].text == text:
         return group[0]  # Which is most of them.
     votes = tuple(map(sum, zip(*(copy.votes for copy in group), strict=True)))
-    return replace(max(group, key=attrgetter("length")), text=text, votes=votes)
+    best = max(group, key=attrgetter("length"))
+    return Copy(text, best.length, best.where, best.at, votes, best.places, best.origin)

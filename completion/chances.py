@@ -6,6 +6,7 @@ stays 0.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import exp, log2
 from operator import mul
 
@@ -33,6 +34,8 @@ COPY = (
     2.715,  # It says the same,
     0.444,  # with this log-probability.
 )
+# So many of them are of the place alone, the next is of the text.
+PLACE = 6
 # Of the text of a model, by the SHA-256 of its file.
 MODELS = {
     # wicket-base
@@ -50,12 +53,15 @@ LEAST_LOGPROB = -30.0
 
 def of_copy(copy: Copy, text: str) -> float:
     """Of `text`, what is left of `copy` after trimming, where no model was asked."""
-    return _chance(COPY_ALONE, copy_features(copy, text))
+    place = _of_place(COPY_ALONE, copy.length, copy.votes, copy.places)
+    return _logistic(place + COPY_ALONE[PLACE] * log2(1 + len(text)))
 
 
 def of_copy_beside(copy: Copy, text: str, logprob: float | None) -> float:
     """The same where a model was asked; `logprob` is None where it says something else."""
-    return _chance(COPY, (*copy_features(copy, text), *opinion(logprob)))
+    place = _of_place(COPY, copy.length, copy.votes, copy.places)
+    rest = log2(1 + len(text)), *opinion(logprob)
+    return _logistic(sum(map(mul, COPY[PLACE:], rest), place))
 
 
 def hoped(copy: Copy, logprob: float | None) -> float:
@@ -76,15 +82,22 @@ def of_model(sha256: str, logprob: float, copy: Copy | None) -> float:
 
 
 def copy_features(copy: Copy, text: str) -> tuple[float, ...]:
-    return (
-        1.0,
-        log2(1 + copy.length),
-        _share(copy, 0),
-        _share(copy, 1),
-        _share(copy, 2),
-        log2(1 + copy.places[1]),
-        log2(1 + len(text)),
-    )
+    return (*_place_features(copy.length, copy.votes, copy.places), log2(1 + len(text)))
+
+
+@lru_cache(maxsize=256)
+def _of_place(
+    weights: tuple[float, ...], length: int, votes: tuple[int, ...], places: tuple[int, ...]
+) -> float:
+    """What is the same for every text; most of a request's copies are alike in it."""
+    return sum(map(mul, weights, _place_features(length, votes, places)))
+
+
+def _place_features(
+    length: int, votes: tuple[int, ...], places: tuple[int, ...]
+) -> tuple[float, ...]:
+    shares = map(_share, votes, places)
+    return (1.0, log2(1 + length), *shares, log2(1 + places[1]))
 
 
 def opinion(logprob: float | None) -> tuple[float, ...]:
@@ -92,14 +105,22 @@ def opinion(logprob: float | None) -> tuple[float, ...]:
 
 
 def model_features(logprob: float, copy: Copy | None) -> tuple[float, ...]:
-    same = (1.0, _share(copy, 0), log2(1 + copy.length)) if copy else (0.0, 0.0, 0.0)
+    same = (
+        (1.0, _share(copy.votes[0], copy.places[0]), log2(1 + copy.length))
+        if copy
+        else (0.0, 0.0, 0.0)
+    )
     return (1.0, max(logprob, LEAST_LOGPROB), *same)
 
 
-def _share(copy: Copy, reach: int) -> float:
+def _share(votes: int, places: int) -> float:
     """Of few votes less is made than of many."""
-    return copy.votes[reach] / (copy.places[reach] + 1)
+    return votes / (places + 1)
 
 
 def _chance(weights: Sequence[float], features: Sequence[float]) -> float:
-    return 1 / (1 + exp(-sum(map(mul, weights, features))))
+    return _logistic(sum(map(mul, weights, features)))
+
+
+def _logistic(total: float) -> float:
+    return 1 / (1 + exp(-total))

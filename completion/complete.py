@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from . import arbiter, chances, families, trim
@@ -12,7 +12,7 @@ from .copies import copies
 from .cursor import Cursor, Snippet, Suggestion
 from .earlier import Text, in_file
 from .place import Troubles
-from .trim import Mode
+from .trim import Drafts, Mode
 from .wire import PREFIX_LIMIT, SUFFIX_LIMIT, Complete, Decoding, Priority, State
 
 # What is said of a suggestion that is likely enough to be wrong.
@@ -63,23 +63,29 @@ async def complete(
     lines = trim.lines_wanted(cursor, terms.mode, terms.max_lines)
     before = cursor.prefix[-PREFIX_LIMIT:].encode("utf-8", "replace")
     found = copies(before, [*in_file(cursor.prefix, cursor.suffix), *terms.texts], lines)
-    best = Suggestion("")
-    by_hand, troubles = terms.by_hand, terms.troubles
-    if engine is None or (arbiter.sure(found) and not terms.by_hand):
-        best = arbiter.choose(cursor, lines, found, None, by_hand=by_hand, troubles=troubles)
+    best, by_hand = Suggestion(""), terms.by_hand
+    drafts = Drafts(cursor, terms.troubles)
+    first_look = arbiter.glance(found)
+    if engine is None or (first_look.sure and not by_hand):
+        best = arbiter.choose(drafts, lines, found, None, by_hand=by_hand)
     written = list[Written]()
     if engine is not None and not (best.text and best.chance >= chances.SURE):
         state = await engine.open()
         if state.languages and cursor.language not in state.languages:
-            best = arbiter.choose(cursor, lines, found, None, by_hand=by_hand, troubles=troubles)
+            best = arbiter.choose(drafts, lines, found, None, by_hand=by_hand)
             why = None if best.text else f"{state.model} does not know {cursor.language}"
             best = replace(best, model=state.model, filtered=why)
         else:
-            generated = await ask(cursor, engine, terms, lines, hear)
+            asking = asyncio.ensure_future(ask(cursor, engine, terms, lines, hear))
+            try:
+                await _trim_ahead(drafts, first_look.lines, asking)
+                generated = await asking
+            finally:
+                asking.cancel()
             said = (read(cursor, state, one) for one in (generated, *generated.others))
             written = [one for one in said if one]
             first = next(iter(written), None)
-            best = arbiter.choose(cursor, lines, found, first, by_hand=by_hand, troubles=troubles)
+            best = arbiter.choose(drafts, lines, found, first, by_hand=by_hand)
             why = None if best.text else generated.done.why or best.filtered
             best = replace(
                 best,
@@ -95,10 +101,21 @@ async def complete(
         best = replace(best, text="", replace=0, source="none", filtered=UNSURE)
     if best.text and terms.alternatives > 1:
         most = terms.alternatives - 1
-        others = arbiter.others(cursor, lines, found, written, best, most, troubles)
+        others = arbiter.others(drafts, lines, found, written, best, most)
         best = replace(best, others=tuple(_beside(best, other) for other in others))
     total = round((time.monotonic() - began) * 1000, 2)
     return replace(best, ms=best.ms | {"total": total})
+
+
+async def _trim_ahead(
+    drafts: Drafts, texts: Iterable[str], asking: asyncio.Future[Generated]
+) -> None:
+    """While the engine works on its answer, look at the texts that will be compared with it."""
+    for text in texts:
+        await asyncio.sleep(0)  # What has come is heard first.
+        if asking.done():
+            return
+        drafts.of(text, 1)
 
 
 def _beside(best: Suggestion, other: Suggestion) -> Suggestion:

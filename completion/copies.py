@@ -8,6 +8,7 @@ there, and the more text before it agrees the more the vote says.  Places are fo
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .earlier import Text, common_end, earlier, following
 
@@ -40,12 +41,11 @@ class Copy:
         return self.origin.line(self.at) if self.origin else 1
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     length: int
     where: str
     at: int
-    origin: Text | None = field(compare=False, repr=False)
+    origin: Text | None
 
 
 def copies(before: bytes, texts: Sequence[Text], lines: int = 1) -> list[Copy]:

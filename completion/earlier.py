@@ -95,16 +95,16 @@ def in_file(before: str, after: str) -> tuple[Text, ...]:
 
 def common_end(before: bytes, data: Buffer, end: int) -> int:
     """How many bytes before `end` are as those at the end of `before`."""
-    limit = min(len(before), LONGEST_MATCH, end)
-    mine, theirs = before[len(before) - limit :], data[end - limit : end]
+    mine = len(before)
+    limit = min(mine, LONGEST_MATCH, end)
     # Most agree in a few bytes, some in all.
     same, step = 0, 8
     while step and same < limit:
-        low = max(limit - same - step, 0)
-        if mine[low : limit - same] == theirs[low : limit - same]:
-            same, step = limit - low, step * 2
+        more = min(same + step, limit)
+        if before[mine - more : mine - same] == data[end - more : end - same]:
+            same, step = more, step * 2
         else:
-            step = (limit - same - low) // 2
+            step = (more - same) // 2
     return same
 
 

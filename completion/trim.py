@@ -74,6 +74,22 @@ def lines_wanted(cursor: Cursor, mode: Mode, max_lines: int) -> int:
     return 1 if body else max_lines
 
 
+class Drafts:
+    """What texts become at one cursor; each is trimmed once, however often it is wanted."""
+
+    def __init__(self, cursor: Cursor, troubles: Troubles | None = None) -> None:
+        self.cursor = cursor
+        self._troubles = troubles
+        self._known: dict[tuple[str, int, str], Draft] = {}
+
+    def of(self, raw: str, lines: int, done: str = "stop") -> Draft:
+        """See `trim`."""
+        key = raw, lines, done
+        if key not in self._known:
+            self._known[key] = trim(self.cursor, raw, lines, done, self._troubles)
+        return self._known[key]
+
+
 def trim(
     cursor: Cursor, raw: str, lines: int, done: str = "stop", troubles: Troubles | None = None
 ) -> Draft:

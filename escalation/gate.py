@@ -117,7 +117,7 @@ class Gate:
         try:
             envelope = await way.rehearse(conversation)
         except ProviderError as error:
-            raise Closed(str(error), f"wicket key set {provider.name}") from None
+            raise Closed(str(error), error.fix or f"wicket key set {provider.name}") from None
         try:
             judged = await self._judged(question(self.house, task, provider, envelope, considered))
         except Denial as denial:

@@ -1,14 +1,16 @@
 """The grammar and the query of each language, loaded when a file first needs them."""
 
 import re
+from ctypes import py_object, pythonapi
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
+from sys import getrefcount
 from typing import cast
 
 from tree_sitter import Language as Compiled
-from tree_sitter import Parser, Query, Tree
+from tree_sitter import Parser, Point, Query, Tree
 
 from .languages import LANGUAGES
 
@@ -36,7 +38,45 @@ def in_steps(parser: Parser, source: bytes) -> Tree:
     """The tree of `source`, made in steps: a grammar lets other threads run only where it asks
     for more to read.  They may have a parser of the same language, so each tree has its own."""
     own = Parser(parser.language)
-    return own.parse(lambda offset, _point: source[offset : offset + CHUNK])
+    with Steps(source) as read:
+        return own.parse(read)
+
+
+class Steps:
+    """Gives a source to a grammar piece by piece, and takes the pieces back in the end.
+
+    py-tree-sitter 0.26 keeps every piece that it is given for as long as the process lives.
+    """
+
+    def __init__(self, source: bytes, size: int = CHUNK) -> None:
+        self._source, self._size = source, size
+        self.given: list[bytes] = []
+
+    def __call__(self, offset: int, _point: Point) -> bytes:
+        piece = self._source[offset : offset + self._size]
+        # One of a byte or none is the interpreter's own.
+        if len(piece) > 1:
+            self.given.append(piece)
+        return piece
+
+    def __enter__(self) -> "Steps":
+        return self
+
+    def __exit__(self, *_how: object) -> None:
+        given, self.given = self.given, []
+        if given and _keeps_pieces():
+            while given:
+                pythonapi.Py_DecRef(py_object(given.pop()))
+
+
+@cache
+def _keeps_pieces() -> bool:
+    """Whether this version does: asked of itself, as a later one may not."""
+    mine, given = Steps(b"x = 1\n" * 8, 24), Steps(b"x = 1\n" * 8, 24)
+    mine(0, Point(0, 0))
+    Parser(grammar_of("python").parser.language).parse(given)
+    usual = [getrefcount(piece) for piece in mine.given]
+    return {getrefcount(piece) for piece in given.given} == {usual[0] + 1}
 
 
 def at_once(parser: Parser, source: bytes) -> Tree:

@@ -49,5 +49,5 @@ class InMemory:
     def popularity(self, name: str) -> int:
         return len(self._users.get(name, ()))
 
-    def users(self, name: str) -> Sequence[str]:
-        return self._users.get(name, [])
+    def users(self, name: str, most: int = 200) -> Sequence[str]:
+        return self._users.get(name, [])[:most]

@@ -267,12 +267,14 @@ def _above(source: bytes, start: int, comment: bytes) -> bytes:
     above = above[:-1].rstrip(b" \t\r")
     if above.endswith(b"*/"):
         return above[above.rfind(b"/*") : -2].lstrip(b"/*! \t\r\n")
-    said = b""
-    for line in reversed(above.split(b"\n")):
-        line = line.strip()
+    said, end = b"", len(above)
+    while end >= 0:
+        start = above.rfind(b"\n", 0, end) + 1
+        line = above[start:end].strip()
         if not line.startswith(comment):
             break
         said = line.lstrip(b"/!#- ")
+        end = start - 1
     return said
 
 

@@ -13,7 +13,7 @@ from threading import Lock
 
 from tree_sitter import Node, Parser, Point, Tree
 
-from .grammars import CHUNK, grammar_of
+from .grammars import CHUNK, Steps, grammar_of
 from .languages import LANGUAGES
 
 # Documents whose tree is kept; a tree takes some 24 times the bytes of its text.
@@ -99,20 +99,21 @@ def spliced(known: Known, start: int, end: int, new: bytes, seconds: float) -> K
 def parsed(parser: Parser, source: bytes, old: Tree | None, seconds: float) -> Tree | None:
     """The tree of `source`, None where it is not made in time."""
     until = time.monotonic() + seconds
-
-    def read(offset: int, _point: Point) -> bytes:
-        return source[offset : offset + CHUNK]
+    if len(source) <= CHUNK and seconds > 0:
+        # One step is not divided.
+        return parser.parse(source, old) if old else parser.parse(source)
 
     def late(_offset: int, _has_error: bool) -> bool:
         return time.monotonic() > until
 
-    try:
-        if old is None:
-            return parser.parse(read, progress_callback=late)
-        return parser.parse(read, old, progress_callback=late)
-    except ValueError:
-        parser.reset()
-        return None
+    with Steps(source) as read:
+        try:
+            if old is None:
+                return parser.parse(read, progress_callback=late)
+            return parser.parse(read, old, progress_callback=late)
+        except ValueError:
+            parser.reset()
+            return None
 
 
 def troubles(root: Node) -> int:

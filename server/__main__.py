@@ -372,8 +372,8 @@ VERBS = (
             argument(
                 "what",
                 nargs="?",
-                choices=("completion", "server"),
-                help="a model (default); or what the LSP process costs without one",
+                choices=("completion", "server", "index", "audit"),
+                help="a model (default); the LSP process without one; an index; the audit log",
             ),
             argument(
                 "--model",
@@ -382,7 +382,13 @@ VERBS = (
                 help="instead of the model in the settings; several take turns",
             ),
             argument("--runs", type=int, default=5, metavar="N", help="of each (default: 5)"),
-            argument("--keys", type=int, default=60, metavar="N", help="typed (default: 60)"),
+            argument(
+                "--keys",
+                type=int,
+                default=60,
+                metavar="N",
+                help="typed, or tens of files (default: 60)",
+            ),
             argument("--append", metavar="FILE", help="add the JSON as a line to a file"),
             JSON,
         ),

@@ -48,7 +48,7 @@ async def converse(
     """`{question, uri, range, again}`; answers `{id, uri, status, why}` at the end."""
     desk = Desk(server, session, f"answer-{secrets.token_hex(4)}")
     try:
-        question = _question(server, _as_dict(said), earlier)
+        question = _question(server, as_dict(said), earlier)
         await desk.begin(question.text)
         answer = await _cancellable(server, session, question, desk)
     except NoAnswer as error:
@@ -105,17 +105,17 @@ def _question(
             text, before.folder, before.pieces, said, answer.documents, editor=before.editor
         )
     uri = row.get("uri")
-    folder = _folder(server, uri if isinstance(uri, str) else None)
+    folder = folder_of(server, uri if isinstance(uri, str) else None)
     pieces: tuple[Piece, ...] = ()
     if isinstance(uri, str) and (document := server.document(uri)):
         lines = document.text.split("\n")
-        first, last = _lines(row.get("range"), len(lines))
+        first, last = selected_lines(row.get("range"), len(lines))
         path = server.documents.relative_path(uri)
         pieces = (Piece(path, "\n".join(lines[first - 1 : last]), first, last),)
     return Question(text, folder, pieces, editor=("editor", ""))
 
 
-def _folder(server: WicketServer, uri: str | None) -> Path:
+def folder_of(server: WicketServer, uri: str | None) -> Path:
     """The open folder that the document lies in, else the first.  Raises NoAnswer."""
     found = [path for path in map(file_path, server.documents.folders) if path is not None]
     file = file_path(uri) if uri else None
@@ -125,10 +125,10 @@ def _folder(server: WicketServer, uri: str | None) -> Path:
     return max(around, key=lambda folder: len(folder.parts), default=found[0])
 
 
-def _lines(said: object, count: int) -> tuple[int, int]:
+def selected_lines(said: object, count: int) -> tuple[int, int]:
     """An LSP range as first and last line, from 1; all of them for none."""
-    row = _as_dict(said)
-    start, end = _as_dict(row.get("start")), _as_dict(row.get("end"))
+    row = as_dict(said)
+    start, end = as_dict(row.get("start")), as_dict(row.get("end"))
     first, last = start.get("line"), end.get("line")
     if type(first) is not int or type(last) is not int or not 0 <= first <= last:
         return 1, count
@@ -143,12 +143,12 @@ def _cancel(work: asyncio.Future[Any], token: asyncio.Future[Any]) -> None:
         work.cancel()
 
 
-def _as_dict(said: object) -> dict[str, Any]:
+def as_dict(said: object) -> dict[str, Any]:
     """JSON objects come as dictionaries or, within commands, as named tuples."""
     if isinstance(said, dict):
         return cast(dict[str, Any], said)
-    as_dict = getattr(said, "_asdict", None)
-    return cast(dict[str, Any], as_dict()) if callable(as_dict) else {}
+    given = getattr(said, "_asdict", None)
+    return cast(dict[str, Any], given()) if callable(given) else {}
 
 
 class Desk:
@@ -166,9 +166,9 @@ class Desk:
     async def begin(self, question: str) -> None:
         """Show an empty document, so that the answer is seen to grow."""
         self._title = " ".join(approval.visible(question).split())[:200]
-        await self._open(self.name, ".md", self._page())
+        await self.open(self.name, ".md", self._page())
 
-    async def show_progress(self, work: asyncio.Future[Any]) -> None:
+    async def show_progress(self, work: asyncio.Future[Any], title: str = "Wicket: asking") -> None:
         """A progress that cancels `work`, where the client shows any."""
         if not self._can("work_done_progress"):
             return
@@ -176,8 +176,7 @@ class Desk:
         token, progress = self.name, cast(Any, self._server.work_done_progress)
         with contextlib.suppress(Exception):  # Without it the answer comes all the same.
             await progress.create_async(token)
-            title = types.WorkDoneProgressBegin("Wicket: asking", cancellable=True)
-            progress.begin(token, title)
+            progress.begin(token, types.WorkDoneProgressBegin(title, cancellable=True))
             progress.tokens[token].add_done_callback(partial(_cancel, work))
             self._token = token
 
@@ -187,15 +186,15 @@ class Desk:
         text = "\n".join(approval.summary(prepared))
         answers: dict[str | None, Yes] = {SEND: "user", ALWAYS: "standing"}
         while True:
-            said = await self._ask(text, SEND, ALWAYS, SHOW, REFUSE)
+            said = await self.choose(text, SEND, ALWAYS, SHOW, REFUSE)
             if said != SHOW:
                 return answers.get(said, "")
-            await self._open(
+            await self.open(
                 f"{self.name}-request", ".txt", approval.exact(prepared["request_base64"])
             )
 
     async def widen(self, why: str) -> bool:
-        return await self._ask(f"{plain(why, 400)}; send it all the same?", SEND, REFUSE) == SEND
+        return await self.choose(f"{plain(why, 400)}; send it all the same?", SEND, REFUSE) == SEND
 
     def hear(self, text: str) -> None:
         self._text += text
@@ -234,6 +233,9 @@ class Desk:
         if self._later is not None:
             self._later.cancel()
         self._paint(done=True)
+        self.end_progress()
+
+    def end_progress(self) -> None:
         if self._token is not None:
             with contextlib.suppress(Exception):  # It was cancelled by the editor.
                 self._server.work_done_progress.end(self._token, types.WorkDoneProgressEnd())
@@ -256,7 +258,7 @@ class Desk:
         news = {"id": self.name, "uri": self.uri, "text": page, "done": done}
         self._server.protocol.notify(NEWS, news)
 
-    async def _open(self, name: str, suffix: str, text: str) -> None:
+    async def open(self, name: str, suffix: str, text: str) -> None:
         """Show a document: a virtual one, or a file."""
         if self._virtual:
             uri = f"wicket-answer:/{name}{suffix}"
@@ -296,13 +298,14 @@ class Desk:
     def _virtual(self) -> bool:
         """Whether the client shows `wicket-answer:` documents by itself."""
         said: object = self._server.client_capabilities.experimental
-        return _as_dict(said).get("wicketAnswers") is True
+        return as_dict(said).get("wicketAnswers") is True
 
     def _can(self, what: str) -> bool:
         window = self._server.client_capabilities.window
         return bool(window and getattr(window, what))
 
-    async def _ask(self, text: str, *actions: str) -> str | None:
+    async def choose(self, text: str, *actions: str) -> str | None:
+        """The action that the person chose; None for none."""
         items = [types.MessageActionItem(action) for action in actions]
         params = types.ShowMessageRequestParams(types.MessageType.Info, text, items)
         found = await self._server.window_show_message_request_async(params)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lsprotocol import types
 
@@ -55,13 +56,22 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     if arguments.json:
         lines = imports(startup, cursor, folder, wanted, suggestion)
-        print(json.dumps(explain(cursor, suggestion, lines), ensure_ascii=False))
+        said = explain(cursor, suggestion, lines)
+        said |= {"alternatives": alternatives(cursor, suggestion)}
+        print(json.dumps(said, ensure_ascii=False))
     elif suggestion.text:
         print(suggestion.text)
     else:
         why = suggestion.filtered or "the model has nothing to offer"
         print(f"wicket complete: no suggestion: {why}", file=sys.stderr)
     return 0
+
+
+def alternatives(cursor: Cursor, suggestion: Suggestion) -> list[dict[str, Any]]:
+    """What the editor offers beside the suggestion; the rest is the same for all."""
+    own = "text", "range", "source", "chance", "copied_from", "copied_line", "rules"
+    found = (explain(cursor, one) for one in suggestion.others)
+    return [{name: one[name] for name in own} for one in found]
 
 
 async def ask(

@@ -16,8 +16,9 @@ from .app import start
 from .complete_verb import BadPlace, cursor_at, repository, split
 from .exclusions import excluded
 from .index import order
+from .lookup import LARGEST, texts
 from .paths import UnsafePath
-from .repositories import opened
+from .repositories import opened, reading
 
 
 class NoContext(Exception):
@@ -57,7 +58,11 @@ def context(cursor: Cursor, folder: Path, budget: int) -> dict[str, Any]:
         if not reader.refresh():
             raise NoContext(f"{folder} has no index yet; `wicket index {folder}` makes one")
         began = time.perf_counter()
-        items = retrieve(reader, cursor.path, language, cursor.text, cursor.offset, budget)
+        told = order(startup, folder)
+        read = texts(reading(told.root, told.exclude, LARGEST))
+        items = retrieve(
+            reader, cursor.path, language, cursor.text, cursor.offset, budget, read=read
+        )
         spent = time.perf_counter() - began
     finally:
         reader.close()

@@ -192,7 +192,7 @@ class Contexts:
             return None
         beside = {p: d for p, d in open_now.items() if documents.folder_of(d.uri) == folder}
         globs = (*startup.effective.settings.index.exclude, *wanted.exclude)
-        return Place(cursor, room, globs, _database(startup, root), beside)
+        return Place(cursor, room, globs, root, _database(startup, root), beside)
 
 
 def _database(startup: Startup, root: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from lsprotocol import types
 
 from .. import __version__
-from . import protocol, symbols
+from . import actions, protocol, symbols
 from .contexts import Contexts
 from .documents import file_path
 from .explanations import EXPLAIN, page
@@ -105,6 +105,23 @@ def register(server: WicketServer, session: Session) -> None:
 
         return await converse(server, session, said, conversations)
 
+    @server.command(actions.EDIT)
+    async def edit(said: Any = None) -> dict[str, Any]:
+        from .edit_editor import change_document  # noqa: PLC0415  As above.
+
+        return await change_document(server, session, said)
+
+    @server.feature(
+        types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(code_action_kinds=actions.OFFERED)
+    )
+    def code_actions(params: types.CodeActionParams) -> list[types.CodeAction]:
+        document = server.document(params.text_document.uri)
+        if document is None or not session.completions.startup.effective.settings.providers:
+            return []
+        texts = server.client_capabilities.text_document
+        client = texts.code_action if texts else None
+        return actions.actions(document, params, client, announces(server, "wicketWords"))
+
     @server.feature(SHOWED)
     def showed(params: Any) -> None:
         session.observer.showed(mapping(params).get("item"))
@@ -123,6 +140,14 @@ def options(said: object) -> dict[str, Any]:
 def mapping(said: object) -> dict[str, Any]:
     """A JSON object; an empty one for whatever else a client sends."""
     return cast(dict[str, Any], said) if isinstance(said, dict) else {}
+
+
+def announces(server: WicketServer, what: str) -> bool:
+    """Whether the client can do something beyond LSP: `wicketEdits`, show proposed edits in
+    their document; `wicketWords`, ask for the words of one."""
+    said: object = server.client_capabilities.experimental
+    # JSON objects come as dictionaries or as named tuples.
+    return mapping(said).get(what, getattr(said, what, None)) is True
 
 
 def folders(server: WicketServer) -> list[Path]:

@@ -111,7 +111,7 @@ async def _serve(
     hook: Hook | None,
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(discreet.in_loop)
-    for name in ("anthropic", "openai", "uvicorn", "httpx2", "httpcore2", "asyncio"):
+    for name in ("anthropic", "openai", "botocore", "uvicorn", "httpx2", "httpcore2", "asyncio"):
         discreet.hush(name)
     # An SDK takes a second to import: better now than when somebody waits.
     warm = asyncio.ensure_future(asyncio.to_thread(_import, plan))
@@ -245,6 +245,7 @@ def _provider(name: str, row: ProviderSource, key: str | None) -> Provider:
     made = Provider(
         name, row.kind, row.base_url, row.model, tier,
         row.region, row.retention, row.contract, None, key, row.answers_as,
+        row.api_version, row.project,
     )  # fmt: skip
     if row.prices is None:
         return replace(made, prices=listed(made.host, row.model))

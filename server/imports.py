@@ -19,8 +19,8 @@ from ..indexing.facts import Facts
 from ..indexing.languages import language_of
 from ..indexing.parse import parse
 from ..indexing.reader import Reader
-from ..indexing.retrieval.symbols import Names
-from ..indexing.retrieval.unimported import Index, way
+from ..indexing.retrieval.symbols import Index, Names
+from ..indexing.retrieval.unimported import way
 from ..indexing.unbound import unbound
 from . import exclusions, index
 from .documents import Document, Edit, difference, file_path

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import gc
 import logging
 import sys
 from functools import partial
@@ -34,6 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     # Imported late for the same reason: pygls takes most of our own start.
     from .features import serve  # noqa: PLC0415
 
+    # What was imported stays.  Searching it for garbage again and again takes tens of
+    # milliseconds in the midst of an answer, and writes to pages that others share.
+    gc.freeze()
     return serve(Session(completions), arguments.clientProcessId, partial(_limit, startup))
 
 

@@ -49,7 +49,10 @@ def opened(
                 continue
             typed: Mapping[str, Facts] = live or {} if first else {}
             name = _unique(told.root, names)
-            found.append(Repository(name, reader, reading(told, unsaved), typed))
+            most = told.max_file_kb << 10
+            found.append(
+                Repository(name, reader, reading(told.root, told.exclude, most, unsaved), typed)
+            )
         yield found, missing
     finally:
         for reader in readers:
@@ -69,20 +72,23 @@ def orders(startup: Startup, folders: Sequence[Path]) -> list[Order]:
     return list(found.values())
 
 
-def reading(told: Order, unsaved: Unsaved = lambda _path: None) -> Callable[[str], bytes | None]:
-    """What reads the files of a folder: none that the policy excludes, none behind a link."""
-    refuses = exclusions.policy(told.exclude)
+def reading(
+    root: Path, globs: tuple[str, ...], most: int, unsaved: Unsaved = lambda _path: None
+) -> Callable[[str], bytes | None]:
+    """What reads the files of a folder, up to `most` bytes: none that the policy excludes, none
+    behind a link.  `root` has no symbolic link in it."""
+    refuses = exclusions.policy(globs)
 
     def read(path: str) -> bytes | None:
         if refuses(path) is not None or ".." in path.split("/"):
             return None
-        typed = unsaved(told.root / path)
+        typed = unsaved(root / path)
         if typed is not None:
             return typed
         try:
-            if not any(files.stamps(told.root, (path,))):
+            if not any(files.stamps(root, (path,))):
                 return None
-            source, _stamp = files.read(told.root, path, told.max_file_kb << 10)
+            source, _stamp = files.read(root, path, most)
         except Skipped:
             return None
         return source

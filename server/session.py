@@ -75,8 +75,11 @@ class Session:
         self._configured.set()
         if not startup.effective.settings.completion.enabled:
             self.status.show(DISABLED)
-        for warning in startup.effective.warnings:
+        warnings = startup.effective.warnings
+        for warning in warnings:
             logger.warning("settings: %s", warning)
+        more = f" ({len(warnings) - 1} more)" if len(warnings) > 1 else ""
+        self.status.say_aside(f"settings: {warnings[0]}{more}" if warnings else "")
 
     def wanted(self, file: Path | None) -> CompletionSettings:
         """The settings for a file, tightened by the folder it lies in."""

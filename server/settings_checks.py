@@ -71,6 +71,8 @@ class ProviderSource:
     key: str | None = None
     prices: tuple[int, int, int] | None = None
     answers_as: str | None = None
+    api_version: str | None = None
+    project: str | None = None
 
 
 def truth(value: object) -> bool:
@@ -260,7 +262,9 @@ def profile(value: object) -> Profile:
     return Profile(model, () if "*" in named else named, cast(Trigger, trigger))
 
 
-PROVIDER_KINDS = ("anthropic", "openai", "compatible")
+PROVIDER_KINDS = ("anthropic", "openai", "compatible", "azure", "bedrock", "vertex")
+# What a kind needs besides.
+NEEDED = {"bedrock": ("region",), "vertex": ("region", "project")}
 TIERS = ("frontier", "on-prem")
 
 
@@ -278,6 +282,9 @@ def provider_source(value: object) -> ProviderSource:
         raise Unfit("must have kind, base_url and model, all text")
     if texts["kind"] not in PROVIDER_KINDS or texts["tier"] not in TIERS:
         raise Unfit(f"knows the kinds {PROVIDER_KINDS} and the tiers {TIERS}")
+    for name in NEEDED.get(texts["kind"], ()):
+        if not texts.get(name):
+            raise Unfit(f"must have a {name}, as its kind is {texts['kind']}")
     url = _endpoint(texts["base_url"])
     at_home = texts["tier"] == "on-prem" and _is_loopback(urlsplit(url).hostname or "")
     if not url.startswith("https://") and not at_home:

@@ -43,8 +43,20 @@ class StatusLine:
         # Set once there is an editor to tell.
         self.send: Callable[[str, dict[str, Any]], None] = lambda _method, _params: None
         self.shown: Status | None = None
+        self._last: Status | None = None
+        self._aside = ""
+
+    def say_aside(self, words: str) -> None:
+        """Something that stops nothing and is worth a look; "" for no such thing any more."""
+        self._aside = words
+        if self._last:
+            self.show(self._last)
 
     def show(self, status: Status) -> None:
+        self._last = status
+        if self._aside:
+            reason = "; ".join(filter(None, (status.reason, self._aside)))
+            status = replace(status, reason=reason, fix=status.fix or "wicket doctor")
         if status != self.shown:
             self.shown = status
             self.send(STATUS, asdict(status))

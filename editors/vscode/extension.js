@@ -8,6 +8,7 @@ const vscode = require("vscode");
 const lc = require("vscode-languageclient/node");
 const asking = require("./ask");
 const { serverCommand } = require("./command");
+const editing = require("./edit");
 
 // Pauses before the first restarts; a third crash within the window ends them.
 const RESTART_AFTER_MS = [500, 2000];
@@ -48,6 +49,7 @@ exports.activate = (context) => {
     vscode.workspace.onDidGrantWorkspaceTrust(begin),
   );
   asking.register(context, () => client);
+  editing.register(context, () => client);
   begin();
 };
 
@@ -81,7 +83,9 @@ async function start() {
   show({ state: "loading", reason: "the server is starting" });
   const mine = (client = new Client("wicket", "Wicket", server(command), options()));
   mine.registerFeature(asking.feature);
+  mine.registerFeature(editing.feature);
   mine.onNotification("wicket/answer", asking.heard);
+  mine.onRequest("wicket/proposeEdit", (proposal) => editing.propose(mine, proposal));
   mine.onNotification("wicket/status", (news) => mine === client && show(news));
   mine.onDidChangeState(({ newState }) => newState === lc.State.Stopped && crashed(mine));
   await mine.start().catch(() => crashed(mine));

@@ -6,7 +6,7 @@ that refuses whatever the log does not hold, and neither retries nor traces.
 
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anthropic
 import httpx2
@@ -35,6 +35,12 @@ MOST_OUT = 8192
 # rounds of tools and further questions do not pay for the documents again.
 CACHED = {"type": "ephemeral"}
 
+if TYPE_CHECKING:
+    from anthropic.lib.bedrock import AsyncAnthropicBedrock
+    from anthropic.lib.vertex import AsyncAnthropicVertex
+
+    Client = anthropic.AsyncAnthropic | AsyncAnthropicBedrock | AsyncAnthropicVertex
+
 
 async def converse(
     provider: Provider, conversation: Conversation, agent: str, http: httpx2.AsyncClient
@@ -59,7 +65,7 @@ async def converse(
 
 
 async def through(
-    sdk: anthropic.AsyncAnthropic,
+    sdk: "Client",
     provider: Provider,
     conversation: Conversation,
     wanted: Mapping[str, str],
@@ -72,7 +78,9 @@ async def through(
             stream=True,
             # None of the others that may leave, wherever the SDK would have them from.
             extra_headers={**dict.fromkeys(HEADERS, anthropic.Omit()), **wanted},
-            **cast(Any, _body(conversation)),
+            **cast(
+                Any, _body(conversation, CACHED if type(sdk) is anthropic.AsyncAnthropic else None)
+            ),
         )
         async for event in _events(stream):
             yield event
@@ -94,7 +102,7 @@ async def through(
         raise ProviderError("an event of the stream has an unknown form") from None
 
 
-def _body(conversation: Conversation) -> Mapping[str, Any]:
+def _body(conversation: Conversation, cached: object) -> Mapping[str, Any]:
     messages: list[dict[str, Any]] = [
         {"role": role, "content": text} for role, text in conversation.spoken
     ]
@@ -107,7 +115,10 @@ def _body(conversation: Conversation) -> Mapping[str, Any]:
             {"role": "assistant", "content": done.turn},
             {"role": "user", "content": results},
         ]
-    body: dict[str, Any] = {"system": SYSTEM, "messages": messages, "cache_control": CACHED}
+    body: dict[str, Any] = {"system": SYSTEM, "messages": messages}
+    if cached:
+        # Of the whole request, as clouds do not know it.
+        body["cache_control"] = cached
     if conversation.task.tools:
         body["tools"] = [
             {"name": tool.name, "description": tool.meaning, "input_schema": tool.parameters}

@@ -38,20 +38,27 @@ async def converse(
     if not provider.key:
         # Without one the SDK would look for credentials elsewhere.
         raise ProviderError(f"no key is set for {provider.name}")
-    sdk = openai.AsyncOpenAI(
-        api_key=provider.key,
-        base_url=provider.base_url,
+    sdk = client(provider.key, provider.base_url, http)
+    async for event in through(sdk, provider, conversation, headers(agent, provider.key)):
+        yield event
+
+
+def client(
+    key: str, base: str, http: httpx2.AsyncClient, query: Mapping[str, object] | None = None
+) -> openai.AsyncOpenAI:
+    """The SDK, told all that it would look for in the environment."""
+    return openai.AsyncOpenAI(
+        api_key=key,
+        base_url=base,
         max_retries=0,
         timeout=http.timeout,
-        # Empty, or the environment would be asked for them.
+        default_query=query,
         organization="",
         project="",
         webhook_secret="",
         admin_api_key="",
         http_client=http,
     )
-    async for event in through(sdk, provider, conversation, headers(agent, provider.key)):
-        yield event
 
 
 async def through(

@@ -1,6 +1,7 @@
 """A provider as the settings name it, and what any provider's stream comes down to."""
 
-from collections.abc import AsyncGenerator, Callable
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
@@ -14,12 +15,14 @@ class ProviderError(Exception):
     """The provider refused or made no sense; the message is one line of ours.
 
     `said` are the provider's own words, which may quote what was sent.  `status` is the
-    HTTP status where that was the refusal.
+    HTTP status where that was the refusal, `fix` what to do where that is known.
     """
 
-    def __init__(self, message: str, said: str = "", status: int | None = None) -> None:
+    def __init__(
+        self, message: str, said: str = "", status: int | None = None, fix: str = ""
+    ) -> None:
         super().__init__(message)
-        self.said, self.status = said, status
+        self.said, self.status, self.fix = said, status, fix
 
 
 MILLION = 1_000_000
@@ -68,10 +71,17 @@ class Provider:
     prices: Prices | None = None
     key: str | None = field(default=None, repr=False)
     answers_as: str | None = None
+    # Of Azure's dated API, and Google's project.
+    api_version: str | None = None
+    project: str | None = None
 
     @property
     def expected(self) -> str:
         """The model that answers should name."""
+        if self.kind == "bedrock" and not self.answers_as:
+            return re.sub(r"^([a-z-]+\.)?anthropic\.|-v\d+:\d+$", "", self.model)
+        if self.kind == "vertex" and not self.answers_as:
+            return self.model.replace("@", "-")
         return self.answers_as or self.model
 
     @property
@@ -131,6 +141,10 @@ Event = Text | Usage | Call | Ended
 # A wire format: all of one request and its answer, over an HTTP client that decides what
 # really leaves.  The words are who asks.  Raises ProviderError and the client's own errors.
 Converse = Callable[[Provider, Conversation, str, httpx2.AsyncClient], AsyncGenerator[Event, None]]
+
+# The headers that take the key's place in a request with this body, made as it leaves; None
+# where the key itself is sent.  Raises ProviderError.
+Sign = Callable[[Provider, httpx2.Request, bytes], Mapping[str, str] | None]
 
 MOST_TOKENS = 1 << 40
 # Of a provider's own words about a failure.

@@ -6,24 +6,30 @@ that `tests/benchmarks/recall.py` names for that.
 
 from collections import Counter
 from collections.abc import Iterator
-from math import log1p
+from math import exp, log1p
 from typing import NamedTuple
 
 from ..facts import Facts
 from ..parse import CLASSES
 from .cursor import Spot
-from .likeness import likeness
+from .likeness import Likeness, likeness
 from .receivers import holder
 from .symbols import Names, Symbol
 
 # Names that so many files define mean nothing without a type.
 DEFINERS = 3
 # Files of a directory whose imports are looked at, and names that are looked up.
-SIBLINGS, LOOKED_UP = 40, 60
+SIBLINGS, LOOKED_UP = 64, 60
 # Definitions of files around that are compared with what is typed.
 SURROUNDINGS = 1500
 # How far likeness to the lines around raises a value: as a share of it, and by itself.
 ALIKE = (0.5, 10.0)
+# Of what is not imported yet, by logistic regression: how much it says that a signature or its
+# name is like the lines around, that other files of the directory import it, that the document
+# imports from the same file, and that it is in the same directory; and the curve that makes a
+# value of that.
+LIKE, NAMED, SHARED, SAME_FILE, SAME_PLACE = 3.8, 0.85, 1.85, 0.75, 0.25
+TOP, MIDDLE = 4.0, 6.0
 # Languages in which a file takes from those beside it what others are not to take.
 BESIDE, HIDDEN_BESIDE = "defined in the same directory", frozenset(("python", "go", "java"))
 # Lines around the cursor that the model sees anyway.
@@ -31,28 +37,42 @@ VISIBLE = 60
 
 
 class Candidate(NamedTuple):
-    """`unbound`: the document has no import of it yet."""
+    """`unbound`: the document has no import of it yet; `hint` then says that it might."""
 
     symbol: Symbol
     value: float
     why: str
     unbound: bool = False
+    hint: float = 0.0
 
 
 def candidates(names: Names, spot: Spot) -> list[Candidate]:
     """Each definition with the best reason for it."""
     best: dict[Symbol, Candidate] = {}
+    hints: Counter[Symbol] = Counter()
     for retriever in RETRIEVERS:
         for one in retriever(names, spot):
+            hints[one.symbol] += one.hint  # pyright: ignore[reportArgumentType]
             if one.symbol not in best or one.value > best[one.symbol].value:
                 best[one.symbol] = one
     kept = [one for one in best.values() if one.symbol.number >= 0]
-    texts = [names.definition(one.symbol).signature for one in kept]
-    alike = likeness(texts, {name: 30 / (30 + far) for name, far in spot.near.items()})
-    return [
-        one._replace(value=one.value * (1 + ALIKE[0] * like) + ALIKE[1] * like)
-        for one, like in zip(kept, alike, strict=True)
-    ]
+    shown = [names.definition(one.symbol) for one in kept]
+    near = {name: 30 / (30 + far) for name, far in spot.near.items()}
+    alike = likeness([one.signature for one in shown], [one.name for one in shown], near)
+    most = max((a.all for one, a in zip(kept, alike, strict=True) if one.unbound), default=0) or 1
+    imported = {path for i in spot.facts.imports for path in names.modules(i.module, spot.path)[:1]}
+    place = spot.path.rpartition("/")[0]
+
+    def value(one: Candidate, like: Likeness) -> float:
+        if not one.unbound:
+            return one.value * (1 + ALIKE[0] * like.all) + ALIKE[1] * like.all
+        score = LIKE * like.all / most + NAMED * min(like.name, 4) + hints[one.symbol]
+        score += SAME_FILE * (one.symbol.path in imported)
+        score += SAME_PLACE * (one.symbol.path.rpartition("/")[0] == place)
+        # What nothing in the document names is told by its likeness above all.
+        return TOP / (1 + exp(MIDDLE - score))
+
+    return [one._replace(value=value(one, like)) for one, like in zip(kept, alike, strict=True)]
 
 
 def of_receiver(names: Names, spot: Spot) -> Iterator[Candidate]:
@@ -162,32 +182,31 @@ def of_names(names: Names, spot: Spot) -> Iterator[Candidate]:
             facts = names.facts(path)
             for number, one in enumerate(facts.definitions if facts else ()):
                 if one.name == name:
-                    value = 5 * _nearness(spot, name) / len(files)
+                    likely = _nearness(spot, name) / len(files)
                     why = "of a name that is used near"
-                    yield Candidate(Symbol(path, number), value, why, unbound=True)
+                    # A member is not imported, and what it is a member of is not known.
+                    top = one.parent < 0
+                    hint = 2 * likely if top else 0.0
+                    value = (5 if top else 2) * likely
+                    yield Candidate(Symbol(path, number), value, why, unbound=top, hint=hint)
                     break
 
 
 def of_siblings(names: Names, spot: Spot) -> Iterator[Candidate]:
     """What other files of the directory import, and this one does not yet."""
-    own = {one.module for one in spot.facts.imports}
     bound = {one.alias for one in spot.facts.imports}
     counts: Counter[Symbol] = Counter()
-    shared: Counter[Symbol] = Counter()
     for path, facts in _siblings(names, spot):
-        common = len(own & {one.module for one in facts.imports})
         for one in facts.imports:
             if one.alias in bound or one.name in ("", "*"):
                 continue
             symbol = names.target(path, one)
             if symbol and symbol.number >= 0 and symbol.path != spot.path:
                 counts[symbol] += 1
-                shared[symbol] += common
     for symbol, count in counts.items():
-        alike = shared[symbol] / count / (len(own) or 1)
-        value = 2 * log1p(count) * (1 + alike)
         why = f"imported by {count} other files of the directory"
-        yield Candidate(symbol, value, why, unbound=True)
+        hint = SHARED * log1p(count)
+        yield Candidate(symbol, 0.02, why, unbound=True, hint=hint)
 
 
 def of_surroundings(names: Names, spot: Spot) -> Iterator[Candidate]:
@@ -207,12 +226,13 @@ def of_surroundings(names: Names, spot: Spot) -> Iterator[Candidate]:
     left = SURROUNDINGS
     for path, why in reasons.items():
         facts = names.facts(path)
-        beside = why == BESIDE and spot.facts.language in HIDDEN_BESIDE
+        same = path.rpartition("/")[0] == spot.path.rpartition("/")[0]
+        beside = same and spot.facts.language in HIDDEN_BESIDE
         for name, number in names.tops(path).items() if facts and path != spot.path else ():
             shown = facts and (beside or facts.definitions[number].exported)
             if left and shown and name not in bound:
                 left -= 1
-                yield Candidate(Symbol(path, number), 1, why, unbound=True)
+                yield Candidate(Symbol(path, number), 0.01, why, unbound=True)
 
 
 def _siblings(names: Names, spot: Spot) -> list[tuple[str, Facts]]:

@@ -5,16 +5,24 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import log
+from typing import NamedTuple
 
 # Okapi's usual constants.
 K, B = 1.2, 0.75
 
 
-def likeness(signatures: Sequence[str], near: Mapping[str, float]) -> list[float]:
-    """For each signature 0 to 1: how rare and how near the words are that it shares.
+class Likeness(NamedTuple):
+    """`all` of a signature: how rare and how near the words are that it shares, 1 for the most
+    alike.  `name`: how rare those of its name are, on average."""
 
-    `near` are names with their nearness, 0 to 1.
-    """
+    all: float
+    name: float
+
+
+def likeness(
+    signatures: Sequence[str], names: Sequence[str], near: Mapping[str, float]
+) -> list[Likeness]:
+    """One for each signature and the name in it; `near` are names with their nearness, 0 to 1."""
     query: dict[str, float] = {}
     for name, nearness in near.items():
         for word in parts(name):
@@ -36,7 +44,11 @@ def likeness(signatures: Sequence[str], near: Mapping[str, float]) -> list[float
             score += rarity[word] * count * (K + 1) / (count + long)
         scores.append(score)
     most = max(scores, default=0) or 1
-    return [score / most for score in scores]
+    named = [
+        sum(rarity.get(word, 0.0) for word in words) / (1 + len(words))
+        for words in map(parts, names)
+    ]
+    return [Likeness(s / most, name) for s, name in zip(scores, named, strict=True)]
 
 
 @lru_cache(1 << 15)

@@ -1,5 +1,6 @@
 """Which candidates fit into a budget, and their text in an order that seldom changes."""
 
+import re
 from collections.abc import Iterable
 from itertools import groupby
 from typing import NamedTuple
@@ -22,6 +23,13 @@ CONSTRUCTORS = frozenset(("__init__", "constructor"))
 FIELDS = 4
 # Tokens by which an item seems longer, so that a short one is not best for that alone.
 LONG = 120
+
+
+# A function of Python, JavaScript or TypeScript, up to its parameters, and those.
+_CALLABLE = re.compile(
+    r"(?s)(?:@.*?\s)?((?:export |default )*(?:async )?(?:def|function\*?) [\w$]+)"
+    r"(?:<.*?>|\[.*?\])?\((.*)\)(?:\s*(?:->|:).*)?"
+)
 
 
 class Item(NamedTuple):
@@ -61,7 +69,8 @@ def pack(found: Iterable[Candidate], names: Names, budget: int) -> list[Item]:
 def _item(names: Names, candidate: Candidate) -> Item:
     symbol = candidate.symbol
     one = names.definition(symbol)
-    text = rendered(names, symbol, one)
+    # Of what is not imported yet, more of them help more than more of each.
+    text = brief(one.signature) if candidate.unbound else rendered(names, symbol, one)
     tokens = round(len(text) / CHARACTERS_PER_TOKEN) + ITEM_TOKENS
     lines = (one.line + 1, one.last + 1)
     return Item(
@@ -79,6 +88,24 @@ def rendered(names: Names, symbol: Symbol, one: Definition) -> str:
     constructor = [member for member in own if member.name in CONSTRUCTORS]
     shown = constructor or [member for member in own if member.kind == "field"][:FIELDS]
     return "\n".join([one.signature, *(f"    {member.signature}" for member in shown)])
+
+
+def brief(signature: str) -> str:
+    """A signature without decorators, types and defaults; as it is where that cannot be told."""
+    found = _CALLABLE.fullmatch(signature)
+    if not found:
+        return signature
+    head, inside = found.groups()
+    depth, parameters = 0, [""]
+    for at, letter in enumerate(inside):
+        # The arrow of a type closes nothing.
+        depth += (letter in "([{<") - (letter in ")]}" or (letter == ">" and inside[at - 1] != "="))
+        if letter == "," and depth == 0:
+            parameters.append("")
+        else:
+            parameters[-1] += letter
+    named = [re.split(r"[?:=]", one.strip(), maxsplit=1)[0].strip() for one in parameters]
+    return f"{head}({', '.join(filter(None, named))})"
 
 
 class Piece(NamedTuple):

@@ -41,6 +41,10 @@ class Index(Protocol):
         """In how many files `name` occurs, roughly."""
         ...
 
+    def users(self, name: str, most: int = 200) -> Sequence[str]:
+        """Files in which `name` occurs as code."""
+        ...
+
 
 class Symbol(NamedTuple):
     """A definition: the number it has among those of its file, -1 for the file itself."""

@@ -6,14 +6,13 @@ all imports of the name agree on.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from ..facts import Import
 from ..parse import VALUES
 from ..resolvers.paths import nearest_first
 from ..resolvers.reverse import Said, module_for
-from .symbols import Index as Known
-from .symbols import Names, Symbol
+from .symbols import Index, Names, Symbol
 
 # Languages whose files import from each other.
 FAMILIES = (frozenset(("python",)), frozenset(("javascript", "typescript", "tsx")))
@@ -25,14 +24,6 @@ DEFINERS = 20
 SIBLINGS = 20
 # Stubs say again what a module defines.
 _STUBS = ((".pyi", ".py"), (".d.ts", ".js"))
-
-
-class Index(Known, Protocol):
-    """What retrieval asks of an index, and one thing more."""
-
-    def users(self, name: str) -> Sequence[str]:
-        """Files in which `name` occurs as code."""
-        ...
 
 
 class Way(NamedTuple):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..app import Startup
-from . import completion, server
+from . import audit, completion, index, server
 from .result import Figure, Figures, Run
 
 
@@ -26,4 +26,6 @@ class Bench:
 BENCHES = {
     "completion": Bench(completion.once, completion.FIGURES, completion.verdict, of_models=True),
     "server": Bench(server.once, server.FIGURES, server.verdict),
+    "index": Bench(index.once, index.FIGURES, index.verdict),
+    "audit": Bench(audit.once, audit.FIGURES, audit.verdict),
 }

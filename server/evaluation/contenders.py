@@ -273,7 +273,8 @@ def context_for(
     room = room_for_context(state, wanted.context)
     if not room:
         return ()
-    return snippets(items_at(repository.index, hole.cursor, room, wanted.exclude))
+    read = repository.texts.get
+    return snippets(items_at(repository.index, hole.cursor, room, wanted.exclude, read=read))
 
 
 def mode_for(hole: Hole, wanted: CompletionSettings) -> trim.Mode:

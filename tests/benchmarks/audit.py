@@ -27,62 +27,13 @@ from wicket.escalation.audit.layout import ORIGIN
 from wicket.escalation.audit.leaf import NO_LEAF, Stamp, write
 from wicket.escalation.audit.log import AuditLog, Options
 from wicket.escalation.audit.note import Checkpoint, Signer
-from wicket.escalation.audit.records import (
-    Actor,
-    Client,
-    Consent,
-    Decision,
-    Endpoint,
-    Genesis,
-    Intent,
-    Open,
-    Outcome,
-    Provider,
-)
+from wicket.escalation.audit.records import Genesis, Open, Outcome
 from wicket.escalation.audit.shapes import dump, to_json
 from wicket.escalation.audit.stamps import identifier
 from wicket.escalation.audit.tree import Span, leaf_hash
+from wicket.server.bench.audit import INTENT, appended, bare
 
 RUNS = 5
-INTENT = Intent(
-    "e1", Actor("ada", 1000, "laptop"), Client("neovim", "0.11"), None, "explain",
-    Provider("anthropic", Endpoint("https", "api.anthropic.com", 443, "/v1")), "claude",
-    Decision("0" * 64, "allow"), Consent("c1", "auto"), 4096, "0.1.0",
-)  # fmt: skip
-BODY = os.urandom(4096)
-
-
-def bare(folder: Path, count: int) -> list[float]:
-    """Seconds of each append and fdatasync of as many bytes as a record with its frame."""
-    times: list[float] = []
-    descriptor = os.open(folder / "bare", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for _ in range(count):
-        begun = time.perf_counter()
-        os.write(descriptor, bytes(5500))
-        os.fdatasync(descriptor)
-        times.append(time.perf_counter() - begun)
-    os.close(descriptor)
-    return times
-
-
-async def appended(log: AuditLog, tasks: int, count: int) -> tuple[float, list[float]]:
-    """Records per second, and the seconds of each, with so many callers at once."""
-    times: list[float] = []
-
-    async def caller() -> None:
-        for _ in range(count // tasks):
-            begun = time.perf_counter()
-            receipt = await log.intent(INTENT, BODY)
-            times.append(time.perf_counter() - begun)
-            receipts.append(receipt)
-
-    receipts: list[Any] = []
-    begun = time.perf_counter()
-    await asyncio.gather(*(caller() for _ in range(tasks)))
-    rate = len(times) / (time.perf_counter() - begun)
-    for receipt in receipts:
-        await log.outcome(receipt, Outcome("cancelled", sent=0))
-    return rate, times
 
 
 async def appends(folder: Path) -> dict[str, Any]:

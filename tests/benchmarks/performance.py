@@ -2,10 +2,12 @@
 
     python tests/benchmarks/performance.py              # write the table from what was measured
     python tests/benchmarks/performance.py --measure    # measure it all first (about two hours)
-    python tests/benchmarks/performance.py --measure cancel idle
+    python tests/benchmarks/performance.py --measure --only neovim_keys,idle
+    python tests/benchmarks/performance.py --picture    # draw docs/pictures/latency.svg anew
 
 Measurements are lines of JSON in `docs/performance.jsonl`; the last one of each benchmark
-counts.  `wicket` and Python are those that run this.
+counts.  `wicket` and Python are those that run this.  `llama_vim`, where it is measured,
+draws the picture too; `--picture` measures nothing else.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +35,13 @@ COMMANDS = {
     "vscode_keys": f"python {HERE}/vscode_keys.py",
     "llama_vim": f"python {HERE}/llama_vim.py",
     "cancel": f"python {HERE}/cancel.py",
+    "rates": f"python {HERE}/rates.py",
     "server": "wicket bench server",
     "idle": f"python {HERE}/idle.py",
     "soak": f"python {HERE}/soak.py",
 }
+# The one that the picture shows.
+PICTURED, PICTURE = "llama_vim", ROOT / "docs/pictures/latency.svg"
 # Figures of a result by name.
 Figures = Mapping[str, Mapping[str, float]]
 # Whether a median reaches its mark.
@@ -154,7 +160,34 @@ ROWS = (
         0,
     ),
     Row("cancel to idle, 95 % within, ms", "cancel", "idle_p95_ms", most(25)),
+    Row(
+        "tokens of a prompt a second, Wicket / llama.cpp's bench, 0.5 billion weights",
+        "rates",
+        "prefill_ratio",
+        least(0.95),
+        1,
+        2,
+    ),
+    Row("the same by processor time", "rates", "prefill_ratio_by_cpu", None, 1, 2),
+    Row(
+        "tokens written a second, Wicket / llama.cpp's bench",
+        "rates",
+        "decode_ratio",
+        least(0.95),
+        1,
+        2,
+    ),
+    Row("the same by processor time", "rates", "decode_ratio_by_cpu", None, 1, 2),
+    Row(
+        "processor time per token that is not llama.cpp's, shipped model, ms",
+        "rates",
+        "own_ms_per_token",
+        most(0.25),
+        1,
+        2,
+    ),
     Row("everything but engine and context, 95 % within, ms", "server", "key_p95", most(4)),
+    Row("the same, processor time per key, ms", "server", "cpu_per_key"),
     Row("nobody types: processor time, ms a minute", "idle", "cpu_ms_per_minute", most(0), 1, 0),
     Row(
         "nobody types: times that a process runs, a minute", "idle", "woken_per_minute", None, 1, 0
@@ -232,18 +265,41 @@ def measure(names: Sequence[str]) -> None:
         }
         print(COMMANDS[name], flush=True)
         command = [*starts[program], *arguments, "--append", str(MEASURED)]
-        if subprocess.run(command, cwd=ROOT).returncode:
-            sys.exit(f"performance.py: {COMMANDS[name]} failed")
+        if name != PICTURED:
+            run(command, COMMANDS[name])
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            samples = f"{folder}/samples"
+            run([*command, "--samples", samples], COMMANDS[name])
+            run([sys.executable, f"{HERE}/latencies.py", samples, str(PICTURE)], "latencies.py")
+
+
+def run(command: Sequence[str], name: str) -> None:
+    if subprocess.run(command, cwd=ROOT).returncode:
+        sys.exit(f"performance.py: {name} failed")
+
+
+def chosen(words: str) -> list[str]:
+    """Names of benchmarks with commas between them.  Raises ArgumentTypeError."""
+    names = words.split(",")
+    if unknown := [name for name in names if name not in COMMANDS]:
+        known = ", ".join(COMMANDS)
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {known}")
+    return names
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "--measure", nargs="*", choices=tuple(COMMANDS), metavar="BENCH", help="default: all"
-    )
+    parser.add_argument("--measure", action="store_true", help="first, all or `--only` some")
+    parser.add_argument("--only", type=chosen, metavar="BENCH,BENCH", help="with --measure")
+    parser.add_argument("--picture", action="store_true", help=f"measure {PICTURED} and draw it")
     arguments = parser.parse_args()
-    if arguments.measure is not None:
-        measure(arguments.measure or tuple(COMMANDS))
+    if arguments.only and not arguments.measure:
+        parser.error("--only says what --measure measures; give both")
+    if arguments.measure:
+        measure(arguments.only or tuple(COMMANDS))
+    elif arguments.picture:
+        measure([PICTURED])
     lines = MEASURED.read_text().splitlines() if MEASURED.exists() else []
     PAGE.write_text(page(PAGE.read_text(), latest(lines)))
 

@@ -94,3 +94,17 @@ def test_a_file_of_something_else_is_one_line(tmp_path: Path, content: str) -> N
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "--samples FILE` makes one" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--measure", "--only", "server,nothing"), "'nothing' is none of keystrokes, "),
+        (("--only", "server"), "give both"),
+    ],
+)
+def test_what_is_to_be_measured_has_to_be_known(words: tuple[str, ...], why: str) -> None:
+    command = [sys.executable, HERE / "performance.py", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert why in done.stderr

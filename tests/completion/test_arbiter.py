@@ -8,6 +8,7 @@ from wicket.completion.arbiter import Written, choose, others
 from wicket.completion.chances import MODELS
 from wicket.completion.copies import Copy
 from wicket.completion.cursor import Cursor, Suggestion
+from wicket.completion.trim import Drafts
 
 FITTED = next(iter(MODELS))
 
@@ -15,6 +16,10 @@ FITTED = next(iter(MODELS))
 def at(marked: str) -> Cursor:
     before, after = marked.split("$0")
     return Cursor("a.py", "python", before + after, len(before))
+
+
+def shown_at(marked: str) -> Drafts:
+    return Drafts(at(marked))
 
 
 def copy(text: str, length: int, votes: int = 1, of: int = 1, where: str = "b.py") -> Copy:
@@ -31,7 +36,7 @@ def written(text: str, *logprobs: float, sha256: str = FITTED, done: str = "stop
 def chosen(
     copies: list[Copy], model: Written | None, cursor: str = "x = $0\n", lines: int = 1
 ) -> Suggestion:
-    return choose(at(cursor), lines, copies, model)
+    return choose(shown_at(cursor), lines, copies, model)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +119,8 @@ def test_a_file_of_its_own_is_named_by_its_path() -> None:
 def test_alternatives_differ(copies: list[Copy], models: list[str], texts: list[str]) -> None:
     said = [written(text, -0.1 - 2 * number) for number, text in enumerate(models)]
     first = said[0] if said else None
-    best = choose(at("x = $0\n"), 1, copies, first)
-    rest = others(at("x = $0\n"), 1, copies, said, best, 2)
+    best = choose(shown_at("x = $0\n"), 1, copies, first)
+    rest = others(shown_at("x = $0\n"), 1, copies, said, best, 2)
     assert [one.text for one in (best, *rest)] == texts
     assert [one.chance for one in rest] == sorted((one.chance for one in rest), reverse=True)
 
@@ -123,8 +128,8 @@ def test_alternatives_differ(copies: list[Copy], models: list[str], texts: list[
 def test_an_unlikely_block_is_there_for_who_asks_by_hand() -> None:
     """Its first line is the rest of the cursor's line, which is nothing."""
     block = written("\n    a()\n    b()", 0.0, -6.0, -6.0)
-    assert choose(at("if x:$0\n"), 3, [], block).text == ""
-    assert choose(at("if x:$0\n"), 3, [], block, by_hand=True).text == "\n    a()"
+    assert choose(shown_at("if x:$0\n"), 3, [], block).text == ""
+    assert choose(shown_at("if x:$0\n"), 3, [], block, by_hand=True).text == "\n    a()"
 
 
 @pytest.mark.parametrize("sha256", [FITTED, "another"])

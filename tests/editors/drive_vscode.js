@@ -127,6 +127,33 @@ const scenarios = {
     return seen;
   },
 
+  // Selects lines, says what is to become of them, sends it, and applies what is previewed.
+  async edit(page) {
+    await status(page, asked.state);
+    await type(page, "");
+    await page.keyboard.press("Control+Home");
+    for (let line = 0; line < asked.lines; line += 1) await page.keyboard.press("Shift+ArrowDown");
+    await command(page, "Wicket: Edit the Selection");
+    await page.locator(".quick-input-message", { hasText: "What is to become" }).waitFor();
+    await page.keyboard.type(asked.words);
+    await page.keyboard.press("Enter");
+    const seen = { question: await answered(page, "Send") };
+    await page.locator(".monaco-diff-editor").first().waitFor();
+    seen.diff = await settled(page, async () => {
+      const rows = await page.locator(".monaco-diff-editor .view-line").allTextContents();
+      const text = rows.join("\n").replaceAll("\u00a0", " ");
+      return text.includes(asked.proposed) && text;
+    });
+    seen.unchanged = fs.readFileSync(asked.file, "utf8");
+    await page.screenshot({ path: asked.picture });
+    seen.offer = await answered(page, asked.answer);
+    await page.locator(".monaco-diff-editor").waitFor({ state: "detached" });
+    // VS Code may have saved it by itself.
+    await page.keyboard.press("Control+s");
+    seen.saved = await settled(page, () => fs.readFileSync(asked.file, "utf8") === asked.after);
+    return seen;
+  },
+
   // Types at a hand's pace; says of each key when ghost text that fits it was drawn.
   async keys(page) {
     await status(page, "ready");
@@ -322,6 +349,15 @@ async function status(page, word) {
     [STATUS, word],
   );
   return page.locator(`${STATUS} [aria-label]`).first().getAttribute("aria-label");
+}
+
+// Presses a button of the server's question; its text.
+async function answered(page, action) {
+  const toast = page.locator(TOAST, { has: page.locator(".monaco-button", { hasText: action }) });
+  await toast.first().waitFor();
+  const said = await toast.first().textContent();
+  await toast.first().locator(".monaco-button", { hasText: action }).first().click();
+  return said;
 }
 
 // The page that explains the latest answer, as drawn, or false.

@@ -23,8 +23,8 @@ class Desk:
     def __init__(self) -> None:
         self.masks = Masks(shipped(), known([SECRET]), "7f3a")
         rows = (
-            Document("a.py", "python", A, 1, 9, (5, 6)),
-            Document("b.py", "python", B, 11, 14, (14, 14)),
+            Document("a.py", "python", A, 1, 9, selection=(5, 6)),
+            Document("b.py", "python", B, 11, 14, selection=(14, 14)),
             Document("c.py", "python", "y = 1\n", 1, 1),
         )
         self.texts = [row.text for row in rows]

@@ -288,6 +288,25 @@ def test_the_plants_would_grow(root: Path) -> None:
     assert pwned.exists()
 
 
+@pytest.mark.parametrize("how", ["worktree", "git file", "index"])
+def test_a_repository_that_says_it_is_elsewhere(root: Path, tmp_path: Path, how: str) -> None:
+    """Whatever its git directory says, what lies outside of the folder is in no list."""
+    outside = tmp_path / "outside"
+    make(outside, "stolen.py", "inside.py")
+    run_git(outside, "init", "-q")
+    run_git(outside, "add", "-A")
+    make(root, "inside.py")
+    if how == "git file":
+        (root / ".git").write_text(f"gitdir: {outside / '.git'}\n")
+    else:
+        run_git(root, "init", "-q")
+    if how == "worktree":
+        run_git(root, "config", "core.worktree", str(outside))
+    if how == "index":
+        (root / ".git/index").write_bytes((outside / ".git/index").read_bytes())
+    assert listed(root) == {"inside.py"}
+
+
 def test_the_environment_points_git_nowhere_else(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from wicket.indexing.memory import InMemory
 from wicket.indexing.retrieval import Item, by_file, retrieve
 from wicket.indexing.retrieval.cursor import focus
 from wicket.indexing.retrieval.freezing import Moment, around, in_time, reason_to_choose
-from wicket.indexing.retrieval.packing import FILE_TOKENS
+from wicket.indexing.retrieval.packing import FILE_TOKENS, brief
 from wicket.indexing.retrieval.receivers import local_type
 
 SHOP = {
@@ -296,3 +296,93 @@ def test_what_stands_at_a_cursor(text: str, what: str) -> None:
 )
 def test_what_is_read_while_somebody_types(tokens: int, rate: float, fits: bool) -> None:
     assert in_time(tokens, rate) == fits
+
+
+# How somebody else did the same, in files that the rare names lead to.
+SIMILAR = {
+    "app/tax.py": """\
+        def tax_of(order, ledger):
+            entry = ledger.open_entry(order.number)
+            entry.add_amount(order.total)
+            entry.close_with(order.customer)
+            return entry
+        """,
+    "app/other.py": "def nothing_alike(value):\n    result = value + 1\n    return result\n" * 9,
+}
+TYPED = """\
+    def fee_of(order, ledger):
+        entry = ledger.open_entry(order.number)
+        entry.add_amount(order.total)
+        $0
+    """
+
+
+def alike(
+    marked: str,
+    edited: dict[str, list[int]] | None = None,
+    budget: int = 600,
+    said: dict[str, str] = SIMILAR,
+) -> list[Item]:
+    """The pieces of similar code at `$0`."""
+    files = {path: dedent(text) for path, text in said.items()}
+    before, after = dedent(marked).split("$0")
+    items = retrieve(
+        InMemory(files),
+        "app/fee.py",
+        "python",
+        before + after,
+        len(before),
+        budget,
+        read=files.get,
+        edited=edited,
+    )
+    assert sum(item.tokens for item in items) <= budget
+    return [item for item in items if not item.name]
+
+
+def test_similar_code_is_found_by_what_it_shares() -> None:
+    """A piece finds itself, with its lines and a reason; it stands alone in its file's text."""
+    (item,) = alike(TYPED)
+    assert (item.path, item.lines[0]) == ("app/tax.py", 1)
+    assert "entry.close_with(order.customer)" in item.text
+    assert item.why == "like the lines around the cursor"
+    assert by_file([item])[0].text == item.text
+
+
+def test_what_was_edited_lately_says_so() -> None:
+    (item,) = alike(TYPED, {"app/tax.py": [2]})
+    assert item.why == "edited lately and like the lines around the cursor"
+
+
+@pytest.mark.parametrize(
+    ("marked", "edited", "budget"),
+    [
+        ("def nothing_like_that(a):\n    b = a\n    $0\n", {"app/tax.py": [2]}, 600),
+        ("$0", None, 600),
+        (TYPED, None, 60),
+    ],
+    ids=["nothing is alike", "nothing is there", "there is no room"],
+)
+def test_there_is_none(marked: str, edited: dict[str, list[int]] | None, budget: int) -> None:
+    assert alike(marked, edited, budget) == []
+
+
+def test_it_takes_no_more_than_its_part() -> None:
+    long = SIMILAR["app/tax.py"].replace("order.number", f"order.number, {'x' * 300}")
+    assert [item.tokens <= 150 for item in alike(TYPED, None, 600, {"app/tax.py": long})] == [True]
+
+
+@pytest.mark.parametrize(
+    ("signature", "short"),
+    [
+        ("def f(a: int, b: dict[str, int] = {}, *args: Any, c=(1, 2), **kw) -> set[(a, b)]:",
+         "def f(a, b, *args, c, **kw)"),
+        ("@cached(1) async def f(self) -> None", "async def f(self)"),
+        ("export function a<T>(x: Map<string, T>, cb: (q: number) => void = f): string",
+         "export function a(x, cb)"),
+        ("class A(Base)", "class A(Base)"),
+        ("func F(a int) string", "func F(a int) string"),
+    ],
+)  # fmt: skip
+def test_what_is_not_imported_yet_is_shown_in_short(signature: str, short: str) -> None:
+    assert brief(signature) == short

@@ -1,10 +1,12 @@
 """Trees of texts that are being typed: however they were come by, they are what a fresh one is."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tree_sitter import Node, Parser
-from wicket.indexing.grammars import grammar_of
+from wicket.indexing.grammars import grammar_of, tree_of
 from wicket.indexing.trees import LARGEST, TREES, Known, Trees, difference, spliced, troubles
 
 SOURCES = {
@@ -100,6 +102,27 @@ def test_the_latest_documents_have_trees() -> None:
     for number in range(TREES + 1):
         trees.first(str(number), "python", "x = 1\n")
     assert ["0" in trees, "1" in trees, str(TREES) in trees] == [False, True, True]
+
+
+def test_no_text_stays_behind_when_its_trees_are_gone() -> None:
+    """Also what it was read by, piece by piece: thousands of trees are made in an hour."""
+    text = "x = [1, 2]\n" * 4_000
+    trees = Trees()
+    # A piece of a grammar's own memory is counted, too.
+    tracemalloc.start()
+    assert trees.first("a", "python", text, 60)
+
+    def type_and_parse(times: int) -> None:
+        for number in range(times):
+            assert trees.next("a", "python", f"{text}y = {number}\n", 60)
+            tree_of(grammar_of("python").parser, text.encode())
+
+    type_and_parse(3)
+    before, _most = tracemalloc.get_traced_memory()
+    type_and_parse(10)
+    after, _most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < len(text)
 
 
 @pytest.mark.parametrize(

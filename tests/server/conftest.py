@@ -1,13 +1,24 @@
-"""A provider on the loopback and a user of its gate, for the tests that send something."""
+"""Fixtures of more than one file: a user, and one of a gate with a provider on the loopback."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from wicket.server import processes
 
 from ..escalation.provider import ProviderServer
+from . import home as user
 from .gate_home import Home
+
+
+@pytest.fixture
+def plain_home() -> Iterator[user.Home]:
+    with tempfile.TemporaryDirectory(prefix="wc", dir="/tmp") as folder:
+        made = user.Home(Path(folder))
+        yield made
+        for found in processes.running(made.sockets) if made.sockets.exists() else []:
+            assert processes.stop(found)
 
 
 @pytest.fixture

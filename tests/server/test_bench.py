@@ -112,6 +112,28 @@ def test_it_is_measured_and_added_to_a_file(
     assert all(figure.label in words for figure in BENCHES[name].figures)
 
 
+def test_an_index_is_measured(tmp_path: Path) -> None:
+    done = wicket(tmp_path, "bench", "index", "--runs", "1", "--keys", "12", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    figures = said["subjects"]["index"]
+    assert set(figures) == {figure.name for figure in BENCHES["index"].figures}
+    # Some say that a program wrote them.
+    assert 110 <= figures["files"]["median"] <= 120
+    assert figures["to_parsing"]["median"] > 1
+    assert 0 < figures["size"]["median"] < 1
+    assert "per processor second" in said["verdicts"]["index"]
+
+
+def test_the_audit_log_is_measured(tmp_path: Path) -> None:
+    done = wicket(tmp_path, "bench", "audit", "--runs", "1", "--keys", "10", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["subjects"]["audit"]
+    assert set(figures) == {figure.name for figure in BENCHES["audit"].figures}
+    assert all(one["low"] > 0 for one in figures.values())
+    assert list(tmp_path.rglob("bench-audit-*")) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -19,6 +19,11 @@ from .home import MODEL, Home
 SOURCE = "def double(number):\n    retur\n"
 
 
+@pytest.fixture
+def home(plain_home: Home) -> Home:
+    return plain_home
+
+
 def test_complete_prints_what_an_editor_would_show(home: Home) -> None:
     place = home.file("a.py", SOURCE) + ":2:10"
     shown = home.wicket("complete", place)
@@ -31,6 +36,15 @@ def test_complete_prints_what_an_editor_would_show(home: Home) -> None:
     assert set(said["tokens"]) == {"prefill", "reused", "decoded"}
     assert set(said["ms"]) == {"context", "queue", "prefill", "decode", "total"}
     assert said["context"] == []
+
+
+def test_complete_tells_the_alternatives_in_json(home: Home) -> None:
+    text = "total = 1\ntotal += 2\ntotal += 3\ntotal -= 4\ntot\n"
+    said = json.loads(home.wicket("complete", home.file("a.py", text) + ":5:4", "--json").stdout)
+    texts = [said["text"], *(one["text"] for one in said["alternatives"])]
+    assert len(set(texts)) == len(texts) > 1
+    own = {"text", "range", "source", "chance", "copied_from", "copied_line", "rules"}
+    assert all(set(one) == own for one in said["alternatives"])
 
 
 @pytest.mark.parametrize(

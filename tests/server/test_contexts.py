@@ -14,6 +14,7 @@ from wicket.server.app import Startup
 from wicket.server.contexts import Contexts
 from wicket.server.documents import Documents
 from wicket.server.index import Index, order
+from wicket.server.lookup import Edits
 from wicket.server.settings import CompletionSettings, load
 
 from .desk import Desk
@@ -236,3 +237,39 @@ async def test_what_a_rule_excludes_is_never_shown(world: World, opened: bool) -
 
 def text_of(world: World) -> str:
     return "\n".join(s.text for s in world.contexts._of["bill.py"].snippets)
+
+
+def test_edits_of_open_documents_are_seen() -> None:
+    """Lines from 0, the latest first; what was only opened or closed is no edit."""
+    edits = Edits()
+    edits.see({"a.py": "x = 1\ny = 2\n", "b.py": "z\n"})
+    assert not edits.places
+    edits.see({"a.py": "x = 1\ny = 3\n", "b.py": "z\n"})
+    edits.see({"a.py": "x = 0\ny = 3\n"})
+    edits.see({"a.py": "x = 0\ny = 3\n", "b.py": "zz\n"})
+    assert edits.places == {"a.py": [0, 1]}
+
+
+async def test_similar_code_comes_from_the_folder_but_from_no_hidden_file(world: World) -> None:
+    """What another file does with the same names, as it is on the disk or being typed."""
+    same = "def {}(order, ledger):\n    entry = ledger.open_entry(order)\n    entry.{}(order)\n"
+    for name, text in (
+        ("tax.py", same.format("tax", "tax_it")),
+        (".env.py", same.format("e", "e_it")),
+    ):
+        (world.desk.folder / name).write_text(text)
+    made = Index(order(world.startup(), world.desk.folder))
+    made.refresh()
+    made.close()
+    here = "def fee(order, ledger):\n    entry = ledger.open_entry(order)\n    $0\n"
+    world.key(here)
+    await world.settled()
+    world.key(here)
+    assert "entry.tax_it(order)" in text_of(world)
+    assert "e_it" not in text_of(world).replace("tax_it", "")
+    world.open("tax.py", same.format("tax", "typed_it"))
+    world.contexts.saved((world.desk.folder / "bill.py").as_uri())
+    world.key(here)
+    await world.settled()
+    world.key(here)
+    assert "entry.typed_it(order)" in text_of(world)

@@ -481,6 +481,23 @@ async def test_the_editor_sets_comfort_and_nothing_else(home: str) -> None:
     await client.stop()
 
 
+async def test_the_status_names_settings_that_mean_nothing(editor: Editor) -> None:
+    """Quietly: completion goes on, and once it is mended nothing is said any more."""
+    ready = await editor.until("ready")
+    assert ready["reason"] is None
+    before = len(editor.statuses)
+    wrong = {"completion": {"max_lines": "many", "colour": "red"}}
+    editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(wrong))
+    named = await editor.until("ready", before)
+    assert re.fullmatch(r"settings: .*completion\..* \(1 more\)", named["reason"])
+    assert named["fix"] == "wicket doctor"
+    editor.open()
+    assert (await editor.ask_by_hand()).items
+    before = len(editor.statuses)
+    editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams({}))
+    assert await editor.until("ready", before) == ready
+
+
 async def test_an_engine_that_is_killed_comes_back(editor: Editor, home: str) -> None:
     """No error reaches the editor; the status says what happened and then is ready."""
     editor.open()

@@ -20,6 +20,11 @@ RESEARCH = "qwen2.5-coder-3b"
 
 
 @pytest.fixture
+def home(plain_home: Home) -> Home:
+    return plain_home
+
+
+@pytest.fixture
 def hub(home: Home) -> Iterator[Hub]:
     with serving(Hub(MODEL.read_bytes())) as hub:
         home.configure(f'[models]\nendpoint = "{hub.url}"\n')

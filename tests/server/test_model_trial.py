@@ -9,6 +9,11 @@ import pytest
 from .home import MODEL, Home
 
 
+@pytest.fixture
+def home(plain_home: Home) -> Home:
+    return plain_home
+
+
 def number(key: str, value: int) -> bytes:
     """A pair of a GGUF header, without the length of its key."""
     return key.encode() + struct.pack("<II", 4, value)

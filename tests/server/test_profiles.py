@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from .home import MODEL, Home
 
 PROFILES = """\
@@ -11,6 +13,11 @@ asked = {model = "other", trigger = "manual"}
 lost = {model = "nowhere", languages = ["go"]}
 """
 SOURCE = "def double(number):\n    retur\n"
+
+
+@pytest.fixture
+def home(plain_home: Home) -> Home:
+    return plain_home
 
 
 def test_who_asks_by_hand_gets_the_profiles_model(home: Home) -> None:

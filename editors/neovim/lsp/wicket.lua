@@ -17,6 +17,8 @@ return {
   -- Neovim below 0.12 does not know inline completion; the ghost text here speaks it.
   capabilities = vim.tbl_deep_extend('force', vim.lsp.protocol.make_client_capabilities(), {
     textDocument = { inlineCompletion = { dynamicRegistration = false } },
+    -- Proposed edits are shown in the buffer, and the words for one are asked for here.
+    experimental = { wicketEdits = true, wicketWords = true },
   }),
 
   init_options = require('wicket').options().settings,
@@ -25,6 +27,9 @@ return {
   handlers = {
     ['wicket/status'] = function(_, result)
       require('wicket.status').receive(result)
+    end,
+    ['wicket/proposeEdit'] = function(...)
+      return require('wicket.edit').propose(...)
     end,
     -- An accepted suggestion's import: `u` takes both back.
     ['workspace/applyEdit'] = function(problem, result, context, config)

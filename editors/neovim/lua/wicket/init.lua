@@ -10,6 +10,8 @@ local M = {}
 ---@field dismiss? string|false Hides it; the same.
 ---@field next? string|false Shows another one; the same.
 ---@field previous? string|false Shows the one before; the same.
+---@field edit_accept? string Takes a proposed edit; mapped only while one is shown.
+---@field edit_reject? string Refuses it; the same.
 ---@field trigger? string|false Asks now, and then for the next one; always mapped.
 
 ---@return wicket.Options
