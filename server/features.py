@@ -37,7 +37,6 @@ def serve(session: Session, client_process_id: int | None, heard: Heard) -> int:
 
 
 def register(server: WicketServer, session: Session) -> None:
-    session.status.send = server.protocol.notify
     nearby = Nearby(server.documents, session.wanted, lambda: session.completions.startup)
     contexts = Contexts(server.documents, lambda: session.completions.startup, session.warm)
     session.completions.texts, session.completions.context = nearby.texts, contexts.of
@@ -55,6 +54,7 @@ def register(server: WicketServer, session: Session) -> None:
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
+        session.status.open(server.protocol.notify)
         indexers.start()
         await session.watch_engine()
 

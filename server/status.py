@@ -40,11 +40,19 @@ class StatusLine:
     """Sends a status to the editor when it differs from the last one."""
 
     def __init__(self) -> None:
-        # Set once there is an editor to tell.
-        self.send: Callable[[str, dict[str, Any]], None] = lambda _method, _params: None
+        self._send: Callable[[str, dict[str, Any]], None] | None = None
         self.shown: Status | None = None
         self._last: Status | None = None
         self._aside = ""
+
+    def open(self, send: Callable[[str, dict[str, Any]], None]) -> None:
+        """From now on there is an editor that listens; it is told what it missed.
+
+        Before `initialized` clients drop what they are told.
+        """
+        self._send = send
+        if self.shown:
+            send(STATUS, asdict(self.shown))
 
     def say_aside(self, words: str) -> None:
         """Something that stops nothing and is worth a look; "" for no such thing any more."""
@@ -59,4 +67,5 @@ class StatusLine:
             status = replace(status, reason=reason, fix=status.fix or "wicket doctor")
         if status != self.shown:
             self.shown = status
-            self.send(STATUS, asdict(status))
+            if self._send:
+                self._send(STATUS, asdict(status))
