@@ -19,9 +19,7 @@ from wicket.server.processes import command
 from ..escalation.audit_world import StillClock, World
 from ..escalation.provider import ProviderServer
 from .gate_home import PROVIDER, Home
-from .test_audit_gate import audit, home, server
-
-__all__ = ["home", "server"]
+from .test_audit_gate import audit
 
 
 def git(folder: Path, *words: str) -> str:
