@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LLAMA := $(shell sed -n 's/^llama = \["llama-cpp-python == \(.*\)"\]/\1/p' pyproject.toml)
+LLAMA := $(shell sed -n 's/^llama = \["llama-cpp-python == \([^"]*\)".*/\1/p' pyproject.toml)
 SOURCES := pyproject.toml __init__.py $(shell find server completion indexing escalation -type f -not -path '*/__pycache__/*')
 
 run: $(VENV)/installed

@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from .earlier import Text
 from .wire import (
     Cancel,
     Complete,
     Done,
+    Learn,
     Malformed,
     Piece,
+    Request,
     State,
     Status,
     from_line,
@@ -28,6 +32,8 @@ Connect = Callable[[], Awaitable[Streams]]
 GRACE_SECONDS = 5.0
 # A hello and a state need no computation.
 HELLO_SECONDS = 10.0
+# Bytes of a text that are sent at once: a line on the wire has an end.
+PART = 256 << 10
 HANGS = "the engine does not answer; run `wicket stop engine`"
 
 
@@ -79,6 +85,7 @@ class EngineClient:
         self._opening = asyncio.Lock()
         self._answers: dict[int, asyncio.Queue[Piece | Done | State]] = {}
         self._number = 0
+        self._learned: set[str] = set()
         self.state: State | None = None
 
     @property
@@ -105,6 +112,7 @@ class EngineClient:
                 writer.close()
                 raise EngineGone(f"the engine {error}; run `wicket stop engine`") from None
             self._writer, self.state = writer, state
+            self._learned.clear()
             self._listening = asyncio.create_task(self._listen(reader))
             return state
 
@@ -140,6 +148,21 @@ class EngineClient:
         finally:
             self._answers.pop(number, None)
         return gathered(pieces, answer)
+
+    async def learn(self, texts: Sequence[Text]) -> tuple[str, ...]:
+        """Have the engine keep these texts; the keys to name them by.  Raises EngineGone.
+
+        What it has learned already is not sent again.
+        """
+        await self.open()
+        keys: list[str] = []
+        for part in (part for text in texts for part in _parts(bytes(text.data[:]))):
+            key = hashlib.sha256(part).hexdigest()[:16]
+            if key not in self._learned:
+                self._learned.add(key)
+                self._send(Learn(0, key, part.decode("utf-8", "replace")))
+            keys.append(key)
+        return tuple(keys)
 
     async def refresh(self) -> State:
         """The engine's state now.  Raises EngineGone."""
@@ -178,7 +201,7 @@ class EngineClient:
         self._number += 1
         return self._number
 
-    def _send(self, request: Complete | Cancel | Status) -> None:
+    def _send(self, request: Request) -> None:
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(write_request(request))
 
@@ -204,3 +227,13 @@ class EngineClient:
                 self._writer = None
             for number, waiting in self._answers.items():
                 waiting.put_nowait(Done(number, "failed", why))
+
+
+def _parts(data: bytes) -> Iterator[bytes]:
+    """A text in parts that end with a line, where one does."""
+    at = 0
+    while at < len(data):
+        end = min(at + PART, len(data))
+        end = end if end == len(data) else data.rfind(b"\n", at, end) + 1 or end
+        yield data[at:end]
+        at = end

@@ -13,7 +13,7 @@ from .cursor import Cursor, Snippet, Suggestion
 from .earlier import Text, in_file
 from .place import Troubles
 from .trim import Drafts, Mode
-from .wire import PREFIX_LIMIT, SUFFIX_LIMIT, Complete, Priority, State
+from .wire import PREFIX_LIMIT, SUFFIX_LIMIT, Complete, Decoding, Priority, State
 
 # What is said of a suggestion that is likely enough to be wrong.
 UNSURE = "unsure"
@@ -26,7 +26,8 @@ class Terms:
     `hold_ms` is waited before text is generated; `context` goes before the prompt, `texts`
     are other places to copy from, the nearest first, and `troubles` asks the grammar.  So
     many `alternatives` at most are looked for.  What is less likely than `least_chance` is
-    shown only to who asks by hand.
+    shown only to who asks by hand.  With another `decoding` than plain a model on this
+    machine looks into the `texts`, too.
     """
 
     priority: Priority = "auto"
@@ -39,6 +40,7 @@ class Terms:
     troubles: Troubles | None = None
     alternatives: int = 1
     least_chance: float = chances.SHOWN
+    decoding: Decoding = "plain"
 
     @property
     def by_hand(self) -> bool:
@@ -175,6 +177,9 @@ async def ask(
         context=terms.context,
         alternatives=terms.alternatives,
     )
+    if terms.decoding != "plain" and not (await engine.open()).served:
+        texts = await engine.learn(terms.texts)
+        request = replace(request, decoding=terms.decoding, texts=texts)
     if terms.hold_ms:
         # The prompt is evaluated while a next key may still come.
         warm = replace(request, priority="warm")

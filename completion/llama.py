@@ -139,11 +139,17 @@ class Llama:
         return list(found)
 
     def _tokenize(self, text: str, *, special: bool) -> list[int]:
-        data = text.encode("utf-8", "replace")
+        return self._ids(text.encode("utf-8", "replace"), special=special)
+
+    def _ids(self, data: bytes, *, special: bool) -> list[int]:
         room = len(data) + 8
         ids = (api.llama_token * room)()
         count = api.llama_tokenize(self._vocabulary, data, len(data), ids, room, False, special)
         return ids[: max(count, 0)]
+
+    def spell(self, data: bytes) -> list[int]:
+        """Token ids of bytes, which may begin or end inside a character; not remembered."""
+        return self._ids(data, special=False)
 
     def id_of(self, token_text: str) -> int | None:
         ids = self._tokenize(token_text, special=True)
@@ -170,25 +176,31 @@ class Llama:
         """Tokens that end a generation."""
         return frozenset(t for t in range(self.size) if api.llama_vocab_is_eog(self._vocabulary, t))
 
-    def evaluate(self, slot: int, tokens: Sequence[int], position: int) -> None:
-        """Append `tokens` to `slot` at `position`; `logits` then speaks of the last one.
+    def evaluate(self, slot: int, tokens: Sequence[int], position: int, rows: int = 1) -> None:
+        """Append `tokens` to `slot` at `position`; `logits` then speaks of the last `rows`,
+        which are in one batch.
 
         Raises Interrupted (`length` says how much was kept) or DecodeFailed (`forget` or
         `renew` makes the state known again).
         """
-        for start in range(0, len(tokens), BATCH):
-            chunk = tokens[start : start + BATCH]
-            last = start + len(chunk) == len(tokens)
-            self._batch.fill(chunk, position + start, slot, logits=last)
+        start = 0
+        while start < len(tokens):
+            # All rows are in the last batch.
+            end = min(start + BATCH, len(tokens))
+            end = end if end == len(tokens) else min(end, len(tokens) - rows)
+            last = rows if end == len(tokens) else 0
+            self._batch.fill(tokens[start:end], position + start, slot, rows=last)
+            start = end
             code = self.decode(self._context, self._batch.struct)
             if code == 2:
                 raise Interrupted("interrupted")
             if code != 0:
                 raise DecodeFailed(_DECODE_CODES.get(code, f"llama_decode gave {code}"))
 
-    def logits(self) -> NDArray[np.float32]:
-        """One number per token of the vocabulary; valid until the next `evaluate`."""
-        pointer = api.llama_get_logits_ith(self._context, -1)
+    def logits(self, but: int = 0) -> NDArray[np.float32]:
+        """One number per token of the vocabulary, of what comes behind the last row but so
+        many; valid until the next `evaluate`."""
+        pointer = api.llama_get_logits_ith(self._context, -1 - but)
         return np.ctypeslib.as_array(pointer, shape=(self.size,))
 
     def length(self, slot: int) -> int:
@@ -259,13 +271,13 @@ class _Batch:
         self.struct.seq_id = ctypes.cast(self._slots, ctypes.POINTER(pointer))
         self.struct.logits = _pointer(self._logits, ctypes.c_int8)
 
-    def fill(self, tokens: Sequence[int], position: int, slot: int, *, logits: bool) -> None:
+    def fill(self, tokens: Sequence[int], position: int, slot: int, *, rows: int) -> None:
         count = len(tokens)
         self.struct.n_tokens = count
         self._tokens[:count] = tokens
         self._positions[:count] = np.arange(position, position + count)
         self._logits[:count] = 0
-        self._logits[count - 1] = logits
+        self._logits[max(0, count - rows) : count] = 1
         self._slot.value = slot
 
 

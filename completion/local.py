@@ -1,21 +1,24 @@
 """Tokens from a GGUF in this process: KV slots, greedy decoding, healed words, rates."""
 
-import codecs
 import time
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from . import families, gguf, prompt
+from .continuations import Lexicon
+from .corpus import Corpus
+from .decoding import Guide, Logits, Spent, decode
 from .engine import Answer, BackendError, Halted
 from .families import Fim
+from .guides import Guides
 from .slots import CannotLoad, DecodeFailed, Interrupted, LlamaError, Slots
 from .wire import Complete, Done, Piece, Reason, State
+
+if TYPE_CHECKING:
+    from .llama import Llama
 
 # Tokens of one line, and of each further line that a block may take.
 LINE_TOKENS = 48
@@ -47,9 +50,16 @@ class LocalBackend:
     """A `Backend` over `llama.Llama`."""
 
     def __init__(
-        self, path: Path, *, threads: int = 1, gpu_layers: int = 0, slots: int = 4
+        self,
+        path: Path,
+        *,
+        threads: int = 1,
+        gpu_layers: int = 0,
+        slots: int = 4,
+        corpus: Corpus | None = None,
     ) -> None:
         self._path = path
+        self._corpus = corpus or Corpus()
         self._threads = threads
         self._gpu_layers = gpu_layers
         self._most_slots = slots
@@ -89,7 +99,9 @@ class LocalBackend:
         except (LlamaError, families.NotForInfill) as error:
             raise BackendError(str(error), "wicket model list") from None
         self._ends = self._llama.ends | self._fim.stops
-        self._words = Words(self._llama.pieces)
+        self._guides = Guides(
+            Lexicon(self._llama.pieces, self._llama.spell), self._fim, self._corpus
+        )
         self._interrupt, self._resume = self._llama.interrupt, self._llama.resume
         self._slots = Slots(self._llama, slots)
         self._try_out()
@@ -181,69 +193,60 @@ class LocalBackend:
             return
 
         began = time.monotonic()
-        logits, rest = self._llama.logits(), asked.healed
-        if request.alternatives > 1:
-            logits = logits.copy()
-
-        def decode(rank: int, halted: Halted) -> Iterator[Piece | Reason]:
-            first = self._choose_token(logits, rest, rank)
-            return self._decode(request, number, rest, first, budget.decode, tokens, halted)
-
+        guide = self._guides.of(request, asked.healed)
+        spent, logits = Spent(), self._llama.logits()
+        logits = logits.copy() if request.alternatives > 1 else logits
+        model = Reading(partial(self._evaluate, number), self._llama, self._slots, number, logits)
+        write = partial(self._write, request, model, guide, asked.healed, budget.decode, spent)
         reason: Reason = "length"
-        for said in decode(0, halted):
+        for said in write(0, halted):
             if isinstance(said, Piece):
                 yield said
             else:
                 reason = said
+        tokens["decoded"] = spent.decoded
+        if spent.guessed:
+            tokens["guessed"] = spent.guessed
         ms["decode"] = _ms(began)
         self._measure("decode", tokens["decoded"], began)
         if request.alternatives > 1 and reason in ("stop", "length"):
-            yield from self._further(request.alternatives, number, len(asked.ids), decode, halted)
+            yield from self._further(request.alternatives, number, len(asked.ids), write, halted)
+            tokens["decoded"] = spent.decoded
             ms["decode"] = _ms(began)
         yield done(reason)
 
-    def _decode(
+    def _write(
         self,
         request: Complete,
-        number: int,
+        model: "Reading",
+        guide: Guide,
         rest: bytes,
-        first: tuple[int, float],
         most: int,
-        tokens: dict[str, int],
+        spent: Spent,
+        rank: int,
         halted: Halted,
     ) -> Iterator[Piece | Reason]:
-        """The text that begins with the token `first`, then why it ends."""
-        text = Text(request.lines)
-        token, logprob = first
-        for _ in range(most):
-            if token in self._ends:
-                yield "stop"
-                return
-            piece = self._llama.pieces[token]
-            new, rest = piece[len(rest) :], rest[len(piece) :]
-            tokens["decoded"] += 1
-            if shown := text.add(new):
-                yield Piece(request.id, shown, round(logprob, 4))
-            if text.full:
-                yield "stop"
-                return
-            if why := halted():
-                yield why
-                return
-            try:
-                self._evaluate(number, [token])
-            except Interrupted:
-                yield halted() or "cancelled"
-                return
-            token, logprob = self._choose_token(self._llama.logits(), rest)
-        yield "length"
+        """A text that begins with the token of this rank, then why it ends."""
+        text = decode(
+            replace(model), guide, self._llama.pieces, self._ends,
+            rest=rest, rank=rank, lines=request.lines, most=most, spent=spent, halted=halted,
+        )  # fmt: skip
+        try:
+            for said in text:
+                match said:
+                    case (shown, logprob):
+                        yield Piece(request.id, shown, round(logprob, 4))
+                    case reason:
+                        yield reason
+        except Interrupted:
+            yield halted() or "cancelled"
 
     def _further(
         self,
         wanted: int,
         number: int,
         prompt_length: int,
-        decode: Callable[[int, Halted], Iterator[Piece | Reason]],
+        write: Callable[[int, Halted], Iterator[Piece | Reason]],
         halted: Halted,
     ) -> Iterator[Piece]:
         """Other texts, each from another first token; one that comes too late is not sent."""
@@ -256,31 +259,18 @@ class LocalBackend:
             # A recurrent model forgets everything.
             if late() or self._slots.keep(number, prompt_length) < prompt_length:
                 return
-            *pieces, ended = decode(rank, late)
+            *pieces, ended = write(rank, late)
             if ended in ("stop", "length"):
                 for piece in pieces:
                     if isinstance(piece, Piece):
                         yield replace(piece, alternative=rank)
 
-    def _evaluate(self, number: int, tokens: Sequence[int]) -> None:
+    def _evaluate(self, number: int, tokens: Sequence[int], rows: int = 1) -> None:
         """Append to a slot; raises Interrupted and BackendError."""
         try:
-            self._slots.evaluate(number, tokens)
+            self._slots.evaluate(number, tokens, rows)
         except (DecodeFailed, CannotLoad) as error:
             raise BackendError(f"{error}; if it stays so, run `wicket stop engine`") from None
-
-    def _choose_token(
-        self, logits: NDArray[np.float32], rest: bytes, rank: int = 0
-    ) -> tuple[int, float]:
-        """The likeliest token that agrees with `rest`, or the next likely one at a `rank`,
-        and its log-probability."""
-        allowed = self._words.agreeing(rest) if rest else None
-        among = logits if allowed is None else logits[allowed]
-        rank = min(rank, len(among) - 1)
-        best = int(np.argpartition(-among, rank)[rank] if rank else among.argmax())
-        top = float(among.max()) if rank else float(among[best])
-        token = best if allowed is None else int(allowed[best])
-        return token, float(among[best]) - top - float(np.log(np.exp(among - top).sum()))
 
     def _steady_rates(self) -> dict[str, float]:
         """The rates that budgets go by: as measured once, until they have really changed."""
@@ -295,6 +285,31 @@ class LocalBackend:
             return
         rate = tokens / max(time.monotonic() - began, 1e-6)
         self._rates[what] += (rate - self._rates[what]) * (0.2 if self._rates[what] else 1.0)
+
+
+@dataclass(slots=True)
+class Reading:
+    """A slot whose prompt has been read; `first` are the logits behind it."""
+
+    append: Callable[[Sequence[int], int], None]
+    llama: "Llama"
+    slots: Slots
+    number: int
+    first: Logits | None
+
+    def logits(self, but: int) -> Logits:
+        return self.llama.logits(but) if self.first is None else self.first
+
+    def evaluate(self, tokens: Sequence[int]) -> None:
+        self.first = None
+        self.append(tokens, len(tokens))
+
+    def forget(self, count: int) -> None:
+        held = self.slots.holds(self.number)
+        wanted = held[: len(held) - count]
+        # A recurrent model forgets everything, and reads it again.
+        if lost := wanted[self.slots.keep(self.number, len(wanted)) :]:
+            self.append(lost, 1)
 
 
 def sizes(context: int, slots: int) -> Iterator[tuple[int, int]]:
@@ -331,55 +346,6 @@ def budget_for(
     if speed := rates["decode"]:
         decode = min(decode, max(LEAST_TEXT, int(speed * TEXT_SECONDS)))
     return prompt.Budget(context=whole + decode, suffix=suffix, decode=decode)
-
-
-class Words:
-    """Which tokens agree with a beginning of bytes: they start with it, or begin it."""
-
-    def __init__(self, pieces: Sequence[bytes]) -> None:
-        self._pieces = pieces
-
-    @cached_property
-    def _sorted(self) -> tuple[list[bytes], list[int], dict[bytes, int]]:
-        order = sorted((i for i, p in enumerate(self._pieces) if p), key=self._pieces.__getitem__)
-        return (
-            [self._pieces[i] for i in order],
-            order,
-            {self._pieces[i]: i for i in reversed(order)},
-        )
-
-    def agreeing(self, rest: bytes) -> NDArray[np.int64]:
-        pieces, order, ids = self._sorted
-        low = bisect_left(pieces, rest)
-        high = bisect_left(pieces, _after(rest), low) if _after(rest) else len(pieces)
-        begins = [ids[rest[:n]] for n in range(1, len(rest)) if rest[:n] in ids]
-        return np.array(order[low:high] + begins, np.int64)
-
-
-def _after(rest: bytes) -> bytes:
-    """The least bytes greater than everything that starts with `rest`."""
-    stripped = rest.rstrip(b"\xff")
-    return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else b""
-
-
-class Text:
-    """Bytes of tokens becoming text: whole characters, at most `lines` lines."""
-
-    def __init__(self, lines: int) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._left = lines
-        self.full = False
-
-    def add(self, data: bytes) -> str:
-        """What of `data` can be shown; sets `full` at the end of the last line."""
-        text = self._decoder.decode(data)
-        for at, char in enumerate(text):
-            if char == "\n":
-                self._left -= 1
-                if self._left == 0:
-                    self.full = True
-                    return text[:at]
-        return text
 
 
 def available_bytes() -> int | None:

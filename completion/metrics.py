@@ -6,16 +6,19 @@ file are no independent witnesses, so intervals and tests draw whole groups (fil
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    # Intervals alone need it, and import it: a thin client has none.
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
 
 # Draws of a bootstrap: intervals then move by less than a tenth of their width.
 ROUNDS = 2_000
 # Shares of all holes at which precision is reported.
 SHARES = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
-
-Numbers = NDArray[np.float64]
 
 
 def exact(text: str, gold: str) -> bool:
@@ -52,22 +55,14 @@ def bare(text: str) -> str:
 
 
 def distance(a: str, b: str) -> int:
-    """Levenshtein's: insertions, deletions and substitutions, one each.
-
-    Row by row in numpy; the running minimum takes care of insertions, which depend on
-    their left neighbour.
-    """
-    if not a or not b:
-        return len(a) + len(b)
-    columns = np.arange(len(b) + 1)
-    letters = np.frombuffer(b.encode("utf-32-le", "surrogatepass"), np.uint32)
-    row = columns
+    """Levenshtein's: insertions, deletions and substitutions, one each."""
+    row = list(range(len(b) + 1))
     for number, letter in enumerate(a, start=1):
-        reached = np.empty(len(b) + 1, np.int64)
-        reached[0] = number
-        reached[1:] = np.minimum(row[1:] + 1, row[:-1] + (letters != ord(letter)))
-        row = np.minimum.accumulate(reached - columns) + columns
-    return int(row[-1])
+        before, row = row, [number]
+        for column, other in enumerate(b):
+            same = before[column] + (letter != other)
+            row.append(min(same, before[column + 1] + 1, row[column] + 1))
+    return row[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,27 +169,41 @@ def precision_at(
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of all lie; 0 where there is none."""
-    return float(np.quantile(values, share)) if values else 0.0
+    """The value below which `share` of all lie, between two by parts; 0 where there is none."""
+    if not values:
+        return 0.0
+    ordered = sorted(values)
+    below, part = divmod(share * (len(ordered) - 1), 1)
+    low = ordered[int(below)]
+    high = ordered[min(int(below) + 1, len(ordered) - 1)]
+    return float(low + (high - low) * part)
 
 
-def _sums(values: Sequence[float], groups: Sequence[Hashable]) -> Numbers:
+def _sums(values: Sequence[float], groups: Sequence[Hashable]) -> "Numbers":
     """One sum for each group, in order of first appearance."""
+    import numpy as np  # noqa: PLC0415
+
     number = {group: n for n, group in enumerate(dict.fromkeys(groups))}
     index = np.array([number[group] for group in groups])
     return np.bincount(index, np.asarray(values, np.float64), len(number)).astype(np.float64)
 
 
-def _drawn(groups: int) -> Numbers:
+def _drawn(groups: int) -> "Numbers":
     """How often each of `groups` is drawn in each round; the same numbers every time."""
+    import numpy as np  # noqa: PLC0415
+
     chance = np.random.default_rng(groups)
     return chance.multinomial(groups, np.full(groups, 1 / groups), ROUNDS).astype(np.float64)
 
 
-def _ratio(top: Numbers, bottom: Numbers) -> Numbers:
+def _ratio(top: "Numbers", bottom: "Numbers") -> "Numbers":
+    import numpy as np  # noqa: PLC0415
+
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
 
 
-def _bounds(means: Numbers) -> tuple[float, float]:
+def _bounds(means: "Numbers") -> tuple[float, float]:
+    import numpy as np  # noqa: PLC0415
+
     low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high)

@@ -11,10 +11,11 @@ import httpx2
 
 from . import prompt
 from .connection import Server, Token
+from .decoding import Text
 from .dialects import Ask, Dialect, Json
 from .engine import Answer, BackendError, Halted
 from .llama_server import Infill, LlamaServer
-from .local import UNMEASURED, Text, budget_for
+from .local import UNMEASURED, budget_for
 from .openai_server import OpenAI
 from .wire import Complete, Done, Piece, Reason, State
 

@@ -4,15 +4,16 @@ An engine reports how likely its own words are; here the words are given.  The p
 the engine's own, and half a word at the cursor is healed as the engine heals it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import families, gguf, prompt
+from .decoding import Words
 from .engine import BackendError
-from .local import CONTEXT_TOKENS, UNMEASURED, Words, budget_for
+from .local import CONTEXT_TOKENS, UNMEASURED, budget_for
 from .slots import LlamaError
 from .wire import Complete
 
@@ -29,13 +30,13 @@ class Scorer:
         try:
             header = gguf.read(path)
             self._context = min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS)
-            self._llama = llama.Llama(
+            self.llama = llama.Llama(
                 path, context=self._context, slots=1, threads=threads, gpu_layers=gpu_layers
             )
-            self._fim = families.fim_for(self._llama)
+            self.fim = families.fim_for(self.llama)
         except (LlamaError, gguf.BadModel, families.NotForInfill) as error:
             raise BackendError(str(error), "wicket model list") from None
-        self._words = Words(self._llama.pieces)
+        self.words = Words(self.llama.pieces)
 
     def bits(self, request: Complete, gold: str) -> float | None:
         """Bits that `gold` costs at the cursor of `request`.
@@ -44,10 +45,17 @@ class Scorer:
         upper bound.  None where there is no text or the model could not say it at all: it
         is longer than an answer may be, or does not go together with half a word before it.
         """
-        budget = budget_for(request, self._context, UNMEASURED, self._fim.order)
+        costs = [self._cost(token, rest) for token, rest in self.steps(request, gold)]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if known and len(known) == len(costs) else None
+
+    def steps(self, request: Complete, gold: str) -> Iterator[tuple[int, bytes]]:
+        """The tokens of `gold`, each with what has to be spelled again, while `logits` are
+        those before it; none where it is longer than an answer may be."""
+        budget = budget_for(request, self._context, UNMEASURED, self.fim.order)
         asked = prompt.build(
-            self._fim,
-            self._llama,
+            self.fim,
+            self.llama,
             budget,
             prompt.Anchors(),
             path=request.path,
@@ -56,28 +64,23 @@ class Scorer:
             context=request.context,
         )
         rest = asked.healed
-        hidden = rest.decode("utf-8", "replace") + families.to_model(self._fim, gold)
-        tokens = families.text_ids(hidden, self._llama, self._fim.stops)
+        hidden = rest.decode("utf-8", "replace") + families.to_model(self.fim, gold)
+        tokens = families.text_ids(hidden, self.llama, self.fim.stops)
         if not gold or len(tokens) > budget.decode:
-            return None
-        self._llama.keep(0, 0)
-        self._evaluate(asked.ids, 0)
-        bits = 0.0
+            return
+        self.llama.keep(0, 0)
+        self.llama.evaluate(0, asked.ids, 0)
         for number, token in enumerate(tokens):
-            cost = self._cost(token, rest)
-            if cost is None:
-                return None
-            bits += cost
-            rest = rest[len(self._llama.pieces[token]) :]
+            yield token, rest
+            rest = rest[len(self.llama.pieces[token]) :]
             if number + 1 < len(tokens):
-                self._evaluate([token], len(asked.ids) + number)
-        return bits
+                self.llama.evaluate(0, [token], len(asked.ids) + number)
 
     def _cost(self, token: int, rest: bytes) -> float | None:
         """Bits of `token` next, among those that agree with `rest`."""
-        logits: NDArray[np.float64] = self._llama.logits().astype(np.float64)
+        logits: NDArray[np.float64] = self.llama.logits().astype(np.float64)
         if rest:
-            allowed = self._words.agreeing(rest)
+            allowed = self.words.agreeing(rest)
             if token not in allowed:
                 return None
             among = logits[allowed]
@@ -86,6 +89,3 @@ class Scorer:
         top = among.max()
         total = top + np.log(np.exp(among - top).sum())
         return float((total - logits[token]) / np.log(2))
-
-    def _evaluate(self, tokens: Sequence[int], position: int) -> None:
-        self._llama.evaluate(0, tokens, position)

@@ -15,6 +15,7 @@ from .wire import (
     Cancel,
     Complete,
     Done,
+    Learn,
     Malformed,
     State,
     Status,
@@ -31,6 +32,8 @@ UNREAD_LIMIT = 4 << 20
 
 # Answers the request to run, or why it is refused.
 Admit = Callable[[Complete], Complete | str]
+# Keeps a text under a key.
+Keep = Callable[[str, str], None]
 # A line, the answer that it holds, and whether it was sent.
 Noted = Callable[[bytes, Answer | None, bool], None]
 
@@ -44,6 +47,7 @@ async def serve(
     allowed: Callable[[socket.socket], bool],
     stop: asyncio.Event,
     leave: Callable[[], None],
+    keep: Keep = lambda _key, _text: None,
 ) -> None:
     """Answer every connection that `allowed` lets in.
 
@@ -66,7 +70,7 @@ async def serve(
         try:
             writer.write(hello(version, engine.state()))
             read_hello(await reader.readline())
-            await converse(reader, writer, engine)
+            await converse(reader, writer, engine, keep=keep)
         except Malformed as error:
             writer.write(to_line({"error": str(error)}))
         except (ConnectionError, ValueError, asyncio.CancelledError):
@@ -92,9 +96,11 @@ async def converse(
     engine: Engine,
     admit: Admit = lambda request: request,
     noted: Noted = lambda _line, _answer, _sent: None,
+    keep: Keep = lambda _key, _text: None,
 ) -> None:
     """One connection from after the hellos to its end; its jobs end with it.
 
+    Texts to look things up in are handed to `keep`; who gives none wants none.
     `noted` sees every line that comes, and every one that is sent with its answer.
     """
     loop = asyncio.get_running_loop()
@@ -149,6 +155,8 @@ async def converse(
                 case Cancel(target=target):
                     if target in jobs:
                         engine.cancel(jobs[target])
+                case Learn(key=key, text=text):
+                    keep(key, text)
                 case Status(id=number):
                     send(write_state(number, engine.state()))
     except Malformed as error:

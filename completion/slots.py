@@ -28,7 +28,7 @@ class DecodeFailed(LlamaError):
 class Sequences(Protocol):
     """Token sequences that a model has read, by number; `llama.Llama` is one."""
 
-    def evaluate(self, slot: int, tokens: Sequence[int], position: int) -> None: ...
+    def evaluate(self, slot: int, tokens: Sequence[int], position: int, rows: int = 1) -> None: ...
 
     def length(self, slot: int) -> int: ...
 
@@ -88,35 +88,36 @@ class Slots:
         del self._slots[number].tokens[kept:]
         return kept
 
-    def evaluate(self, number: int, tokens: Sequence[int]) -> None:
+    def evaluate(self, number: int, tokens: Sequence[int], rows: int = 1) -> None:
         """Append to a slot, whatever it takes; raises Interrupted and LlamaError.
 
+        Logits are those behind the last so many `rows` of the tokens.
         After a failure nobody knows what the cache holds, whatever llama.cpp's code for it
         (no room, a refused batch, memory, the computation): all slots are emptied and the
         whole text is evaluated again; where that fails too, in a new context.
         """
         whole = [*self._slots[number].tokens, *tokens]
         try:
-            return self._append(number, tokens)
+            return self._append(number, tokens, rows)
         except DecodeFailed:
             self.forget()
         try:
-            return self._append(number, whole)
+            return self._append(number, whole, rows)
         except DecodeFailed:
             self.forget()
         try:
             self._sequences.renew()
-            return self._append(number, whole)
+            return self._append(number, whole, rows)
         except (DecodeFailed, CannotLoad):
             self.forget()
             raise
 
-    def _append(self, number: int, tokens: Sequence[int]) -> None:
+    def _append(self, number: int, tokens: Sequence[int], rows: int) -> None:
         """Evaluate behind what the slot holds; what an interrupt left is recorded."""
         slot = self._slots[number]
         held = len(slot.tokens)
         try:
-            self._sequences.evaluate(number, tokens, held)
+            self._sequences.evaluate(number, tokens, held, rows)
             slot.tokens.extend(tokens)
         except Interrupted:
             kept = self._sequences.length(number) - held
@@ -130,6 +131,10 @@ class Slots:
         self._sequences.forget()
         for slot in self._slots:
             slot.tokens.clear()
+
+    def holds(self, number: int) -> list[int]:
+        """The tokens of a slot."""
+        return list(self._slots[number].tokens)
 
     def held(self) -> list[int]:
         """How many tokens each slot holds."""

@@ -23,6 +23,9 @@ SUFFIX_LIMIT = 6 << 10
 
 Priority = Literal["manual", "auto", "prefetch", "warm"]
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
+# How the next token is chosen: `guides.py`.
+Decoding = Literal["plain", "mixed", "drafted"]
+DECODINGS: tuple[Decoding, ...] = get_args(Decoding)
 Reason = Literal["stop", "length", "deadline", "cancelled", "failed"]
 
 
@@ -36,7 +39,8 @@ class Complete:
 
     With the priority "warm" the prompt is evaluated and nothing generated.  More
     `alternatives` than one are more texts, as far as they cost little.  `user` is never on
-    the wire: a door that serves several sets it.
+    the wire: a door that serves several sets it.  `decoding` may look into the texts with
+    these keys; what was not learned under them counts as not there.
     """
 
     id: int
@@ -50,6 +54,8 @@ class Complete:
     context: tuple[Snippet, ...] = ()
     alternatives: int = 1
     user: str = ""
+    decoding: Decoding = "plain"
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,16 @@ class Status:
     id: int
 
 
-Request = Complete | Cancel | Status
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """A text that later requests may name.  Not answered."""
+
+    id: int
+    key: str
+    text: str
+
+
+Request = Complete | Cancel | Status | Learn
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +176,8 @@ def write_request(request: Request) -> bytes:
     if isinstance(request, Complete):
         said["context"] = [{"path": s.path, "text": s.text} for s in request.context]
         del said["user"]
+        if request.decoding == "plain":
+            del said["decoding"], said["texts"]
     return to_line(said)
 
 
@@ -183,7 +200,11 @@ def read_request(line: bytes) -> Request:
                 lines=max(1, _integer(said, "lines")),
                 context=tuple(_snippets(said)),
                 alternatives=_integer(said, "alternatives"),
+                decoding=_decoding(said),
+                texts=tuple(map(str, cast(list[object], said.get("texts") or ()))),
             )
+        case "learn":
+            return Learn(number, _text(said, "key"), _text(said, "text"))
         case "cancel":
             return Cancel(number, _integer(said, "target"))
         case "status":
@@ -250,6 +271,13 @@ def _priority(said: Mapping[str, Any]) -> Priority:
     value = said.get("priority")
     if value not in PRIORITIES:
         raise Malformed("priority is not one of " + ", ".join(PRIORITIES))
+    return value
+
+
+def _decoding(said: Mapping[str, Any]) -> Decoding:
+    value = said.get("decoding", "plain")
+    if value not in DECODINGS:
+        raise Malformed("decoding is not one of " + ", ".join(DECODINGS))
     return value
 
 

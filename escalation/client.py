@@ -73,6 +73,11 @@ class GateClient:
         """Hand in what a tool said.  Raises Declined, with status 409 for a new question."""
         await self._ask("POST", f"/v1/exchanges/{exchange}/tools", said)
 
+    async def applied(self, exchange: str, decision: str, diff_sha256: str) -> None:
+        """Put on record what became of an exchange's edits.  Raises Declined and Lost."""
+        said = {"decision": decision, "diff_sha256": diff_sha256}
+        await self._ask("POST", f"/v1/exchanges/{exchange}/applied", said)
+
     async def freeze(self, frozen: bool, reason: str) -> None:
         await self._ask("POST", "/v1/freeze", {"frozen": frozen, "reason": reason})
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from .editing import asked
 from .redaction.masking import Masks
 from .redaction.rules import shipped
 from .task import Document, Task
@@ -47,7 +48,7 @@ class Conversation:
         """The first thing that is asked: the documents, then the words."""
         words = self.task.earlier[0].question if self.task.earlier else self.task.instruction
         documents = "\n\n".join(shown(document) for document in self.task.documents)
-        return f"{documents}\n\n{words}".lstrip()
+        return f"{documents}\n\n{words}{asked(self.task)}".lstrip()
 
     @property
     def spoken(self) -> tuple[tuple[str, str], ...]:
@@ -60,5 +61,5 @@ class Conversation:
 
 
 def shown(document: Document) -> str:
-    place = f"{document.path}:{document.start}-{document.end}"
+    place = f"{document.label or document.path}:{document.start}-{document.end}"
     return f"<<<document {place}\n{document.text}\n>>>end of {place}"

@@ -7,14 +7,21 @@
 
 A header that is not in `HEADERS` does not leave.  The provider's key stands there as a
 short keyed hash, so that a record says which key was used and not what it is.
+
+Some kinds of provider do not send their key but sign with it (Bedrock, Vertex).  A signature
+differs from one moment to the next, and the request must not: so `authorization` stands for
+the key here too.  Only when the recorded request is compared and leaves, the transport takes
+that header out and puts `SIGNED` ones in its place.  They say nothing that the record does not
+hold but the moment: they are made of these very bytes, the key and the time.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-HEADERS = frozenset({"accept", "anthropic-version", "authorization", "content-type", "user-agent"})
-SECRET_HEADERS = frozenset({"authorization"})
+SECRET_HEADERS = frozenset({"api-key", "authorization", "x-api-key"})
+HEADERS = SECRET_HEADERS | {"accept", "anthropic-version", "content-type", "user-agent"}
+SIGNED = frozenset({"authorization", "x-amz-date", "x-amz-security-token"})
 
 # The keyed hash of a secret header's value.
 StandIn = Callable[[str], str]

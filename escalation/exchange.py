@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
@@ -15,18 +16,24 @@ from .approval import Scope
 from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Outcome, Redaction
 from .conversation import Conversation, Result, Round
+from .editing import Editing
 from .envelope import Envelope
 from .providers.provider import Call, Ended, Event, Provider, ProviderError, Text, Usage
+from .retries import Retries, elsewhere
+from .tools import EDIT
 from .transport import ReceiptTransport, Refused
 from .way import Way
 
 # What a provider calls things is short; a record has no room for more.
 LONGEST_NAME = 80
+# The flag of an outcome whose answer named another model than was asked for.
+OTHER_MODEL = "other model"
 
 # An event's name and its members, as the caller gets them.
 Emit = Callable[[str, dict[str, Any]], None]
-# Writes the intent of a later request.  Raises Refused where it may not be sent, AuditError.
-Intend = Callable[[Conversation, int, Envelope], Awaitable[Receipt]]
+# Writes the intent of a later request, by its turn and attempt.  Raises Refused where it may
+# not be sent, AuditError.
+Intend = Callable[[Conversation, int, int, Envelope], Awaitable[Receipt]]
 
 T = TypeVar("T")
 
@@ -44,7 +51,12 @@ class Exchange:
         receipt: Receipt,
         size: int,
         intend: Intend,
+        retries: Retries,
+        others: tuple[str, ...] = (),
+        editing: Editing | None = None,
     ) -> None:
+        # Providers that may be asked instead, the next first: each by a question of its own.
+        self._retries, self._others = retries, others
         self.name, self.scope, self.conversation = name, scope, conversation
         # Bytes of the latest body, and how many requests there were.
         self.size, self.turn = size, 1
@@ -57,6 +69,7 @@ class Exchange:
         self._run: asyncio.Task[None] | None = None
         self._why: str | None = None
         self._wanted: dict[str, asyncio.Future[Result]] = {}
+        self._editing = editing or Editing()
 
     @property
     def provider(self) -> Provider:
@@ -96,8 +109,14 @@ class Exchange:
         try:
             while True:
                 outcome, ended, calls = await self._turn(emit)
-                if not calls or outcome.status != "ok":
-                    emit("done", {"status": outcome.status, "finish": outcome.finish})
+                if not calls or outcome.status != "ok" or self._editing.proposals:
+                    said: dict[str, Any] = {"status": outcome.status, "finish": outcome.finish}
+                    if OTHER_MODEL in outcome.flags:
+                        wanted = self.provider.expected
+                        said["model"] = {"wanted": wanted, "answered": outcome.model}
+                    if self._others and elsewhere(outcome):
+                        said["others"] = list(self._others)
+                    emit("done", said)
                     return
                 await self._again(emit, ended, calls)
         except asyncio.CancelledError:
@@ -118,13 +137,18 @@ class Exchange:
         results = await self._cancellable(asyncio.wait_for(_all(wanted), self._patience()))
         rounds = (*self.conversation.rounds, Round(ended.turn, tuple(results)))
         self.conversation = replace(self.conversation, rounds=rounds)
-        envelope = await self._way.rehearse(self.conversation)
         self.turn += 1
-        self._receipt = await self._intend(self.conversation, self.turn, envelope)
+        await self._intended(emit, 1)
+
+    async def _intended(self, emit: Emit, attempt: int) -> None:
+        """Have the intent of the next request written, and show it."""
+        envelope = await self._way.rehearse(self.conversation)
+        self._receipt = await self._intend(self.conversation, self.turn, attempt, envelope)
         # A crash from here on leaves an intent whose bytes never left.
         self.size = len(envelope.body)
         exact = base64.b64encode(envelope.exact).decode()
-        emit("record", {"seq": self.asking, "turn": self.turn, "request_base64": exact})
+        said = {"seq": self.asking, "turn": self.turn, "request_base64": exact}
+        emit("record", said | ({"attempt": attempt} if attempt > 1 else {}))
 
     def _patience(self) -> float:
         """Seconds that a tool may take: a person may be asked, but not for ever."""
@@ -134,7 +158,9 @@ class Exchange:
     def _want(self, call: Call, emit: Emit) -> asyncio.Future[Result]:
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         arguments = _arguments(call.arguments)
-        if call.name not in self.conversation.task.tools or arguments is None:
+        if (edits := self._editing.said.get(call.id)) is not None:
+            future.set_result(Result(call.id, *edits))
+        elif call.name not in self.conversation.task.tools or arguments is None:
             why = "there is no such tool" if arguments is not None else "no JSON object"
             future.set_result(Result(call.id, f"not done: {why}", failed=True))
         else:
@@ -143,7 +169,26 @@ class Exchange:
         return future
 
     async def _turn(self, emit: Emit) -> tuple[Outcome, Ended, list[Call]]:
-        """One request and its durable outcome."""
+        """One request and its durable outcome, or as many as pass by themselves."""
+        attempt = 1
+        while True:
+            sending, outcome = await self._attempt(emit)
+            wish, chance = sending.transport.wish, random.random()  # noqa: S311 (no secret)
+            pause = self._retries.pause(attempt, outcome, wish, chance)
+            # What the provider says of it is told, and kept in the sealed payload only.
+            reason = ": ".join(filter(None, (outcome.error, sending.said)))
+            if pause is None or self._why is not None:
+                if reason:
+                    emit("error", {"reason": reason, "status": outcome.http_status})
+                return outcome, sending.ended, sending.calls
+            attempt += 1
+            said = {"attempt": attempt, "of": self._retries.attempts}
+            emit("retry", said | {"seconds": round(pause, 1), "reason": reason})
+            await self._cancellable(asyncio.sleep(pause))
+            await self._intended(emit, attempt)
+
+    async def _attempt(self, emit: Emit) -> tuple["_Sending", Outcome]:
+        """One request, and its outcome once that is durable."""
         sending = _Sending(self._way, self._log, self._receipt, emit)
         try:
             outcome = await self._cancellable(sending.converse(self.conversation))
@@ -151,16 +196,18 @@ class Exchange:
             flags = (self._why,) if self._why else ()
             outcome = replace(sending.outcome, status="cancelled", flags=flags)
         outcome = sending.measured(outcome)
+        if outcome.status == "ok" and EDIT in self.conversation.task.tools:
+            edits = [(call.id, call.arguments) for call in sending.calls if call.name == EDIT]
+            await asyncio.to_thread(self._editing.hear, edits)
+            outcome = replace(outcome, edits=self._editing.recorded(self._log.pseudonym))
         answer = bytes(sending.transport.answer)
         parts = {"response": answer} if answer else {}
         position = await self._log.outcome(self._receipt, outcome, parts)
         # A crash before this line is an `unknown_crash` at the next start.
         emit("record", {"seq": position.seq})
-        if outcome.error is not None:
-            # What the provider says of it is told, and kept in the sealed payload only.
-            reason = ": ".join(filter(None, (outcome.error, sending.said)))
-            emit("error", {"reason": reason, "status": outcome.http_status})
-        return outcome, sending.ended, sending.calls
+        for edit in self._editing.proposals:
+            emit("edit", edit.as_json())
+        return sending, outcome
 
     async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T:
         """`work`, which `cancel` ends; then CancelledError."""
@@ -231,12 +278,17 @@ class _Sending:
                 used = {"tokens_in": tokens_in, "tokens_out": tokens_out}
                 self._emit("usage", used | {"cached": cached})
                 self.outcome = replace(self.outcome, **used)
+                if (prices := self._way.provider.prices) is not None:
+                    cost, since = prices.of(event), prices.since
+                    self.outcome = replace(self.outcome, cost=cost, prices=since)
             case Call():
                 self._first = self._first or time.monotonic()
                 self.calls.append(event)
             case Ended(finish, model):
                 self.ended = event
                 self.outcome = replace(self.outcome, finish=_short(finish), model=_short(model))
+                if model is not None and model != self._way.provider.expected:
+                    self.outcome = replace(self.outcome, flags=(OTHER_MODEL,))
 
 
 async def _all(futures: list[asyncio.Future[Result]]) -> list[Result]:

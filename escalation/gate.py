@@ -9,14 +9,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from . import standing
 from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Offer, Scope, narrowed
 from .audit import AuditError, AuditLog, Receipt
 from .audit.records import Denied, Freeze, Intent, Record, Tool
 from .conversation import Conversation, Result, shown
+from .editing import Editing
 from .envelope import Envelope
 from .exchange import Exchange
 from .house import Closed, House
 from .noting import Note
+from .offered import decided_on, find
 from .outgoing import Considered, Denial, consider, summed
 from .policy import Destination
 from .prepared import (
@@ -73,6 +76,7 @@ class Gate:
             "limits": self.house.limits,
             "log": {"id": log.log_id, "size": log.size} if log else None,
             "exchanges": sorted(self._exchanges),
+            "standing": len(self.house.standing()),
             "providers": [
                 {"name": p.name, "model": p.model, "host": p.host, "tier": p.tier}
                 for p in self.house.providers.values()
@@ -96,7 +100,7 @@ class Gate:
         try:
             envelope = await way.rehearse(conversation)
         except ProviderError as error:
-            raise Closed(str(error), f"wicket key set {provider.name}") from None
+            raise Closed(str(error), error.fix or f"wicket key set {provider.name}") from None
         offer = Offer(envelope.digest, provider.name, provider.model, envelope.url, provider.region)
         scope = Scope(
             paths=frozenset(document.path for document in task.documents),
@@ -106,6 +110,11 @@ class Gate:
             expires=datetime.now(UTC) + timedelta(minutes=MINUTES),
             classes=considered.classes,
         )
+        folder = log.pseudonym(task.folder) if task.folder else None
+        size, now = len(envelope.body), datetime.now(UTC)
+        kept = self.house.standing()
+        if yes := standing.covering(kept, folder, task.kind, offer, considered, size, now):
+            considered = replace(considered, decision="allow", rule=f"{standing.RULE} {yes.id}")
         due = time.monotonic() + EXPIRES_SECONDS
         prepared = Prepared(conversation, way, envelope, considered, offer, scope, due)
         self._keep(prepared)
@@ -126,20 +135,24 @@ class Gate:
         said = cast(dict[str, Any], approved) if isinstance(approved, dict) else {}
         prepared.offer.refuse_other(said)
         scope = narrowed(prepared.scope, said)
-        consent = consented(said, self.house.actor.user)
+        consent = consented(said, self.house.actor.user, prepared.considered.decision)
         del self._prepared[digest]
         exchange = secrets.token_hex(16)
         await self._note(log, approval(log, prepared, consent, scope))
+        if consent.mode == "standing":
+            self._hold(log, prepared, consent.id)
         first = intent(log, self.house, exchange, prepared, consent)
         receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
 
-        async def intend(conversation: Conversation, turn: int, envelope: Envelope) -> Receipt:
+        async def intend(
+            conversation: Conversation, turn: int, attempt: int, envelope: Envelope
+        ) -> Receipt:
             """The intent of a later request, if the approval covers it."""
             size, now = len(envelope.body), datetime.now(UTC)
             if why := made.scope.spent(turn, size, None, now) or self.house.frozen():
                 raise Refused(f"not sent: {why}")
             redactions = summed((*prepared.considered.redactions, *made.redactions))
-            later = replace(first, turn=turn, bytes=size, redactions=redactions)
+            later = replace(first, turn=turn, attempt=attempt, bytes=size, redactions=redactions)
             try:
                 return await self._record(self._opened(), later, conversation, envelope)
             except Closed as error:
@@ -149,8 +162,10 @@ class Gate:
         # that bytes may have left.
         size = len(prepared.envelope.body)
         made = Exchange(
-            exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend
-        )
+            exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
+            self.house.retries, self._others(prepared.provider),
+            Editing(prepared.shown, prepared.conversation.masks),
+        )  # fmt: skip
         self._exchanges[exchange] = made
         made.ended.add_done_callback(lambda _: self._exchanges.pop(exchange, None))
         return made
@@ -201,6 +216,23 @@ class Gate:
         if not exchange.wants(call):
             raise Unprepared(name[:64])
         exchange.take(result, considered.redactions)
+
+    async def applied(self, exchange: str, said: Mapping[str, Any]) -> int:
+        """Record what became of the edits of an exchange; the record's number.
+
+        Also while nothing may be sent.  Raises Unprepared, Malformed and Closed.
+        """
+        if self._log is None:
+            raise self._closed or Closed("there is no audit log", "wicket audit doctor")
+        log = self._log
+        try:
+            offered = await asyncio.to_thread(find, log.directory, exchange)
+            if offered is None:
+                raise Unprepared(exchange[:64])
+            record = decided_on(exchange, offered, said, log.pseudonym)
+            return (await log.note(record, ref=offered.seq)).seq
+        except AuditError as error:
+            raise _closed_by(error) from error
 
     def cancel(self, exchange: str, why: str = "asked to") -> bool:
         """Whether there was such an exchange; its outcome says that it was cancelled."""
@@ -269,6 +301,22 @@ class Gate:
             raise hindrance
         return self._log
 
+    def _hold(self, log: AuditLog, prepared: Prepared, approval: str) -> None:
+        """Keep a yes that is to hold on; where it cannot be kept, the next one is asked for."""
+        task, now = prepared.conversation.task, datetime.now(UTC)
+        if task.folder is None:
+            return
+        new = standing.granted(
+            approval,
+            log.pseudonym(task.folder),
+            task.kind,
+            prepared.offer,
+            prepared.considered,
+            len(prepared.envelope.body),
+            now,
+        )
+        self.house.keep_standing(standing.added(self.house.standing(), new, now))
+
     def _considered(self, task: Task, provider: Provider, masks: Masks) -> Considered:
         """What of a task may leave: all words of it go through `consider`."""
         earlier = [text for turn in task.earlier for text in (turn.question, turn.answer)]
@@ -292,6 +340,11 @@ class Gate:
         if task.prefer is not None and task.prefer not in found:
             raise Denial("providers", f"there is no provider {task.prefer[:80]}")
         return found[task.prefer] if task.prefer else next(iter(found.values()))
+
+    def _others(self, asked: Provider) -> tuple[str, ...]:
+        """Whom to ask where this one does not answer: those behind it in the settings."""
+        names = list(self.house.providers)
+        return tuple(names[names.index(asked.name) + 1 :])
 
     def _key(self, value: str) -> str:
         assert self._log

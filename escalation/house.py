@@ -1,6 +1,6 @@
 """What the gate is told at its start by who starts it: names, keys, rules and effects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .audit.records import Actor, Record
@@ -8,6 +8,8 @@ from .outgoing import Forbidden
 from .policy import UNWRITTEN, Policy
 from .providers.provider import Provider
 from .redaction.rules import Pack, shipped
+from .retries import Retries
+from .standing import Standing
 from .transport import Network
 
 
@@ -35,12 +37,21 @@ def _unheard(_record: Record) -> None:
     """Nobody listens."""
 
 
+def _none() -> Sequence[Standing]:
+    return ()
+
+
+def _forgotten(_standing: Sequence[Standing]) -> None:
+    """A house in which every request is asked about."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What the gate is told at its start.  `forbidden` answers the rule that keeps a path
     from leaving, or None; `frozen` why nothing may be sent just now, or None, and `freeze`
     makes it so or undoes it; `hindrance` says why the log binds nothing just now, or None;
-    `noted` hears of every note of readers and owners."""
+    `noted` hears of every note of readers and owners; `standing` are the yeses that hold on,
+    and `keep_standing` replaces them."""
 
     version: str
     providers: Mapping[str, Provider]
@@ -54,3 +65,6 @@ class House:
     rules: Pack = field(default_factory=shipped)
     hindrance: Callable[[], Closed | None] = _unhindered
     noted: Callable[[Record], None] = _unheard
+    standing: Callable[[], Sequence[Standing]] = _none
+    keep_standing: Callable[[Sequence[Standing]], None] = _forgotten
+    retries: Retries = field(default_factory=Retries)

@@ -43,6 +43,10 @@ def application(gate: Gate) -> ASGIApp:
         await gate.answer(request.path_params["id"], said)
         return JSONResponse({})
 
+    async def applied(request: Request) -> Response:
+        said = _object(await _body(request, LARGEST_SEND))
+        return JSONResponse({"seq": await gate.applied(request.path_params["id"], said)})
+
     async def freeze(request: Request) -> Response:
         said = _object(await _body(request, LARGEST_SEND))
         if not isinstance(frozen := said.get("frozen"), bool):
@@ -64,6 +68,7 @@ def application(gate: Gate) -> ASGIApp:
         Route("/v1/send", _said(send), methods=["POST"]),
         Route("/v1/freeze", _said(freeze), methods=["POST"]),
         Route("/v1/exchanges/{id}/tools", _said(tools), methods=["POST"]),
+        Route("/v1/exchanges/{id}/applied", _said(applied), methods=["POST"]),
         Route("/v1/exchanges/{id}", cancel, methods=["DELETE"]),
         Route("/v1/notes", _said(notes), methods=["POST"]),
     ]

@@ -26,7 +26,7 @@ class Considered:
     """What may leave, as it may leave: masked, and with the decision on it.
 
     `decision` is ask or allow, `rule` what decided it; `classes` are those that policy
-    finds in it.
+    finds in it; `masked` the documents' texts with the way back.
     """
 
     documents: tuple[Document, ...]
@@ -37,6 +37,7 @@ class Considered:
     rule: str | None = None
     # By path.
     classified: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    masked: tuple[Masked, ...] = field(default=(), repr=False)
 
 
 def consider(
@@ -59,14 +60,19 @@ def consider(
         raise Denial(decision.rule, decision.reason)
     words = [masks.mask(text) for text in texts]
     files = _masked(documents, masks)
+    names = {path: masks.mask(path) for path in dict.fromkeys(d.path for d in documents)}
     return Considered(
-        tuple(replace(d, text=masked.text) for d, masked in zip(documents, files, strict=True)),
+        tuple(
+            replace(d, text=masked.text, label=_in_one_line(names[d.path].text))
+            for d, masked in zip(documents, files, strict=True)
+        ),
         tuple(masked.text for masked in words),
-        _redactions([*files, *words], masks.pack.sha256),
+        _redactions([*names.values(), *files, *words], masks.pack.sha256),
         decision.classifications,
         decision.verdict,
         decision.rule,
         decision.classified,
+        tuple(files),
     )
 
 
@@ -93,6 +99,11 @@ def _masked(documents: Sequence[Document], masks: Masks) -> list[Masked]:
                 runs.append([piece])
             last = piece
     return [masked for run in runs for masked in masks.mask_pieces([d.text for d in run])]
+
+
+def _in_one_line(path: str) -> str:
+    """A name of a file can hold line ends, and could forge the markers around a document."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in path)
 
 
 def _redactions(texts: Iterable[Masked], pack_sha256: str) -> tuple[Redaction, ...]:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from .approval import Offer, Scope
 from .audit import AuditLog
@@ -22,16 +22,19 @@ from .audit.records import (
 )
 from .audit.records import Provider as Recorded
 from .conversation import Conversation
+from .editing import Shown
 from .envelope import Envelope
 from .house import House
 from .outgoing import Considered, Denial
 from .policy import digest as digest_of
-from .providers.provider import Provider
+from .providers.provider import Provider, Usage
 from .task import Document, Task
 from .way import Way
 
 # Source code, roughly; shown as an estimate and used for nothing else.
 BYTES_PER_TOKEN = 4
+# Members of a body that the log names in clear; none of them holds content.
+PARAMETERS = ("max_completion_tokens", "max_output_tokens", "max_tokens", "store", "stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,12 @@ class Prepared:
     @property
     def provider(self) -> Provider:
         return self.way.provider
+
+    @property
+    def shown(self) -> tuple[Shown, ...]:
+        """The documents with the way back to what was handed in."""
+        documents = self.conversation.task.documents
+        return tuple(map(Shown, documents, self.considered.masked))
 
 
 def summary(prepared: Prepared, why: str) -> dict[str, Any]:
@@ -73,7 +82,8 @@ def summary(prepared: Prepared, why: str) -> dict[str, Any]:
         "decision": prepared.considered.decision,
         "rule": prepared.considered.rule,
         "tokens": tokens,
-        "cost": _cost(provider, tokens, 0),
+        "cost": _cost(provider, tokens),
+        "prices": provider.prices.since if provider.prices else None,
         "manifest": [
             {"path": d.path, "lines": [d.start, d.end], "bytes": len(d.text.encode())}
             for d in prepared.conversation.task.documents
@@ -84,11 +94,13 @@ def summary(prepared: Prepared, why: str) -> dict[str, Any]:
     }
 
 
-def consented(said: Mapping[str, Any], user: str) -> Consent:
-    """Raises Denial for a mode that is none."""
+def consented(said: Mapping[str, Any], user: str, decision: str) -> Consent:
+    """Raises Denial for a mode that is none, and for auto where a person has to be asked."""
     mode = said.get("mode")
-    if mode not in ("user", "auto"):
-        raise Denial("approval", "the approval's mode must be user or auto")
+    if mode not in ("user", "standing", "auto"):
+        raise Denial("approval", "the approval's mode must be user, standing or auto")
+    if mode == "auto" and decision != "allow":
+        raise Denial("approval", "nobody was asked, and the policy says that somebody must be")
     when = datetime.now(UTC).isoformat(timespec="milliseconds")
     return Consent(secrets.token_hex(8), str(mode), user, when)
 
@@ -118,11 +130,12 @@ def intent(
         consent=consent,
         bytes=len(prepared.envelope.body),
         server_version=house.version,
+        parameters=_parameters(prepared.envelope),
         tools=task.tools,
         manifest=_sources(log, task.documents, prepared.considered.classified),
         redactions=prepared.considered.redactions,
         tokens_estimated=_tokens(prepared.envelope),
-        cost_estimated=_cost(provider, _tokens(prepared.envelope), 0),
+        cost_estimated=_cost(provider, _tokens(prepared.envelope)),
     )
 
 
@@ -180,17 +193,19 @@ def _pseudonyms(log: AuditLog, scope: Scope) -> tuple[str, ...]:
     return tuple(log.pseudonym(name) for name in names)
 
 
+def _parameters(envelope: Envelope) -> tuple[tuple[str, str], ...]:
+    """What a request asks for besides its words: whether it is kept, and how long it may be."""
+    told = cast(Mapping[str, object], json.loads(envelope.body))
+    return tuple((name, json.dumps(told[name])) for name in PARAMETERS if name in told)
+
+
 def _tokens(envelope: Envelope) -> int:
     return len(envelope.body) // BYTES_PER_TOKEN
 
 
-def _cost(provider: Provider, tokens_in: int, tokens_out: int) -> int | None:
-    """Micro-USD; None where no price is known."""
-    if provider.prices is None:
-        return None
-    million = 1_000_000
-    into, out = provider.prices
-    return (tokens_in * into + tokens_out * out + million - 1) // million
+def _cost(provider: Provider, tokens: int) -> int | None:
+    """Micro-USD of what is read; None where no price is known."""
+    return provider.prices.of(Usage(tokens, 0)) if provider.prices else None
 
 
 def manifest(task: Task) -> bytes:

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from .tools import TOOLS
+from .kinds import KINDS
+from .tools import EDIT, TOOLS
 
-# Task kinds that leave this machine at all.
-KINDS = ("ask", "explain", "document", "fix", "test", "refactor", "rename-across", "review")
 MOST_DOCUMENTS = 200
 LARGEST_TASK = 4 << 20
 MOST_EARLIER = 50
@@ -21,13 +20,19 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A piece of a file.  `start` and `end` are lines, 1-based, the end inclusive."""
+    """A piece of a file.  `start` and `end` are lines, 1-based, the end inclusive.
+
+    `label` is what a model is told instead of the path, where that may not leave as it is.
+    `selection` are the lines that are to be edited; None in what is only read.
+    """
 
     path: str
     language: str
     text: str
     start: int
     end: int
+    label: str | None = None
+    selection: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,16 @@ def read(said: object) -> Task:
     earlier = [_mapping(row, "an earlier question") for row in _list(body, "earlier")]
     if len(earlier) > MOST_EARLIER:
         raise Malformed(f"at most {MOST_EARLIER} earlier questions")
+    rows = documents(body)
+    if (EDIT in tools) != (KINDS[kind].edits and any(row.selection for row in rows)):
+        raise Malformed(f"{kind} with these documents must {'' if EDIT not in tools else 'not '}"
+                        f"offer the tool {EDIT}")  # fmt: skip
     client = _mapping(body.get("client", {}), "client")
     prefer = body.get("prefer")
     return Task(
         kind,
         _text(body, "instruction"),
-        documents(body),
+        rows,
         tuple(secret for secret in _list(body, "known_secrets") if isinstance(secret, str)),
         prefer if isinstance(prefer, str) else None,
         (str(client.get("editor", "unknown"))[:80], str(client.get("version", ""))[:80]),
@@ -122,7 +131,15 @@ def _document(row: Mapping[str, Any]) -> Document:
         case _:
             raise Malformed("range must be [first line, last line], 1-based")
     language = row.get("language", "")
-    return Document(_text(row, "path"), str(language)[:80], text, start, end)
+    selection = None
+    if row.get("role") == "edit":
+        match row.get("selection", [start, end]):
+            case [int(first), int(last)] if start <= first <= last <= end:
+                selection = first, last
+            case _:
+                raise Malformed("selection must be [first line, last line] inside of range")
+    path = _text(row, "path")
+    return Document(path, str(language)[:80], text, start, end, selection=selection)
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:

@@ -27,6 +27,24 @@ def _schema(required: tuple[str, ...], **properties: tuple[str, str]) -> Mapping
     }
 
 
+# The tool that nobody runs: what it is called with is the edits that are proposed.
+EDIT = "edit"
+_EDITS: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "edits": {
+            "type": "array",
+            "items": _schema(
+                ("path", "new"),
+                path=("string", "as the document is named"),
+                old=("string", "text of it, copied exactly; left out: the selected lines"),
+                new=("string", "what stands there afterwards"),
+            ),
+        }
+    },
+    "required": ["edits"],
+    "additionalProperties": False,
+}
 _PATH = ("string", "relative to the repository, with forward slashes")
 
 TOOLS = {
@@ -62,5 +80,6 @@ TOOLS = {
             "Lines of the repository that contain a text.",
             _schema(("text",), text=("string", "as it stands there; no pattern")),
         ),
+        Tool(EDIT, "Propose the whole change at once: all edits fit, or none is made.", _EDITS),
     )
 }

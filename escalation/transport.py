@@ -12,16 +12,26 @@ from typing import Any, cast
 import httpx2
 
 from .audit import AuditLog, Receipt
-from .envelope import HEADERS, Envelope, StandIn, seal
+from .envelope import HEADERS, SECRET_HEADERS, SIGNED, Envelope, StandIn, seal
+from .retries import Wish, wish
 
 # Answers are text that a person waits for; what is longer is a mistake or an attack.
 LARGEST_ANSWER = 8 << 20
 
 # Headers by which providers name a request.
-REQUEST_IDS = ("request-id", "x-request-id")
+REQUEST_IDS = ("request-id", "x-request-id", "x-amzn-requestid", "apim-request-id")
 
 # The numeric addresses of a host; raises OSError.
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+# Headers that take those of the key's place, made of the request and its body; None where
+# the key itself is sent.
+Sign = Callable[[httpx2.Request, bytes], Mapping[str, str] | None]
+
+
+def unsigned(_request: httpx2.Request, _body: bytes) -> None:
+    return None
 
 
 class Refused(Exception):
@@ -93,12 +103,19 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
     """Sends one request, once: the one that `receipt` covers.
 
     `sent` is what was handed to the connection, `received` and `answer` what came, in
-    bytes of bodies; `status` and `request_id` are those of the answer.
+    bytes of bodies; `status`, `request_id` and `wish` are those of the answer.
     """
 
     def __init__(
-        self, log: AuditLog, receipt: Receipt, reach: Reach, network: Network, stand_in: StandIn
+        self,
+        log: AuditLog,
+        receipt: Receipt,
+        reach: Reach,
+        network: Network,
+        stand_in: StandIn,
+        sign: Sign = unsigned,
     ) -> None:
+        self._sign = sign
         self._log, self._receipt, self._reach = log, receipt, reach
         self._resolve, self._stand_in = network.resolve, stand_in
         # No environment, no retries, no proxy, and no connection that outlives a request.
@@ -109,6 +126,7 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
         self.sent = self.received = 0
         self.status: int | None = None
         self.request_id: str | None = None
+        self.wish = Wish()
         self.answer = bytearray()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -124,6 +142,7 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
             await response.aclose()
             raise Refused(f"the provider redirects (status {response.status_code})")
         self.status = response.status_code
+        self.wish = wish(response.headers)
         names = (response.headers.get(name) for name in REQUEST_IDS)
         self.request_id = next(filter(None, names), None)
         stream = cast(httpx2.AsyncByteStream, response.stream)
@@ -147,7 +166,11 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
 
     def _pinned(self, request: httpx2.Request, body: bytes, number: str) -> httpx2.Request:
         """The recorded request, to a number: a name could mean another host by now."""
-        headers = [(n, v) for n, v in request.headers.items() if n.lower() in HEADERS]
+        headers = [(n.lower(), v) for n, v in request.headers.items() if n.lower() in HEADERS]
+        if (signed := self._sign(request, body)) is not None:
+            # The secret itself does not leave.
+            headers = [(name, value) for name, value in headers if name not in SECRET_HEADERS]
+            headers += [(n.lower(), v) for n, v in signed.items() if n.lower() in SIGNED]
         headers.append(("host", request.url.netloc.decode("ascii")))
         extensions: dict[str, Any] = {"trace": self._watch}
         if "timeout" in request.extensions:

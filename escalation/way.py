@@ -3,15 +3,23 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
 import httpx2
 
 from .audit import AuditLog, Receipt
 from .conversation import Conversation
 from .envelope import Envelope, StandIn
-from .providers import wire
+from .providers import signer, wire
 from .providers.provider import Event, Provider
-from .transport import Captured, CapturingTransport, Network, Reach, ReceiptTransport
+from .transport import (
+    Captured,
+    CapturingTransport,
+    Network,
+    Reach,
+    ReceiptTransport,
+    unsigned,
+)
 
 # A provider that says nothing for so long is taken to be gone.
 SILENCE_SECONDS = 120.0
@@ -44,7 +52,9 @@ class Way:
         provider = self.provider
         private = provider.tier == "on-prem"
         reach = Reach(provider.scheme, provider.host, provider.port, private)
-        return ReceiptTransport(log, receipt, reach, self.network, self.stand_in)
+        made = signer(provider.kind)
+        sign = partial(made, provider) if made else unsigned
+        return ReceiptTransport(log, receipt, reach, self.network, self.stand_in, sign)
 
     async def converse(
         self, conversation: Conversation, transport: httpx2.AsyncBaseTransport

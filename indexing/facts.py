@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 T = TypeVar("T")
 
 # Blobs of another number are parsed anew.
-# 1: the first.  2: outlines and manifests.
-EXTRACTOR = 2
+# 1: the first.  2: outlines and manifests.  3: Rust that implements something for a slice.
+EXTRACTOR = 3
 
 
 class Definition(NamedTuple):

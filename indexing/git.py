@@ -1,11 +1,12 @@
 """Which files git counts to a folder, asked so that nothing the folder brings is run.
 
 A repository's own configuration may name programs: a file system monitor, hooks, filters,
-transports.  Only `ls-files` is asked, which compares no content and so needs no filter;
+transports.  Only `ls-files` and `ls-tree` are asked, which compare no content and need no filter;
 what it could start is switched off, and what it could ask of a person is refused.
 """
 
 import contextlib
+import hashlib
 import os
 import resource
 import selectors
@@ -108,12 +109,36 @@ def list_files(folder: Path, most: int, only: Sequence[str] = ()) -> Listing:
     return Listing(list(paths), True)
 
 
+def is_committed(folder: Path, path: str, content: bytes) -> bool:
+    """Whether the last commit holds a file of the folder with this very content.
+
+    It is told by the hash, so that no filter of the repository's is run: what it would
+    write otherwise than it is on the disk counts as not committed, line ends aside.
+
+    Raises NoGit where the folder is in no repository, or that has no commit.
+    """
+    deadline = time.monotonic() + SECONDS
+    rows = list(_rows(folder, ("HEAD",), (path,), deadline, 2, "ls-tree"))
+    for row in rows:
+        wanted = row.partition(b"\t")[0].split(b" ")[-1].decode()
+        kind = hashlib.sha256 if len(wanted) == 64 else hashlib.sha1
+        for text in (content, content.replace(b"\r\n", b"\n")):
+            if kind(b"blob %d\0" % len(text) + text).hexdigest() == wanted:
+                return True
+    return False
+
+
 def _rows(
-    folder: Path, options: Sequence[str], wanted: Sequence[str], deadline: float, most: int
+    folder: Path,
+    options: Sequence[str],
+    wanted: Sequence[str],
+    deadline: float,
+    most: int,
+    what: str = "ls-files",
 ) -> Iterator[bytes]:
     """What `git ls-files -z` prints, at most `most` rows of it.  Raises NoGit."""
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | _ENVIRONMENT
-    command = [*_COMMAND, "-C", str(folder), "ls-files", "-z", *options, "--", *wanted]
+    command = [*_COMMAND, "-C", str(folder), what, "-z", *options, "--", *wanted]
     try:
         # Not from within the folder: `.` in PATH would mean its files.
         git = subprocess.Popen(

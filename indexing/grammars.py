@@ -34,7 +34,7 @@ class Grammar:
     keywords: frozenset[bytes]
 
 
-def tree_of(parser: Parser, source: bytes) -> Tree:
+def in_steps(parser: Parser, source: bytes) -> Tree:
     """The tree of `source`, made in steps: a grammar lets other threads run only where it asks
     for more to read.  They may have a parser of the same language, so each tree has its own."""
     own = Parser(parser.language)
@@ -77,6 +77,11 @@ def _keeps_pieces() -> bool:
     Parser(grammar_of("python").parser.language).parse(given)
     usual = [getrefcount(piece) for piece in mine.given]
     return {getrefcount(piece) for piece in given.given} == {usual[0] + 1}
+
+
+def at_once(parser: Parser, source: bytes) -> Tree:
+    """The tree of `source`; no other thread runs until it is made."""
+    return parser.parse(source)
 
 
 @cache

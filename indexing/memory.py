@@ -17,7 +17,7 @@ class InMemory:
         self._named: defaultdict[str, list[str]] = defaultdict(list)
         self._inside: defaultdict[str, list[str]] = defaultdict(list)
         self._definers: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self._users: defaultdict[str, int] = defaultdict(int)
+        self._users: defaultdict[str, list[str]] = defaultdict(list)
         for path, text in sorted(files.items()):
             language = indexed_as(path)
             if language is None:
@@ -29,7 +29,7 @@ class InMemory:
             for one in facts.definitions:
                 self._definers[one.name][path] = None
             for one in facts.references:
-                self._users[one.name] += 1
+                self._users[one.name].append(path)
 
     def facts(self, path: str) -> Facts | None:
         return self._facts.get(path)
@@ -47,4 +47,7 @@ class InMemory:
         return [*self._definers.get(name, {})][:20]
 
     def popularity(self, name: str) -> int:
-        return self._users.get(name, 0)
+        return len(self._users.get(name, ()))
+
+    def users(self, name: str) -> Sequence[str]:
+        return self._users.get(name, [])

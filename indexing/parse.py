@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from operator import itemgetter
 
-from tree_sitter import Node, QueryCursor
+from tree_sitter import Node, Parser, QueryCursor, Tree
 
 from .facts import Definition, Facts, Import, Reference
-from .grammars import Grammar, grammar_of, tree_of
+from .grammars import Grammar, grammar_of, in_steps
 from .languages import LANGUAGES, Language
 from .manifests import READERS
 from .mend import broken, mend, without
@@ -42,11 +44,17 @@ Parts = dict[str, list[Node]]
 Found = tuple[int, int, bool, str, Node, Parts]
 
 
-def parse(language: str, source: bytes, typed: int | None = None) -> Facts:
+def parse(
+    language: str,
+    source: bytes,
+    typed: int | None = None,
+    tree_of: Callable[[Parser, bytes], Tree] = in_steps,
+) -> Facts:
     """What `source` says, as far as it is understood; it may be broken anywhere.
 
     `language` is the name of a row of `languages.LANGUAGES`; another one gives no rows.
     `typed` is the line that is being typed, where that is known: it is the first suspect.
+    `tree_of` is `grammars.at_once` where no other thread waits for its turn.
     """
     row = LANGUAGES.get(language)
     if row is None:
@@ -68,7 +76,7 @@ def parse(language: str, source: bytes, typed: int | None = None) -> Facts:
         return Facts(language, lines, understood, (*rows, *packages), aliases)
     if not root.has_error:
         return Facts(language, lines, 1.0, *_rows(row, grammar, root, source), references)
-    mended, text = mend(grammar.parser, root, source, row, typed)
+    mended, text = mend(partial(tree_of, grammar.parser), root, source, row, typed)
     definitions, imports = _rows(row, grammar, mended, text)
     # What was mended may end behind the source.
     inside = tuple(
@@ -90,7 +98,7 @@ def _rows(
         kind = grammar.finds[pattern]
         node = parts[kind][0]
         if kind == "import":
-            imports.append(_import(row, node, parts))
+            imports.append(_import(row, node, parts, source))
         elif kind == "whole":
             target = parts["target"][0].start_byte
             wholes[target] = min(node.start_byte, wholes.get(target, target))
@@ -112,10 +120,10 @@ def _references(row: Language, keywords: frozenset[bytes], source: bytes) -> tup
     return tuple(map(Reference._make, zip(names, map(counts.__getitem__, kept), strict=True)))
 
 
-def _import(row: Language, node: Node, parts: Parts) -> Import:
-    module = _text(parts["module"][0]).strip("\"'`<>") if "module" in parts else ""
-    name = _text(parts["name"][0]) if "name" in parts else ""
-    alias = _text(parts["alias"][0]) if "alias" in parts else ""
+def _import(row: Language, node: Node, parts: Parts, source: bytes) -> Import:
+    module = _text(parts["module"][0], source).strip("\"'`<>") if "module" in parts else ""
+    name = _text(parts["name"][0], source) if "name" in parts else ""
+    alias = _text(parts["alias"][0], source) if "alias" in parts else ""
     if "default" in parts:
         name, alias = name or "default", alias or "default"
     elif "all" in parts:
@@ -142,17 +150,21 @@ def _definitions(
         while around and around[-1][0] <= start:
             around.pop()
         parent = around[-1][1] if around else -1
-        outside = _ARGUMENTS.sub("", _text(parts["receiver"][0])) if "receiver" in parts else ""
+        outside = (
+            _ARGUMENTS.sub("", _text(parts["receiver"][0], source)) if "receiver" in parts else ""
+        )
         if kind == "implementation":
-            owner = known.get((parent, _WORD.findall(outside)[-1]))
+            # None for a slice or a tuple.
+            words = _WORD.findall(outside)
+            owner = known.get((parent, words[-1])) if words else None
             if owner is not None:
                 around.append((end, owner))
                 if "bases" in parts:
-                    bases = filter(None, (rows[owner].bases, _bases(parts)))
+                    bases = filter(None, (rows[owner].bases, _bases(parts, source)))
                     rows[owner] = rows[owner]._replace(bases=", ".join(bases))
             continue
         named = parts["name" if "name" in parts else "declared"][0]
-        name = _text(named).strip("\"'` \n")
+        name = _text(named, source).strip("\"'` \n")
         if "declared" in parts:
             if "(" in name and kind in VALUES:
                 kind = "function"
@@ -191,7 +203,7 @@ def _definitions(
                 min(end, named.end_byte + SIGNATURE),
                 parts,
             ),
-            _bases(parts) if "bases" in parts else "",
+            _bases(parts, source) if "bases" in parts else "",
             whole,
             end,
             named.start_point[0],
@@ -217,8 +229,9 @@ def _declared(text: str) -> tuple[str, str, str]:
     return found[1].rpartition("::") if found else ("", "", "")
 
 
-def _text(node: Node) -> str:
-    return (node.text or b"").decode("utf-8", "replace")
+def _text(node: Node, source: bytes) -> str:
+    # A node itself would ask for the source again, byte by byte.
+    return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
 
 def _signature(source: bytes, whole: int, start: int, body: int) -> str:
@@ -266,7 +279,7 @@ def _above(source: bytes, start: int, comment: bytes) -> bytes:
 def _type(kind: str, signature: str, source: bytes, after: int, end: int, parts: Parts) -> str:
     """What the value is, or what a call gives, as far as it is said behind its name."""
     if "typed" in parts:
-        return _text(parts["typed"][0])
+        return _text(parts["typed"][0], source)
     if kind in VALUES:
         if said := _ANNOTATED.match(source, after, end):
             return _line(said[1])
@@ -279,9 +292,9 @@ def _type(kind: str, signature: str, source: bytes, after: int, end: int, parts:
     return said[1].strip() if said else ""
 
 
-def _bases(parts: Parts) -> str:
+def _bases(parts: Parts, source: bytes) -> str:
     """The names in "(A, B[T], metaclass=C)" or "extends A<T> implements B"."""
-    text = ",".join(_text(node).strip("()") for node in parts["bases"])
+    text = ",".join(_text(node, source).strip("()") for node in parts["bases"])
     plain = _INHERITS.sub(",", _ARGUMENTS.sub("", text))
     names = [part.split() for part in plain.split(",") if "=" not in part]
     return ", ".join(words[-1] for words in names if words)

@@ -239,20 +239,24 @@ class Store:
         if len(self._names) > REMEMBERED_NAMES:
             self._names.clear()
             self._all_remembered = False
-        new: list[tuple[bytes, int]] = []
-        for name in sorted(wanted - self._names.keys()):
-            found = None
-            if not self._all_remembered:
-                found = self._database.execute(
-                    "SELECT id FROM name WHERE text = ?", (name,)
-                ).fetchone()
-            if found is None:
-                found = (self._next_name,)
-                self._next_name += 1
-                new.append((name, found[0]))
-            self._names[name] = found[0]
-        self._database.executemany("INSERT INTO name VALUES (?, ?)", new)
+        # Not the difference of two sets: that would go through all that is remembered.
+        missing = sorted(name for name in wanted if name not in self._names)
+        if not self._all_remembered:
+            missing = [name for name in missing if not self._recall(name)]
+        numbers = range(self._next_name, self._next_name + len(missing))
+        self._next_name = numbers.stop
+        self._names.update(zip(missing, numbers, strict=True))
+        self._database.executemany(
+            "INSERT INTO name VALUES (?, ?)", zip(missing, numbers, strict=True)
+        )
         return self._names
+
+    def _recall(self, name: bytes) -> bool:
+        """Whether a name has a number, which is remembered from now on."""
+        query = "SELECT id FROM name WHERE text = ?"
+        if found := self._database.execute(query, (name,)).fetchone():
+            self._names[name] = found[0]
+        return found is not None
 
     def _forget(self, blob: int, packed: bytes) -> None:
         for table, found in zip(("defined", "used"), names(packed), strict=True):

@@ -14,6 +14,7 @@ import time
 from typing import BinaryIO
 
 from .facts import pack
+from .grammars import at_once
 from .parse import parse
 
 REQUEST = struct.Struct("!II")
@@ -39,7 +40,7 @@ def serve(incoming: BinaryIO, outgoing: BinaryIO, seconds: float) -> None:
         source = incoming.read(size)
         signal.setitimer(signal.ITIMER_PROF, seconds)
         try:
-            packed = pack(parse(language, source))
+            packed = pack(parse(language, source, tree_of=at_once))
         except Exception:  # No grammar, no memory, or a mistake of ours: the next may do.
             packed = b""
         signal.setitimer(signal.ITIMER_PROF, 0)

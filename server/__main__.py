@@ -132,8 +132,9 @@ VERBS = (
             argument(
                 "action",
                 nargs="?",
-                choices=("freeze", "thaw"),
-                help="send nothing more, and end what is under way; or send again",
+                choices=("freeze", "thaw", "forget"),
+                help="send nothing more, and end what is under way; send again; take back "
+                "every yes that was to hold on",
             ),
             argument("--reason", metavar="TEXT", help="why it is frozen, on record"),
             argument("--started", metavar="SOCKET", help=argparse.SUPPRESS),
@@ -156,6 +157,46 @@ VERBS = (
             argument("--provider", metavar="NAME", help="instead of the first in your settings"),
             argument("--show", action="store_true", help="print every byte, and send none"),
             argument("--yes", action="store_true", help="send it without the question"),
+            JSON,
+        ),
+    ),
+    Verb(
+        "refactor",
+        "have a provider edit lines of a file; shows what would leave, then the diff",
+        "refactor_verb:run",
+        (
+            argument("place", metavar="PATH:START-END", help="the lines, 1-based"),
+            argument("instruction", nargs="?", metavar="INSTRUCTION", help="in your own words"),
+            argument(
+                "--kind",
+                choices=("refactor", "document", "fix", "types", "extract", "simplify"),
+                default="refactor",
+                help="refactor, or one that needs no instruction",
+            ),
+            argument(
+                "--also",
+                action="append",
+                metavar="PATH:A-B",
+                help="further lines that may be edited; may be said several times",
+            ),
+            argument("--provider", metavar="NAME", help="instead of the first in your settings"),
+            argument("--show", action="store_true", help="print every byte, and send none"),
+            argument("--dry-run", action="store_true", help="show the diff, and apply nothing"),
+            argument("--yes", action="store_true", help="send and apply without the questions"),
+            argument(
+                "--force",
+                action="store_true",
+                help="also a file with uncommitted changes, or one that would not parse any more",
+            ),
+            JSON,
+        ),
+    ),
+    Verb(
+        "revert",
+        "undo the edits that `wicket refactor` applied last",
+        "refactor_verb:revert",
+        (
+            argument("--force", action="store_true", help="also a file that changed since"),
             JSON,
         ),
     ),
@@ -442,6 +483,17 @@ VERBS = (
             ),
             JSON,
         ),
+    ),
+    Verb(
+        "redteam",
+        "try published attacks on this installation, with its own rules",
+        "redteam_verb:run",
+        (
+            argument("attack", nargs="*", metavar="NAME", help="only these (default: all)"),
+            JSON,
+        ),
+        # It listens on the loopback.  Nothing keeps it from connecting: what would, is seen.
+        reaches=True,
     ),
     Verb(
         "stats",

@@ -310,6 +310,7 @@ class Completions:
             troubles=self.grammar(cursor),
             alternatives=ALTERNATIVES if priority == "manual" else 1,
             least_chance=wanted.least_chance / 100,
+            decoding=wanted.decoding,
         )
 
     async def warm(

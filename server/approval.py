@@ -5,10 +5,13 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..escalation.tools import EDIT
 from .settings_checks import plain
 
 # Places that are named; of the others it is said how many.
 PLACES = 4
+# What a yes that holds on covers; escalation/standing.py decides it.
+ALWAYS = "what is like it, from this folder to this provider, for 30 days"
 # As in what the gate calls micro-USD.
 MILLION = 1_000_000
 
@@ -71,7 +74,9 @@ def _then(prepared: Mapping[str, Any]) -> str:
     if not prepared["tools"]:
         return "nothing more leaves without another question"
     where = "any file of this folder" if "**" in scope["globs"] else "the files above"
-    tools = ", ".join(prepared["tools"])
+    tools = ", ".join(name for name in prepared["tools"] if name != EDIT)
+    if not tools:
+        return f"may mend its edits: up to {size(scope['bytes_max'])} in {scope['turns_max']} turns"
     return (
         f"may ask for {tools} in {where}, never in secret files: "
         f"up to {size(scope['bytes_max'])} in {scope['turns_max']} turns, for 15 minutes"
@@ -80,9 +85,11 @@ def _then(prepared: Mapping[str, Any]) -> str:
 
 def _costs(prepared: Mapping[str, Any]) -> str:
     tokens = f"about {prepared['tokens']} tokens to read"
+    name, since = plain(str(prepared["provider"])), prepared.get("prices")
     if prepared["cost"] is None:
-        return f"{tokens}; no prices in [providers.{plain(str(prepared['provider']))}]"
-    return f"{tokens}, ${prepared['cost'] / MILLION:.4f}, and the answer"
+        return f"{tokens}; no price is known: none in [providers.{name}], nor in the table"
+    whose = "" if since in (None, "settings") else f" by prices of {since}"
+    return f"{tokens}, ${prepared['cost'] / MILLION:.4f}{whose}, and the answer"
 
 
 def _kept(prepared: Mapping[str, Any]) -> str:

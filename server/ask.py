@@ -10,12 +10,13 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from ..completion.client import EngineGone
 from ..escalation.client import Declined, GateClient, Lost
+from ..escalation.tools import EDIT
 from ..indexing.files import Skipped
 from ..indexing.files import read as read_file
 from ..indexing.research import gather
@@ -38,6 +39,8 @@ ASSIGNED = re.compile(r"^\s*(?:export\s+)?([\w.]+)\s*[=:]\s*(.+?)\s*$")
 
 
 T = TypeVar("T")
+# What a person says: no, yes, yes and for all that is like it; or that nobody was asked.
+Yes = Literal["", "user", "standing", "auto"]
 
 
 class NoAnswer(Exception):
@@ -46,12 +49,16 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Lines of a file that the question is about; 1-based, the end inclusive."""
+    """Lines of a file that the question is about; 1-based, the end inclusive.
+
+    `selection` are those of them that are to be edited.
+    """
 
     path: str
     text: str
     first: int
     last: int
+    selection: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,8 @@ class Question:
 class Desk(Protocol):
     """Where a person sits: asked before anything leaves, told what comes."""
 
-    async def approve(self, prepared: Mapping[str, Any]) -> bool:
-        """Whether it may leave; without a question where the policy's decision is allow."""
+    async def approve(self, prepared: Mapping[str, Any]) -> Yes:
+        """Whether it may leave: auto, without a question, where the decision is allow."""
         ...
 
     async def widen(self, why: str) -> bool:
@@ -105,8 +112,11 @@ class Answer:
     usage: list[Mapping[str, int]] = field(default_factory=list[Mapping[str, int]])
     tools: list[str] = field(default_factory=list[str])
     places: tuple[Place, ...] = ()
+    edits: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     questions: int = 1
     first_ms: int | None = None
+    # Providers that may be asked after this one did not answer, the next first.
+    others: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -132,20 +142,27 @@ async def ask(
     Cancelling ends the exchange, and its outcome says so.  Raises NoAnswer.
     """
     try:
-        async with _gate(startup, spawn) as gate, _repositories(question, startup, unsaved) as near:
+        async with (
+            connected(startup, spawn) as gate,
+            _repositories(question, startup, unsaved) as near,
+        ):
             if near.repository is None:
                 desk.note(f"{question.folder} has no index; `wicket index` makes answers better")
             task = await near.run(_task, question, startup, near.repository)
-            prepared = await gate.prepare(task)
-            began = time.monotonic()
-            granted = await desk.approve(prepared)
-            if prepared["decision"] != "allow":
-                asked.remember(startup, time.monotonic() - began, granted)
-            if not granted:
-                return None
-            answer = Answer(tuple(task["documents"]), prepared)
-            await _converse(gate, answer, desk, near)
-            if near.repository is not None:
+            answer = await _asked(gate, task, startup, desk, near)
+            while answer is not None and answer.others:
+                # Another provider is another request, and another question.
+                other, records = answer.others[0], answer.records
+                desk.note(f"{answer.prepared['provider']}: {answer.why}; {other} could be asked")
+                try:
+                    again = await _asked(gate, {**task, "prefer": other}, startup, desk, near)
+                except Declined as error:
+                    desk.note(f"{other} is not asked: {error}")
+                    break
+                if again is None:
+                    break
+                answer = replace(again, records=[*records, *again.records])
+            if answer is not None and near.repository is not None:
                 answer.places = await near.run(places, answer.text, near.repository)
             return answer
     except Declined as error:
@@ -154,12 +171,27 @@ async def ask(
         raise NoAnswer(str(error)) from None
 
 
-async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near) -> None:
+async def _asked(
+    gate: GateClient, task: Mapping[str, Any], startup: Startup, desk: Desk, near: Near
+) -> Answer | None:
+    """What one provider made of it; None where the person said no."""
+    prepared = await gate.prepare(task)
+    began = time.monotonic()
+    granted = await desk.approve(prepared)
+    if prepared["decision"] != "allow":
+        asked.remember(startup, time.monotonic() - began, granted != "")
+    if not granted:
+        return None
+    answer = Answer(tuple(task["documents"]), prepared)
+    await _converse(gate, answer, desk, near, granted)
+    return answer
+
+
+async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near, granted: Yes) -> None:
     """Send, hear, and run the tools that are asked for, until the exchange has ended."""
     prepared = answer.prepared
     names = ("digest", "provider", "model", "endpoint", "region")
-    mode = "auto" if prepared["decision"] == "allow" else "user"
-    approval = {name: prepared[name] for name in names} | {"mode": mode}
+    approval = {name: prepared[name] for name in names} | {"mode": granted}
     answer.requests.append(prepared["request_base64"])
     began = time.monotonic()
     work: set[asyncio.Task[None]] = set()
@@ -181,12 +213,21 @@ async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near) ->
                     answer.exchange = members.get("exchange", answer.exchange)
                     answer.records.append(members["seq"])
                     answer.requests += filter(None, [members.get("request_base64")])
+                case "edit":
+                    answer.edits.append(members)
                 case "usage":
                     answer.usage.append(members)
+                case "retry":
+                    reason = str(members["reason"])
+                    desk.note(f"again in {members['seconds']:.0f} s, as {reason[:200]}")
                 case "error":
                     answer.why = members["reason"]
                 case "done":
                     answer.status, answer.finish = members["status"], members["finish"]
+                    answer.others = tuple(members.get("others", ()))
+                    if other := members.get("model"):
+                        answered, wanted = str(other["answered"])[:80], other["wanted"]
+                        desk.note(f"answered by {answered}, where {wanted} was asked for")
                 case _:
                     pass
     finally:
@@ -234,8 +275,10 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
     exclude = startup.effective.settings.completion.exclude
     documents: list[Mapping[str, Any]] = [
         ask_tools.document(piece.path, piece.text, piece.first, piece.last)
+        | ({"role": "edit", "selection": piece.selection} if piece.selection else {})
         for piece in question.pieces
     ]
+    edited = {piece.path for piece in question.pieces if piece.selection}
     for piece in question.pieces:
         if rule := exclusions.excluded(piece.path, exclude):
             raise NoAnswer(f"{piece.path} may not be sent: {rule} excludes it")
@@ -246,13 +289,15 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
         found = gather.gather(question.text, [near], BUDGET, focus)
         shown = {(d["path"], *d["range"]) for d in documents}
         rows = ask_tools.of_passages(found)
-        documents += [d for d in rows if (d["path"], *d["range"]) not in shown]
+        documents += [
+            d for d in rows if (d["path"], *d["range"]) not in shown and d["path"] not in edited
+        ]
     return {
         "kind": question.kind,
         "instruction": question.text,
         "documents": [d for d in documents if _is_sendable(d["path"])],
         "earlier": [{"question": q, "answer": a} for q, a in question.earlier],
-        "tools": list(ask_tools.TOOLS) if near else [],
+        "tools": [*(ask_tools.TOOLS if near else ()), *([EDIT] if edited else [])],
         "readable": ["**"] if near else [],
         "known_secrets": sorted(set(secrets(question.folder))),
         "prefer": question.prefer,
@@ -298,7 +343,7 @@ def _said_of(call: Mapping[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def _gate(startup: Startup, spawn: processes.Spawn) -> AsyncGenerator[GateClient, None]:
+async def connected(startup: Startup, spawn: processes.Spawn) -> AsyncGenerator[GateClient, None]:
     starter = gate_client.starter(startup.paths, spawn)
     _reader, writer = await starter.connect()
     # Kept open until the first request is there, so that an idle gate does not leave.
@@ -329,4 +374,4 @@ async def _repositories(
             thread.submit(stack.close)
 
 
-__all__ = ["Answer", "Desk", "NoAnswer", "Piece", "Question", "ask", "secrets"]
+__all__ = ["Answer", "Desk", "NoAnswer", "Piece", "Question", "Yes", "ask", "connected", "secrets"]

@@ -19,7 +19,7 @@ from typing import Any, cast
 from lsprotocol import types
 
 from . import approval
-from .ask import Answer, NoAnswer, Piece, Question, ask
+from .ask import Answer, NoAnswer, Piece, Question, Yes, ask
 from .ask_places import inert
 from .documents import file_path
 from .paths import UnsafePath, private_directory, socket_directory
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 # Server to client: {id, uri, text, done}, the whole text so far.
 NEWS = "wicket/answer"
-SEND, SHOW, REFUSE = "Send", "Show every byte", "Don't send"
+SEND, ALWAYS, SHOW, REFUSE = "Send", "Send for 30 days", "Show every byte", "Don't send"
 # Seconds between two states of a growing document.
 PAINT_SECONDS = 0.15
 # Conversations that can be gone on with.
@@ -181,14 +181,15 @@ class Desk:
             progress.tokens[token].add_done_callback(partial(_cancel, work))
             self._token = token
 
-    async def approve(self, prepared: Mapping[str, Any]) -> bool:
+    async def approve(self, prepared: Mapping[str, Any]) -> Yes:
         if prepared["decision"] == "allow":
-            return True
+            return "auto"
         text = "\n".join(approval.summary(prepared))
+        answers: dict[str | None, Yes] = {SEND: "user", ALWAYS: "standing"}
         while True:
-            said = await self._ask(text, SEND, SHOW, REFUSE)
+            said = await self._ask(text, SEND, ALWAYS, SHOW, REFUSE)
             if said != SHOW:
-                return said == SEND
+                return answers.get(said, "")
             await self._open(
                 f"{self.name}-request", ".txt", approval.exact(prepared["request_base64"])
             )

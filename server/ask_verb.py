@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
 
+from ..escalation.standing import RULE
 from . import approval
 from .app import Startup, start
-from .ask import Answer, NoAnswer, Piece, Question, ask
+from .approval import ALWAYS
+from .ask import Answer, NoAnswer, Piece, Question, Yes, ask
 from .complete_verb import repository
 
 RANGE = re.compile(r"(.+?)(?::(\d{1,9})(?:-(\d{1,9}))?)?")
@@ -79,7 +81,8 @@ class Refused(Exception):
 class Terminal:
     """Standard output and input; questions and progress on standard error."""
 
-    def __init__(self, yes: bool, show: bool, as_json: bool) -> None:
+    def __init__(self, yes: bool, show: bool, as_json: bool, verb: str = "ask") -> None:
+        self.verb = verb
         self.only_shown, self.json = show, as_json
         self._yes = yes
         self._out = Console(highlight=False)
@@ -87,29 +90,38 @@ class Terminal:
         self._rest = ""
         self._live: Live | None = None
 
-    async def approve(self, prepared: Mapping[str, Any]) -> bool:
+    async def approve(self, prepared: Mapping[str, Any]) -> Yes:
         """Raises Refused where no terminal is there to ask."""
         if self.only_shown:
             self._plain(approval.exact(prepared["request_base64"]), self._out)
-            return False
+            return ""
         for line in approval.summary(prepared):
             self._plain(line, self._error)
-        if prepared["decision"] == "allow":
-            return True
+        stands = str(prepared["rule"]).startswith(RULE)
+        # Without a terminal only the policy may say yes.
+        if prepared["decision"] == "allow" and (sys.stdin.isatty() or not stands):
+            return "auto"
         if not sys.stdin.isatty():
             raise Refused("nothing is sent without a terminal to ask in; --show shows it")
         if self._yes:
-            return True
+            return "user"
         while True:
-            said = await _typed("send it? [y]es, [n]o, [s]how every byte: ")
-            if said in ("s", "show"):
-                self._plain(approval.exact(prepared["request_base64"]), self._error)
-            elif said in ("y", "yes", "n", "no", ""):
-                return said.startswith("y")
+            said = await typed(f"send it? [y]es, [a]lways ({ALWAYS}), [n]o, [s]how every byte: ")
+            match said[:1]:
+                case "s":
+                    self._plain(approval.exact(prepared["request_base64"]), self._error)
+                case "y":
+                    return "user"
+                case "a":
+                    return "standing"
+                case "n" | "":
+                    return ""
+                case _:
+                    pass
 
     async def widen(self, why: str) -> bool:
         self.still()
-        said = await _typed(f"{approval.visible(why)}; send it all the same? [y]es, [n]o: ")
+        said = await typed(f"{approval.visible(why)}; send it all the same? [y]es, [n]o: ")
         return said in ("y", "yes")
 
     def hear(self, text: str) -> None:
@@ -148,7 +160,7 @@ class Terminal:
         for one in answer.places:
             self._plain(f"  {one.path}:{one.line}  {approval.visible(one.label)}", self._out)
         if answer.why:
-            self._plain(f"wicket ask: {approval.visible(answer.why)}", self._error)
+            self._plain(f"wicket {self.verb}: {approval.visible(answer.why)}", self._error)
         sent = approval.size(sum(len(request) for request in answer.requests) * 3 // 4)
         numbers = " ".join(str(number) for number in answer.records)
         self._plain(
@@ -160,7 +172,7 @@ class Terminal:
     async def ask_more(self) -> str:
         if self._yes or not sys.stdin.isatty():
             return ""
-        return await _typed("ask again, or Enter to end: ", lower=False)
+        return await typed("ask again, or Enter to end: ", lower=False)
 
     def _markdown(self, text: str) -> None:
         if not text.strip():
@@ -191,12 +203,15 @@ def whole_blocks(text: str) -> tuple[str, str]:
     return text[:at], text[at:]
 
 
-def piece(said: str, here: Path) -> Piece:
-    """`PATH`, `PATH:A` or `PATH:A-B`, as the file has it.  Raises BadQuestion."""
+def piece(said: str, here: Path, folder: Path | None = None) -> Piece:
+    """`PATH`, `PATH:A` or `PATH:A-B`, as the file has it.
+
+    It lies in `folder`, or the repository around `here`.  Raises BadQuestion.
+    """
     found = RANGE.fullmatch(said)
     assert found
     path = here / found[1]
-    folder = repository(here / "x")
+    folder = folder or repository(here / "x")
     try:
         place = path.resolve().relative_to(folder).as_posix()
         text = path.read_bytes().decode()
@@ -235,7 +250,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
     }
 
 
-async def _typed(prompt: str, *, lower: bool = True) -> str:
+async def typed(prompt: str, *, lower: bool = True) -> str:
     """A line of the person's, empty at the end of the input."""
     with contextlib.suppress(EOFError):
         print(prompt, end="", file=sys.stderr, flush=True)

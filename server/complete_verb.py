@@ -17,11 +17,12 @@ from lsprotocol import types
 from ..completion.client import EngineGone
 from ..completion.cursor import Cursor, Snippet, Suggestion
 from ..completion.wire import State
-from . import grammar
+from . import grammar, index
 from .app import Completions, Startup, refusal, start
 from .contexts import Contexts
 from .documents import Documents
 from .explanations import explain
+from .imports import at_once
 from .languages import language_of
 from .nearby import Nearby
 from .settings import CompletionSettings
@@ -54,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"wicket complete: {error}; `wicket doctor` says more", file=sys.stderr)
         return 1
     if arguments.json:
-        said = explain(cursor, suggestion) | {"alternatives": alternatives(cursor, suggestion)}
+        lines = imports(startup, cursor, folder, wanted, suggestion)
+        said = explain(cursor, suggestion, lines)
+        said |= {"alternatives": alternatives(cursor, suggestion)}
         print(json.dumps(said, ensure_ascii=False))
     elif suggestion.text:
         print(suggestion.text)
@@ -101,6 +104,24 @@ async def ask(
     finally:
         contexts.close()
         await completions.engine.close()
+
+
+def imports(
+    startup: Startup,
+    cursor: Cursor,
+    folder: Path,
+    wanted: CompletionSettings,
+    suggestion: Suggestion,
+) -> tuple[str, ...]:
+    """The imports that accepting a suggestion would add."""
+    if not suggestion.text or not wanted.add_imports or not index.readable(startup):
+        return ()
+    text = f"{cursor.prefix}{suggestion.text}{cursor.suffix[suggestion.replace :]}"
+    end = cursor.offset + len(suggestion.text)
+    globs = (*startup.effective.settings.index.exclude, *wanted.exclude)
+    database = index.directory(startup.paths, folder) / "db"
+    found = at_once(database, cursor.path, text, cursor.offset, end, globs)
+    return found.lines if found else ()
 
 
 def _always(context: Sequence[Snippet], *_about: object) -> Sequence[Snippet]:

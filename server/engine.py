@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import __version__
 from ..completion import devices, gguf
+from ..completion.corpus import Corpus
 from ..completion.devices import Device
 from ..completion.engine import Backend, Engine
 from ..completion.gguf import BadModel, Gguf
@@ -103,7 +104,8 @@ def run(order: Order, idle: float | None) -> int:
     state = State(model.name, model.sha256, "loading", languages=languages)
     _wake_accelerator()
     print(f"wicket engine: {confine(order).shown}", file=sys.stderr)
-    engine = Engine(backend(order), state)
+    corpus = Corpus()
+    engine = Engine(backend(order, corpus), state)
     engine.start()
     seconds = order.idle_minutes * 60 if idle is None else idle
 
@@ -119,6 +121,7 @@ def run(order: Order, idle: float | None) -> int:
             allowed=processes.same_user,
             stop=stop,
             leave=partial(socket.unlink, missing_ok=True),
+            keep=corpus.learn,
         )
 
     asyncio.run(until_idle())
@@ -148,24 +151,24 @@ def _wake_accelerator() -> None:
             subprocess.run(["nvidia-modprobe", "-u", "-c=0"], timeout=10, check=False)
 
 
-def backend(order: Order) -> Backend:
+def backend(order: Order, corpus: Corpus | None = None) -> Backend:
     """The model's own; where it is a server, a chain that goes on without it; and with
-    profiles a shelf of all their models."""
+    profiles a shelf of all their models.  Those on this machine look into the corpus."""
     if order.profiles:
         plain = replace(order, profiles=(), others=())
         return Shelf(
-            [_member(plain, model) for model in (order.model, *order.others)],
+            [_member(plain, model, corpus) for model in (order.model, *order.others)],
             order.profiles,
             order.budget,
         )
     if order.model.endpoint is None:
-        return local(order)
+        return local(order, corpus)
     from ..completion.tiers import Tier, Tiers  # noqa: PLC0415  Needs HTTP.
 
     tiers = [
         Tier(
             model.name,
-            distant(model) if model.endpoint else local(replace(order, model=model)),
+            distant(model) if model.endpoint else local(replace(order, model=model), corpus),
             distant=model.endpoint is not None,
             languages=model.languages,
         )
@@ -174,14 +177,14 @@ def backend(order: Order) -> Backend:
     return Tiers(tiers, order.patience_ms)
 
 
-def _member(order: Order, model: Model) -> Member:
+def _member(order: Order, model: Model, corpus: Corpus | None) -> Member:
     """One model on the shelf; a server goes on to the fallback of all."""
     own = replace(order, model=model, fallback=order.fallback if model.endpoint else ())
     size = 0
     if not model.endpoint:
         with contextlib.suppress(BadModel):
             size = gguf.memory_needed(*_context(gguf.read(model.path)))
-    return Member(model.name, lambda: backend(own), size, model.languages)
+    return Member(model.name, lambda: backend(own, corpus), size, model.languages)
 
 
 def distant(model: Model) -> "RemoteBackend | TeamBackend":
@@ -200,7 +203,7 @@ def addresses(models: Sequence[Model]) -> list[tuple[str, int]]:
     return [urls.address(model.endpoint) for model in models if model.endpoint]
 
 
-def local(order: Order) -> Backend:
+def local(order: Order, corpus: Corpus | None = None) -> Backend:
     from ..completion.local import LocalBackend  # noqa: PLC0415  Needs numpy.
 
     path = order.model.path
@@ -209,6 +212,7 @@ def local(order: Order) -> Backend:
         threads=threads_for(path) if order.threads == "auto" else order.threads,
         gpu_layers=layers_for(path, order.gpu_layers, devices.devices()),
         slots=SLOTS,
+        corpus=corpus,
     )
 
 

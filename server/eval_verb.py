@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import sys
 from dataclasses import asdict
@@ -26,6 +27,14 @@ class BadArguments(Exception):
 
 def run(arguments: argparse.Namespace) -> int:
     what: list[str] = arguments.what
+    if importlib.util.find_spec("numpy") is None:
+        # It comes with the model in this process; a thin client has neither.
+        print(
+            "wicket eval: intervals need numpy, which is not installed; "
+            f"{sys.executable} -m pip install numpy",
+            file=sys.stderr,
+        )
+        return 1
     try:
         if what[:1] == ["compare"]:
             return compare(what[1:], as_json=arguments.json)

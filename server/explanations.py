@@ -13,8 +13,11 @@ EXPLAIN = "wicket/explainSuggestion"
 REMEMBERED = 64
 
 
-def explain(cursor: Cursor, suggestion: Suggestion) -> dict[str, Any]:
-    """One JSON object; `range` is 1-based, its end exclusive, columns in code points."""
+def explain(cursor: Cursor, suggestion: Suggestion, imports: Sequence[str] = ()) -> dict[str, Any]:
+    """One JSON object; `range` is 1-based, its end exclusive, columns in code points.
+
+    `imports` are the lines that accepting it adds.
+    """
     prefix = cursor.prefix
     line = prefix.count("\n") + prefix.count("\r") - prefix.count("\r\n") + 1
     column = len(cursor.line_before) + 1
@@ -28,6 +31,7 @@ def explain(cursor: Cursor, suggestion: Suggestion) -> dict[str, Any]:
         "copied_line": suggestion.line if suggestion.where else None,
         "filtered": suggestion.filtered,
         "rules": list(suggestion.rules),
+        "import": list(imports),
         "tokens": suggestion.tokens,
         "ms": suggestion.ms,
         "context": [
@@ -79,6 +83,9 @@ def page(said: dict[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
         ("context" if not number else "", f"{where}  {why}".rstrip())
         for number, (where, why) in enumerate(context)
     ] or [("context", "this file alone")]
+    rows += [
+        ("import" if not number else "", row) for number, row in enumerate(said.get("import", ()))
+    ]
     if said["text"]:
         rows.append(("accepted", "yes" if said.get("accepted") else "no"))
     return {"lines": [f"{name:12} {text}".rstrip() for name, text in rows], "links": links}
@@ -107,6 +114,11 @@ class Explanations:
         """The editor says that it inserted this answer."""
         if number in self._by_id:
             self._by_id[number]["accepted"] = True
+
+    def imported(self, number: str, lines: Sequence[str]) -> None:
+        """Accepting this answer has added these imports."""
+        if number in self._by_id:
+            self._by_id[number]["import"] = list(lines)
 
     def find(self, number: str | None) -> dict[str, Any] | None:
         """The explanation of `number`, of the latest answer for None."""

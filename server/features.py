@@ -12,6 +12,7 @@ from .contexts import Contexts
 from .documents import file_path
 from .explanations import EXPLAIN, page
 from .grammar import Grammar
+from .imports import Imports
 from .indexers import Indexers
 from .inline import ACCEPTED, inline_completion
 from .nearby import Nearby
@@ -43,6 +44,7 @@ def register(server: WicketServer, session: Session) -> None:
     session.completions.grammar = Grammar().of
     session.observer.observe(server.documents)
     indexers = Indexers(server, session)
+    imports = Imports(server, session)
     conversations: OrderedDict[str, Any] = OrderedDict()
 
     @server.feature(types.INITIALIZE)
@@ -78,6 +80,7 @@ def register(server: WicketServer, session: Session) -> None:
         asked = session.observer.asked(document, params)
         found = await inline_completion(session, server.documents, document, params)
         session.observer.answered(asked, found)
+        imports.offered(document, found)
         return found
 
     @server.feature(EXPLAIN)
@@ -90,9 +93,10 @@ def register(server: WicketServer, session: Session) -> None:
         return found and found | {"page": page(found, list(around))}
 
     @server.command(ACCEPTED)
-    def accepted(number: str = "") -> None:
+    async def accepted(number: str = "") -> None:
         session.explanations.accept(number)
         session.observer.accepted(number)
+        await imports.accepted(number)
 
     @server.command(ASK)
     async def ask(said: Any = None) -> dict[str, Any]:

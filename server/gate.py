@@ -9,7 +9,7 @@ import pwd
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from ..escalation.gate import Gate
 from ..escalation.house import Closed, House
 from ..escalation.http import application
 from ..escalation.providers import wire
-from ..escalation.providers.provider import Provider
+from ..escalation.providers.prices import listed
+from ..escalation.providers.provider import Prices, Provider
 from ..escalation.redaction import rules as redaction
 from ..escalation.transport import Network
 from . import (
@@ -36,6 +37,7 @@ from . import (
     processes,
     settings,
     settings_file,
+    standing,
     unix_http,
 )
 from .audit_place import Place
@@ -99,7 +101,7 @@ async def _serve(
     anchoring: Anchoring,
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(discreet.in_loop)
-    for name in ("anthropic", "uvicorn", "httpx2", "httpcore2", "asyncio"):
+    for name in ("anthropic", "openai", "botocore", "uvicorn", "httpx2", "httpcore2", "asyncio"):
         discreet.hush(name)
     # An SDK takes a second to import: better now than when somebody waits.
     warm = asyncio.ensure_future(asyncio.to_thread(_import, plan))
@@ -120,6 +122,8 @@ async def _serve(
         plan.rules,
         anchoring.hindrance,
         anchoring.heard,
+        partial(standing.kept, paths),
+        partial(standing.keep, paths),
     )
     gate = Gate(house, log, closed)
     timer = asyncio.ensure_future(anchoring.run(lambda: log.news)) if log is not None else None
@@ -214,10 +218,15 @@ def _rules(files: Sequence[Path]) -> redaction.Pack:
 
 def _provider(name: str, row: ProviderSource, key: str | None) -> Provider:
     tier = "on-prem" if row.tier == "on-prem" else "frontier"
-    return Provider(
+    made = Provider(
         name, row.kind, row.base_url, row.model, tier,
-        row.region, row.retention, row.contract, row.prices, key,
+        row.region, row.retention, row.contract, None, key, row.answers_as,
+        row.api_version, row.project,
     )  # fmt: skip
+    if row.prices is None:
+        return replace(made, prices=listed(made.host, row.model))
+    into, out, cached = row.prices
+    return replace(made, prices=Prices(into, out, cached, into, "settings"))
 
 
 def _refuse_doubt(paths: Paths, effective: Effective) -> None:

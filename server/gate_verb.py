@@ -8,7 +8,7 @@ import time
 
 from ..completion.client import EngineGone
 from ..escalation.client import Declined, GateClient, Lost
-from . import freezing, gate, gate_client, keys, processes
+from . import freezing, gate, gate_client, keys, processes, standing
 from .paths import Paths, UnsafePath
 
 # Until a gate that runs has noticed.
@@ -19,6 +19,11 @@ def run(arguments: argparse.Namespace) -> int:
     paths = Paths.of(os.environ)
     try:
         path = gate_client.socket_path(paths)
+        if arguments.action == "forget":
+            print(
+                f"{standing.forget(paths)} standing approvals taken back; each request is asked for"
+            )
+            return 0
         if arguments.action:
             return _brake(paths, arguments.action == "freeze", arguments.reason or "")
         # Before a key is in memory, and before an SDK is imported.

@@ -56,6 +56,16 @@ def at_once(cursor: Cursor) -> Troubles | None:
     return judge(Excerpts(trees), cursor, language, PATIENCE_SECONDS)
 
 
+def troubles_of(path: str, text: str) -> int | None:
+    """How much of a text the grammar of its file's language makes no sense of; None where
+    there is no grammar, or it takes too long."""
+    language, trees = language_of(path), Trees()
+    if language is None or not trees.first(path, language, text, PATIENCE_SECONDS):
+        return None
+    known = trees.next(path, language, text, PATIENCE_SECONDS)
+    return troubles(known.tree.root_node) if known else None
+
+
 def judge(excerpts: Excerpts, cursor: Cursor, language: str, seconds: float) -> Troubles:
     """Counts for the whole document, though a text is tried only in what is around it."""
     known: dict[tuple[int, str], int | None] = {}

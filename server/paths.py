@@ -108,8 +108,18 @@ class Paths:
 
     @property
     def gate(self) -> Path:
-        """What the gate keeps beside its log: whether it is frozen."""
+        """What the gate keeps beside its log: whether it is frozen, and what holds on."""
         return self.state / "gate"
+
+    @property
+    def standing(self) -> Path:
+        """The yeses that hold on; the gate alone reads it and writes to it."""
+        return self.gate / "standing.json"
+
+    @property
+    def undo(self) -> Path:
+        """Files as they were before applied edits, and after; nothing else of ours keeps code."""
+        return self.state / "undo"
 
     @property
     def provider_keys(self) -> Path:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from ..completion.shelf import Profile, model_for
-from ..completion.wire import Priority
+from ..completion.wire import Decoding, Priority
 from ..escalation.policy import Policy, Verdict, globs
 from . import policies
 from .paths import InsideWorkspace, Paths, refuse_inside
@@ -52,6 +52,8 @@ class CompletionSettings:
     model: str
     profiles: Mapping[str, Profile]
     context: bool | Literal["auto"]
+    decoding: Decoding
+    add_imports: bool
     exclude: tuple[str, ...]
 
     def model_for(self, language: str, priority: Priority) -> str:

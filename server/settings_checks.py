@@ -55,7 +55,8 @@ class ProviderSource:
     """A provider of frontier or own models; fields as in `[providers.NAME]`.
 
     `key` says where its key is: keyring, file, `command: WORDS`, or None for whichever of
-    the first two has it.  `prices` are micro-USD for a million tokens in and out.
+    the first two has it.  `prices` are micro-USD for a million tokens in, out, and in from
+    the provider's cache.
     """
 
     kind: str
@@ -66,7 +67,10 @@ class ProviderSource:
     retention: str | None = None
     contract: str | None = None
     key: str | None = None
-    prices: tuple[int, int] | None = None
+    prices: tuple[int, int, int] | None = None
+    answers_as: str | None = None
+    api_version: str | None = None
+    project: str | None = None
 
 
 def truth(value: object) -> bool:
@@ -256,7 +260,9 @@ def profile(value: object) -> Profile:
     return Profile(model, () if "*" in named else named, cast(Trigger, trigger))
 
 
-PROVIDER_KINDS = ("anthropic", "compatible")
+PROVIDER_KINDS = ("anthropic", "openai", "compatible", "azure", "bedrock", "vertex")
+# What a kind needs besides.
+NEEDED = {"bedrock": ("region",), "vertex": ("region", "project")}
 TIERS = ("frontier", "on-prem")
 
 
@@ -274,6 +280,9 @@ def provider_source(value: object) -> ProviderSource:
         raise Unfit("must have kind, base_url and model, all text")
     if texts["kind"] not in PROVIDER_KINDS or texts["tier"] not in TIERS:
         raise Unfit(f"knows the kinds {PROVIDER_KINDS} and the tiers {TIERS}")
+    for name in NEEDED.get(texts["kind"], ()):
+        if not texts.get(name):
+            raise Unfit(f"must have a {name}, as its kind is {texts['kind']}")
     url = _endpoint(texts["base_url"])
     at_home = texts["tier"] == "on-prem" and _is_loopback(urlsplit(url).hostname or "")
     if not url.startswith("https://") and not at_home:
@@ -291,19 +300,15 @@ def command_of(key: str) -> tuple[str, ...]:
     return _command(words)
 
 
-def _prices(value: object) -> tuple[int, int]:
-    row: Mapping[str, object] = {}
-    if isinstance(value, Mapping):
-        row = cast(Mapping[str, object], value)
-    prices = [row.get(name) for name in ("input", "output")]
+def _prices(value: object) -> tuple[int, int, int]:
+    row = dict(cast(Mapping[str, object], value)) if isinstance(value, Mapping) else {}
+    row = {"cached": row.get("input")} | row
+    prices = [row.get(name) for name in ("input", "output", "cached")]
     dollars = [p for p in prices if isinstance(p, int | float) and not isinstance(p, bool)]
-    if (
-        set(row) != {"input", "output"}
-        or len(dollars) != 2
-        or not all(0 <= p < 1e6 for p in dollars)
-    ):
-        raise Unfit("must have prices = {input, output}, US dollars for a million tokens")
-    return round(dollars[0] * 1_000_000), round(dollars[1] * 1_000_000)
+    if len(row) != 3 or len(dollars) != 3 or not all(0 <= p < 1e6 for p in dollars):
+        raise Unfit("must have prices = {input, output, cached}, US dollars for a million tokens")
+    into, out, cached = (round(p * 1_000_000) for p in dollars)
+    return into, out, cached
 
 
 def anchor_place(value: object) -> str:

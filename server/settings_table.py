@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..completion.chances import SHOWN
 from ..completion.models.licences import ALLOWED
+from ..completion.wire import DECODINGS
 from .settings_checks import (
     Check,
     anchor_place,
@@ -93,6 +94,11 @@ TABLE = (
     Key("completion.context", truth_or("auto"), "auto", "CT",
         "show the model pieces of other files: true, false (copy nothing from them, either), "
         "or auto: where the model is large enough to be better for it", least_true),
+    Key("completion.decoding", one_of(*DECODINGS), "plain", "C",
+        "experimental: mixed lets other files say with the model on this machine what comes "
+        "next, drafted guesses ahead from them; neither is better than plain where measured"),
+    Key("completion.add_imports", truth, True, "C",
+        "add the import that an accepted suggestion needs, where only one can be meant"),
     Key("completion.exclude", globs, (), "CT",
         "files that get no completion, as patterns of .gitignore", in_either),
     Key("engine.models", model_source, {}, "S",

@@ -191,6 +191,10 @@ class AuditLog:
         return self._sealing.log
 
     @property
+    def directory(self) -> Path:
+        return self._writer.directory
+
+    @property
     def size(self) -> int:
         """Durable records."""
         return self._writer.state.seq

@@ -106,7 +106,8 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """The approval that covers a request; `mode` is auto, user or second-person."""
+    """The approval that covers a request; `mode` is auto, user, or standing: a yes that
+    holds on for what is alike."""
 
     id: str
     mode: str

@@ -91,6 +91,7 @@ class Writer:
         self.state = state
         self.trouble: str | None = None
         self.unsealed = 0
+        self.directory = layout.directory
         self._files, self._layout, self._signer = files, layout, signer
         self._clock, self._writer_id, self._boot = clock, writer_id, clock.boot()
         self._segment_bytes = segment_bytes

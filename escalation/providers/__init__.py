@@ -2,9 +2,11 @@
 
 from importlib import import_module
 
-from .provider import Converse
+from .provider import Converse, Sign
 
-KINDS = ("anthropic", "compatible")
+KINDS = ("anthropic", "openai", "compatible", "azure", "bedrock", "vertex")
+# Those that sign each request when it leaves.
+SIGNING = ("bedrock", "vertex")
 
 
 def wire(kind: str) -> Converse:
@@ -16,3 +18,7 @@ def wire(kind: str) -> Converse:
     if kind not in KINDS:
         raise ValueError(f"no kind of provider: {kind}")
     return import_module(f".{kind}", __name__).converse
+
+
+def signer(kind: str) -> Sign | None:
+    return import_module(f".{kind}", __name__).sign if kind in SIGNING else None

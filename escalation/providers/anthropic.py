@@ -6,14 +6,26 @@ that refuses whatever the log does not hold, and neither retries nor traces.
 
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anthropic
 import httpx2
 
 from ..conversation import SYSTEM, Conversation
+from ..envelope import HEADERS
 from ..tools import TOOLS
-from .provider import Call, Ended, Event, Provider, ProviderError, Text, Usage, count, printable
+from .provider import (
+    Call,
+    Ended,
+    Event,
+    Provider,
+    ProviderError,
+    Text,
+    Usage,
+    count,
+    headers,
+    printable,
+)
 
 # The version of the API that `_events` understands.
 VERSION = "2023-06-01"
@@ -22,6 +34,12 @@ MOST_OUT = 8192
 # What was sent before is read from the provider's cache for a tenth of the price, so that
 # rounds of tools and further questions do not pay for the documents again.
 CACHED = {"type": "ephemeral"}
+
+if TYPE_CHECKING:
+    from anthropic.lib.bedrock import AsyncAnthropicBedrock
+    from anthropic.lib.vertex import AsyncAnthropicVertex
+
+    Client = anthropic.AsyncAnthropic | AsyncAnthropicBedrock | AsyncAnthropicVertex
 
 
 async def converse(
@@ -36,19 +54,33 @@ async def converse(
         base_url=provider.base_url,
         max_retries=0,
         timeout=http.timeout,
-        default_headers={
-            "User-Agent": agent,
-            "Authorization": f"Bearer {provider.key}",
-            "anthropic-version": VERSION,
-        },
         # An empty webhook key, or the environment would be asked for one.
         webhook_key="",
         open_telemetry={"traces": False, "propagation": False},
         http_client=http,
     )
+    wanted = {**headers(agent, provider.key), "anthropic-version": VERSION}
+    async for event in through(sdk, provider, conversation, wanted):
+        yield event
+
+
+async def through(
+    sdk: "Client",
+    provider: Provider,
+    conversation: Conversation,
+    wanted: Mapping[str, str],
+) -> AsyncGenerator[Event, None]:
+    """One request with these headers, by a client that is set up.  Raises ProviderError."""
     try:
         stream = await sdk.messages.create(
-            model=provider.model, max_tokens=MOST_OUT, stream=True, **cast(Any, _body(conversation))
+            model=provider.model,
+            max_tokens=MOST_OUT,
+            stream=True,
+            # None of the others that may leave, wherever the SDK would have them from.
+            extra_headers={**dict.fromkeys(HEADERS, anthropic.Omit()), **wanted},
+            **cast(
+                Any, _body(conversation, CACHED if type(sdk) is anthropic.AsyncAnthropic else None)
+            ),
         )
         async for event in _events(stream):
             yield event
@@ -70,7 +102,7 @@ async def converse(
         raise ProviderError("an event of the stream has an unknown form") from None
 
 
-def _body(conversation: Conversation) -> Mapping[str, Any]:
+def _body(conversation: Conversation, cached: object) -> Mapping[str, Any]:
     messages: list[dict[str, Any]] = [
         {"role": role, "content": text} for role, text in conversation.spoken
     ]
@@ -83,7 +115,10 @@ def _body(conversation: Conversation) -> Mapping[str, Any]:
             {"role": "assistant", "content": done.turn},
             {"role": "user", "content": results},
         ]
-    body: dict[str, Any] = {"system": SYSTEM, "messages": messages, "cache_control": CACHED}
+    body: dict[str, Any] = {"system": SYSTEM, "messages": messages}
+    if cached:
+        # Of the whole request, as clouds do not know it.
+        body["cache_control"] = cached
     if conversation.task.tools:
         body["tools"] = [
             {"name": tool.name, "description": tool.meaning, "input_schema": tool.parameters}
@@ -124,7 +159,7 @@ async def _events(stream: Any) -> AsyncGenerator[Event, None]:
                 _take(used, event.usage)
             case "message_stop":
                 read, wrote = used.get("read", 0), used.get("wrote", 0)
-                yield Usage(used.get("in", 0) + read + wrote, used.get("out", 0), read)
+                yield Usage(used.get("in", 0) + read + wrote, used.get("out", 0), read, wrote)
                 # The API refuses to hear of an empty text again.
                 turn = [block.content for block in blocks if block.content.get("text") != ""]
                 yield Ended(finish, model, turn)

@@ -13,6 +13,7 @@ import httpx2
 from ..conversation import SYSTEM, Conversation
 from ..tools import TOOLS
 from .provider import Call, Ended, Event, Provider, ProviderError, Text, Usage, count, printable
+from .services import service
 
 MOST_CALLS = 64
 
@@ -49,8 +50,9 @@ def _body(provider: Provider, conversation: Conversation) -> Mapping[str, Any]:
         "model": provider.model,
         "messages": messages,
         "stream": True,
-        "stream_options": {"include_usage": True},
     }
+    if service(provider.host).usage_asked:
+        body["stream_options"] = {"include_usage": True}
     if conversation.task.tools:
         functions = [
             {"name": tool.name, "description": tool.meaning, "parameters": tool.parameters}
@@ -66,7 +68,7 @@ async def _read(response: httpx2.Response) -> AsyncGenerator[Event, None]:
         said = await _words(response)
         raise ProviderError(f"the provider answered status {status}", said, status)
     finish, model, said = "", None, ""
-    calls: dict[int, dict[str, str]] = {}
+    calls: dict[int, dict[str, Any]] = {}
     async for event in httpx2.EventSource(response):
         if event.data == "[DONE]":
             for call in calls.values():
@@ -78,9 +80,9 @@ async def _read(response: httpx2.Response) -> AsyncGenerator[Event, None]:
             model = str(chunk.get("model") or "") or model
             for choice in chunk.get("choices") or ():
                 delta: dict[str, Any] = choice.get("delta") or {}
-                if text := delta.get("content"):
-                    said += str(text)
-                    yield Text(str(text))
+                if text := _content(delta.get("content")):
+                    said += text
+                    yield Text(text)
                 for piece in delta.get("tool_calls") or ():
                     _grow(calls, piece)
                 finish = str(choice.get("finish_reason") or finish)
@@ -95,7 +97,15 @@ async def _read(response: httpx2.Response) -> AsyncGenerator[Event, None]:
     raise ProviderError("the stream broke off before its end")
 
 
-def _grow(calls: dict[int, dict[str, str]], piece: dict[str, Any]) -> None:
+def _content(content: object) -> str:
+    """The text of a delta: as such, or Mistral's list of parts, of which some are thoughts."""
+    if isinstance(content, list):
+        parts = cast(list[dict[str, Any]], content)
+        return "".join(str(part["text"]) for part in parts if part["type"] == "text")
+    return str(content or "")
+
+
+def _grow(calls: dict[int, dict[str, Any]], piece: dict[str, Any]) -> None:
     """Take in a piece of a call; its id and name come with the first."""
     index = count(piece.get("index", len(calls)))
     if index not in calls and len(calls) >= MOST_CALLS:
@@ -103,11 +113,14 @@ def _grow(calls: dict[int, dict[str, str]], piece: dict[str, Any]) -> None:
     call = calls.setdefault(index, {"id": f"call-{index}", "name": "", "arguments": ""})
     function: dict[str, Any] = piece.get("function") or {}
     call["id"] = str(piece.get("id") or call["id"])
+    if extra := piece.get("extra_content"):
+        # Gemini signs what it thought, and takes no call back without that.
+        call["extra_content"] = extra
     call["name"] += str(function.get("name") or "")
     call["arguments"] += str(function.get("arguments") or "")
 
 
-def _turn(said: str, calls: Mapping[int, Mapping[str, str]]) -> Mapping[str, Any]:
+def _turn(said: str, calls: Mapping[int, Mapping[str, Any]]) -> Mapping[str, Any]:
     turn: dict[str, Any] = {"role": "assistant", "content": said}
     if calls:
         turn["tool_calls"] = [
@@ -115,6 +128,7 @@ def _turn(said: str, calls: Mapping[int, Mapping[str, str]]) -> Mapping[str, Any
                 "id": call["id"],
                 "type": "function",
                 "function": {"name": call["name"], "arguments": call["arguments"]},
+                **{name: call[name] for name in ("extra_content",) if name in call},
             }
             for call in calls.values()
         ]
@@ -142,8 +156,14 @@ async def _words(response: httpx2.Response) -> str:
 
 
 def _message(said: Any) -> str:
-    """`error.message`, as one printable line; empty where there is none."""
-    error: Any = cast(dict[str, Any], said).get("error") if isinstance(said, dict) else None
+    """The words of a refusal, as one printable line; empty where there are none.
+
+    `{"error": {"message": ...}}`, in a list with Gemini, without the first with Mistral.
+    """
+    if isinstance(said, list):
+        said = next(iter(cast(list[Any], said)), None)
+    body = cast(dict[str, Any], said) if isinstance(said, dict) else {}
+    error: Any = body.get("error", body.get("message"))
     if isinstance(error, dict):
         error = cast(dict[str, Any], error).get("message")
     return printable(error)

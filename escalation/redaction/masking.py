@@ -104,16 +104,21 @@ class Masks:
         stood: dict[str, list[str]] = {}
         for cut in masked.cuts:
             if start <= cut.start and cut.end <= end:
-                stood.setdefault(masked.text[cut.start : cut.end], []).append(cut.original)
+                name = masked.text[cut.start : cut.end].rstrip("\n")
+                stood.setdefault(name, []).append(cut.original)
         foreign: list[str] = []
 
-        def value(match: re.Match[str]) -> str:
-            if originals := stood.get(match[0]):
-                return originals.pop(0)
-            foreign.append(match[0])
+        def put_back(match: re.Match[str]) -> str:
+            name, breaks = match[1], match[2]
+            if originals := stood.get(name):
+                value = originals.pop(0)
+                # Those that `_name` put behind the placeholder are the value's own.
+                return value + breaks[value.count("\n") :]
+            foreign.append(name)
             return match[0]
 
-        return Edit(first, last, self._any.sub(value, new), tuple(foreign))
+        text = re.sub(rf"({self._any.pattern})(\n*)", put_back, new)
+        return Edit(first, last, text, tuple(foreign))
 
     def foreign(self, text: str) -> tuple[str, ...]:
         """Placeholders of this exchange in a text that is no edit."""

@@ -16,7 +16,7 @@ from ...completion.earlier import Text
 from ...completion.holes import Hole, digest
 from ...completion.prompt import room_for_context
 from ...completion.wire import Complete, State, write_request
-from .. import grammar
+from .. import grammar, machine
 from ..app import refusal
 from ..lookup import items_at, snippets
 from ..settings import CompletionSettings
@@ -43,7 +43,8 @@ class Answer:
 
     `confidence` is the mean log-probability of the tokens, or the length of the match;
     `asked` names everything that was given to the engine; `bits` is what the hidden text
-    costs the model, None where nobody counts or it cannot be told.
+    costs the model, None where nobody counts or it cannot be told; `cpu_ms` is the
+    processor time of the engine, 0 for a server elsewhere.
     """
 
     text: str
@@ -56,6 +57,7 @@ class Answer:
     asked: str = ""
     bits: float | None = None
     unsure: bool = False
+    cpu_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,10 @@ async def engine(
         told = {"endpoint": endpoint, "counts_bits": bits is not None}
 
         async def answer(hole: Hole, repository: Repository) -> Answer:
-            return await ask(
-                client, hole, wanted, bits, context_for(hole, repository, wanted, state)
-            )
+            before = machine.cpu_seconds(state.pid)
+            context = context_for(hole, repository, wanted, state)
+            said = await ask(client, hole, wanted, bits, context, _texts(hole, repository, wanted))
+            return replace(said, cpu_ms=_cpu_ms(state, before))
 
         async def memory() -> int:
             # That of a server elsewhere cannot be seen from here.
@@ -143,6 +146,7 @@ async def ask(
     wanted: CompletionSettings,
     bits: Bits | None = None,
     context: tuple[Snippet, ...] = (),
+    texts: tuple[Text, ...] = (),
 ) -> Answer:
     """One hole, by the path that an editor's request takes.
 
@@ -154,7 +158,8 @@ async def ask(
         return Answer("", filtered=reason)
     if state.languages and cursor.language not in state.languages:
         return Answer("", filtered=f"{state.model} does not know {cursor.language}")
-    suggestion = await by_model(cursor, client, replace(terms_for(hole, wanted), context=context))
+    terms = replace(terms_for(hole, wanted, texts), context=context)
+    suggestion = await by_model(cursor, client, terms)
     asked, heard = client.asked, client.heard
     assert asked is not None, "a suggestion was made without asking the engine"
     assert heard is not None, "a suggestion was made without hearing the engine"
@@ -188,8 +193,8 @@ async def product(
         async def answer(hole: Hole, repository: Repository) -> Answer:
             if reason := refusal(hole.cursor, wanted):
                 return Answer("", filtered=reason)
-            others = tuple(repository.others(hole)) if wanted.context else ()
-            terms = terms_for(hole, wanted, others)
+            before = machine.cpu_seconds(state.pid)
+            terms = terms_for(hole, wanted, _texts(hole, repository, wanted))
             context = context_for(hole, repository, wanted, state)
             said = await complete(hole.cursor, client, replace(terms, context=context))
             if client.heard and client.heard.done.done == "failed":
@@ -203,6 +208,7 @@ async def product(
                 said.tokens,
                 said.ms["total"],
                 unsure=said.chance < wanted.least_chance / 100,
+                cpu_ms=_cpu_ms(state, before),
             )
 
         async def memory() -> int:
@@ -246,7 +252,18 @@ def terms_for(hole: Hole, wanted: CompletionSettings, texts: tuple[Text, ...] = 
         max_lines=wanted.max_lines,
         texts=texts,
         troubles=grammar.at_once(hole.cursor),
+        decoding=wanted.decoding,
     )
+
+
+def _texts(hole: Hole, repository: Repository, wanted: CompletionSettings) -> tuple[Text, ...]:
+    """Other files that may be copied from, or looked into."""
+    return tuple(repository.others(hole)) if wanted.context else ()
+
+
+def _cpu_ms(state: State, before: float) -> float:
+    """Since the engine had used so many seconds of a processor."""
+    return 0.0 if state.served else round((machine.cpu_seconds(state.pid) - before) * 1000, 1)
 
 
 def context_for(

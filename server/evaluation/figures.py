@@ -21,7 +21,8 @@ class Figures:
 
     `exact`, `similarity`, `saved`, `shown` and `precision` are shares; `saved` is of all
     hidden characters, `precision` of what was shown.  `bits` are per hidden byte, None
-    where nobody counted them.  Times are milliseconds from request to answer.
+    where nobody counted them.  Times are milliseconds from request to answer;
+    `cpu_ms` is the mean of the engine's processor time.
     """
 
     contender: str
@@ -32,6 +33,7 @@ class Figures:
     precision: Estimate
     bits: Estimate | None
     tokens: float
+    cpu_ms: float
     ms_p50: float
     ms_p95: float
 
@@ -160,6 +162,7 @@ def figures_of(rows: Sequence[Row], name: str) -> Figures:
         if counted
         else None,
         tokens=sum(score.tokens for score in asked) / max(1, len(asked)),
+        cpu_ms=sum(score.cpu_ms for score in asked) / max(1, len(asked)),
         ms_p50=metrics.quantile([score.ms for score in asked], 0.5),
         ms_p95=metrics.quantile([score.ms for score in asked], 0.95),
     )

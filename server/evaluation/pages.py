@@ -26,7 +26,8 @@ LEGEND = (
     "exact: answers that are the hidden text, %; similar: 100 less the edit distance, %; saved: "
     "of all hidden characters, %; shown: answers that an editor gets unasked, %; right: exact "
     "among shown, %; bits: per byte of the hidden text; tokens: evaluated and decoded per hole; "
-    "ms: half of the answers/95 % of them came within; 95 % intervals by drawing whole files"
+    "cpu: milliseconds of a processor that the engine used per hole; ms: half of the answers/"
+    "95 % of them came within; 95 % intervals by drawing whole files"
 )
 
 # An estimate as text: what its value is multiplied by, and its digits.
@@ -113,7 +114,7 @@ def _main(part: Part, written: Written) -> Table:
     language = "" if part.language == ALL else f", {part.language}"
     return Table(
         f"{where}{language}: {KINDS[part.kind]}, {part.count} holes in {part.files} files",
-        ("", "exact", "similar", "saved", "shown", "right", "bits", "tokens", "ms"),
+        ("", "exact", "similar", "saved", "shown", "right", "bits", "tokens", "cpu", "ms"),
         [_figures(one, written) for one in part.figures],
     )
 
@@ -127,6 +128,7 @@ def _figures(one: Figures, written: Written) -> list[str]:
         written(one.precision, 100, 1),
         NONE if one.bits is None else written(one.bits, 1, 2),
         f"{one.tokens:.0f}" if asked else NONE,
+        f"{one.cpu_ms:.0f}" if one.cpu_ms else NONE,
         f"{one.ms_p50:.0f}/{one.ms_p95:.0f}" if asked else NONE,
     ]
 

@@ -19,8 +19,8 @@ class Score:
     `shown` is whether an editor would get the answer unasked; the others are about the
     answer, shown or not.  `similarity` is 1 for the same text; `saved` counts characters;
     `raw` is whether the untrimmed text was right.  `tokens` were evaluated for it, `ms` is
-    the time from request to answer.  `bits` is what the hidden text costs the model, None
-    where nobody asked or it cannot be told.
+    the time from request to answer, `cpu_ms` the engine's processor time.  `bits` is what the
+    hidden text costs the model, None where nobody asked or it cannot be told.
     """
 
     shown: bool
@@ -32,6 +32,7 @@ class Score:
     tokens: int = 0
     ms: float = 0.0
     bits: float | None = None
+    cpu_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Row:
 def score(hole: Hole, answer: Answer) -> Score:
     said = bool(answer.text)
     # Who was not asked took no tokens and no time.
-    tokens = answer.tokens.get("prefill", 0) + answer.tokens.get("decoded", 0)
+    tokens = sum(answer.tokens.get(what, 0) for what in ("prefill", "decoded", "guessed"))
     return Score(
         shown=said and not answer.unsure,
         exact=said and metrics.exact(answer.text, hole.gold),
@@ -72,6 +73,7 @@ def score(hole: Hole, answer: Answer) -> Score:
         tokens=tokens,
         ms=answer.ms,
         bits=answer.bits,
+        cpu_ms=answer.cpu_ms,
     )
 
 

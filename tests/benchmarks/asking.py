@@ -24,7 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from wicket.server import app, processes
-from wicket.server.ask import Question, ask
+from wicket.server.ask import Question, Yes, ask
 
 from tests.escalation.provider import ProviderServer
 from tests.server.gate_home import CLAUDE, Home
@@ -43,9 +43,9 @@ class Yes:
 
     asked = first = 0.0
 
-    async def approve(self, _prepared: Mapping[str, Any]) -> bool:
+    async def approve(self, _prepared: Mapping[str, Any]) -> Yes:
         self.asked = time.perf_counter()
-        return True
+        return "user"
 
     async def widen(self, _why: str) -> bool:
         return False

@@ -11,6 +11,7 @@ from wicket.completion.wire import (
     Cancel,
     Complete,
     Done,
+    Learn,
     Malformed,
     Piece,
     State,
@@ -33,8 +34,19 @@ REQUESTS = st.one_of(
         st.lists(st.builds(Snippet, SMALL, SMALL), max_size=3).map(tuple),
         NUMBER,
     ),
+    st.builds(
+        Complete,
+        NUMBER,
+        SMALL,
+        SMALL,
+        SMALL,
+        SMALL,
+        decoding=st.sampled_from(("mixed", "drafted")),
+        texts=st.lists(SMALL, max_size=3).map(tuple),
+    ),
     st.builds(Cancel, NUMBER, NUMBER),
     st.builds(Status, NUMBER),
+    st.builds(Learn, NUMBER, SMALL, SMALL),
 )
 
 

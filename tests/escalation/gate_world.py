@@ -14,6 +14,7 @@ from wicket.escalation.audit.records import Actor, Open
 from wicket.escalation.gate import Gate
 from wicket.escalation.house import Closed, House
 from wicket.escalation.providers.provider import Provider
+from wicket.escalation.retries import Retries
 from wicket.escalation.task import Task, read
 from wicket.escalation.transport import Network
 
@@ -26,6 +27,10 @@ TASK = {
     "instruction": "What is this?",
     "documents": [{"path": "src/a.py", "language": "python", "text": "x = 1\ny = 2\n"}],
 }
+
+
+# Under which names `provider.ANSWERS` has the answers of a kind.
+WORDS = {"anthropic": "claude ", "openai": "openai "}
 
 
 class FailingDisk(Disk):
@@ -58,8 +63,8 @@ class World:
         return self.gate
 
     def house(self, **changes: Any) -> House:
-        base = f"http://127.0.0.1:{self.server.port}" + ("/v1" * (self.kind == "compatible"))
-        row = Provider("home", self.kind, base, "m", "on-prem", key=KEY)
+        base = f"http://127.0.0.1:{self.server.port}" + ("/v1" * (self.kind != "anthropic"))
+        row = Provider("home", self.kind, base, "m", "on-prem", key=KEY, answers_as=self.answered)
         house = House(
             version="1",
             providers={"home": row},
@@ -67,6 +72,7 @@ class World:
             forbidden=lambda path: "secret files" if path.endswith(".env") else None,
             network=Network(_itself),
             limits="none",
+            retries=Retries(attempts=1),
         )
         return replace(house, **changes)
 
@@ -74,9 +80,14 @@ class World:
         await self.gate.close()
         await self.server.stop()
 
+    @property
+    def answered(self) -> str:
+        """The model that answers name here."""
+        return {"anthropic": "claude-2026", "openai": "gpt-2026"}.get(self.kind, "m-2026")
+
     def says(self, answer: str) -> str:
         """The name of this answer in the wire format that is spoken here."""
-        return f"claude {answer}" if self.kind == "anthropic" else answer
+        return WORDS.get(self.kind, "") + answer
 
     def records(self, kind: str = "") -> list[Mapping[str, Any]]:
         files = sorted(self.directory.glob("*.jsonl"))

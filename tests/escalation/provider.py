@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import anthropic_wire
+from . import anthropic_wire, aws_wire, openai_wire
 from .wire import head, refusal
 
 
@@ -25,6 +25,11 @@ def called(index: int, number: str, name: str, arguments: str) -> bytes:
     function = {"name": name, "arguments": arguments}
     call = {"index": index, "id": number, "type": "function", "function": function}
     return chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
+
+
+def refused(body: Any) -> bytes:
+    said = json.dumps(body).encode()
+    return head("400 Bad", "application/json", f"Content-Length: {len(said)}") + said
 
 
 USAGE = chunk(choices=[], usage={"prompt_tokens": 11, "completion_tokens": 7})
@@ -67,10 +72,28 @@ ANSWERS: dict[str, list[bytes | None]] = {
         chunk(choices=[{"delta": {}, "finish_reason": "tool_calls"}]) + USAGE + b"data: [DONE]\n\n",
     ],
     "endless": [head() + said("x" * 60_000) * 200],
-}
+    "signed tools": [
+        head() + chunk(choices=[{"index": 0, "delta": {"role": "assistant", "tool_calls": [
+            {"index": 0, "id": "function-call-1", "type": "function",
+             "extra_content": {"google": {"thought_signature": "c2ln"}},
+             "function": {"name": "read", "arguments": '{"path": "src/b.py"}'}}]},
+            "finish_reason": "tool_calls"}]),
+        USAGE + b"data: [DONE]\n\n",
+    ],
+    "parts": [
+        head() + chunk(choices=[{"index": 0, "delta": {"content": [
+            {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+            {"type": "text", "text": "Hello"}]}}]),
+        chunk(choices=[{"index": 0, "delta": {"content": " world"}, "finish_reason": "stop"}],
+              usage={"prompt_tokens": 11, "completion_tokens": 7}) + b"data: [DONE]\n\n",
+    ],
+    "list refusal": [refused([{"error": {"code": 400, "message": "no such model"}}])],
+    "bare refusal": [refused({"object": "error", "message": "no such model", "code": 1500})],
+    "text refusal": [refused({"error": "no such model", "error_type": "validation"})],
+}  # fmt: skip
 
 
-ANSWERS |= anthropic_wire.ANSWERS
+ANSWERS |= anthropic_wire.ANSWERS | openai_wire.ANSWERS | aws_wire.ANSWERS
 
 
 @dataclass(slots=True)

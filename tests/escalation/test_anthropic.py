@@ -1,16 +1,12 @@
 """Anthropic through its own SDK and a real socket: sent as shown, and every end recorded."""
 
 import base64
-import importlib.util
 import json
-import re
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from wicket.escalation.conversation import Conversation
 from wicket.escalation.house import Closed
 from wicket.escalation.providers.provider import Provider
 from wicket.escalation.task import read
@@ -119,56 +115,6 @@ async def test_without_a_key_the_sdk_looks_for_none(world: World) -> None:
         await world.gate.prepare(read(TASK))
     assert raised.value.fix == "wicket key set home"
     assert bare.provider.key is None
-
-
-def environment_of_the_sdk() -> list[str]:
-    """Every name that the SDK, and what traces and sends for it, asks the environment for."""
-    found: set[str] = set()
-    for package in ("anthropic", "httpx2", "httpcore2", "opentelemetry"):
-        spec = importlib.util.find_spec(package)
-        assert spec
-        assert spec.submodule_search_locations
-        for place in spec.submodule_search_locations:
-            for file in Path(place).rglob("*.py"):
-                source = file.read_text()
-                if "environ" not in source and "ENV_" not in source:
-                    continue
-                found |= set(re.findall(r"environ[^\n]*?[\"']([A-Z][A-Z0-9_]{3,})[\"']", source))
-                found |= set(re.findall(r"^ENV_\w+ = \"([A-Z0-9_]+)\"", source, re.MULTILINE))
-                found |= set(re.findall(r"^(OTEL_\w+) = ", source, re.MULTILINE))
-    return sorted(found)
-
-
-ROGUE = environment_of_the_sdk()
-
-
-def test_the_table_knows_what_the_sdk_asks_for() -> None:
-    known = {"ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_CUSTOM_HEADERS"}
-    known |= {"ANTHROPIC_PROFILE", "ANTHROPIC_IDENTITY_TOKEN_FILE", "ANTHROPIC_LOG"}
-    known |= {"ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE", "OTEL_PYTHON_TRACER_PROVIDER"}
-    assert known <= set(ROGUE)
-    assert len(ROGUE) >= 30
-
-
-@pytest.mark.parametrize("name", ROGUE)
-async def test_nothing_in_the_environment_changes_what_is_sent_or_where(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Even where the gate had not emptied its environment, as it does."""
-    row = Provider("home", "anthropic", "https://api.anthropic.com", "m", "frontier", key=KEY)
-    way = Way(row, "wicket/1", Network(_nowhere), str)
-    before = await way.rehearse(Conversation(read(TASK)))
-    with socket.create_server(("127.0.0.1", 0)) as decoy:
-        decoy.setblocking(False)
-        where = f"http://127.0.0.1:{decoy.getsockname()[1]}"
-        headers = "\n".join(
-            f"{header}: evil" for header in ("user-agent", "Authorization", "anthropic-version")
-        )
-        monkeypatch.setenv(name, headers if name == "ANTHROPIC_CUSTOM_HEADERS" else where)
-        after = await way.rehearse(Conversation(read(TASK)))
-        assert after.exact == before.exact
-        with pytest.raises(BlockingIOError):
-            decoy.accept()
 
 
 async def _nowhere(_host: str, _port: int) -> list[str]:

@@ -18,7 +18,7 @@ ASK = TASK | {"kind": "ask", "tools": ["read", "search"], "readable": ["/src/"]}
 FOUND = {"path": "src/b.py", "language": "python", "text": "y = 3\n", "range": [1, 1]}
 
 
-@pytest.fixture(params=["compatible", "anthropic"])
+@pytest.fixture(params=["compatible", "anthropic", "openai"])
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     made = World(tmp_path)
     await made.start(request.param)
@@ -282,7 +282,8 @@ async def test_earlier_answers_are_context(world: World) -> None:
     prepared = await world.gate.prepare(read(ASK | {"earlier": earlier}))
     exchange = await world.gate.begin(prepared["digest"], approved(prepared))
     await exchange.start(lambda _name, _members: None)
-    messages = json.loads(world.server.requests[0][1])["messages"]
+    sent = json.loads(world.server.requests[0][1])
+    messages = sent.get("messages") or sent["input"]
     said = [(m["role"], m["content"]) for m in messages if m["role"] != "system"]
     assert [role for role, _ in said] == ["user", "assistant", "user"]
     assert said[0][1].startswith("<<<document src/a.py")

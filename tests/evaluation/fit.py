@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import zlib
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from wicket.completion.arbiter import CONSIDERED
 from wicket.completion.complete import by_model
 from wicket.completion.copies import copies
 from wicket.completion.earlier import in_file
+from wicket.completion.wire import DECODINGS, Decoding
 from wicket.server import app
 from wicket.server.evaluation import engines, repositories
 from wicket.server.evaluation.contenders import Listening, ready, terms_for
@@ -44,10 +46,10 @@ class Table:
         self.fold.append(zlib.crc32(path.encode()) % FOLDS)
 
 
-async def collect(folders: list[Path], count: int) -> dict[str, Table]:
+async def collect(folders: list[Path], count: int, decoding: Decoding) -> dict[str, Table]:
     tables: defaultdict[str, Table] = defaultdict(Table)
     startup = app.start()
-    wanted = startup.effective.settings.completion
+    wanted = replace(startup.effective.settings.completion, decoding=decoding)
     with engines.apart() as paths:
         startup = app.Startup(paths, startup.effective, "")
         async with engines.connections(startup) as connect:
@@ -117,8 +119,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--holes", type=int, default=800, help="in each, of the rest of a line")
+    parser.add_argument("--decoding", choices=DECODINGS, default="plain")
     arguments = parser.parse_args()
-    for name, table in asyncio.run(collect(arguments.folders, arguments.holes)).items():
+    collected = collect(arguments.folders, arguments.holes, arguments.decoding)
+    for name, table in asyncio.run(collected).items():
         features, right = np.array(table.features), np.array(table.right)
         told = separation(features, right, np.array(table.fold))
         print(f"{name}: {len(right)} texts, {right.mean():.1%} right, separation {told:.3f}")

@@ -22,7 +22,7 @@ from .test_files import make, repository, run_git
 WORKER = """
 import os, sys, time
 from wicket.indexing import parse, worker
-def harmful(language, source):
+def harmful(language, source, **how):
     if b"hang" in source:
         while True: pass
     if b"stuck" in source:
@@ -41,7 +41,7 @@ def harmful(language, source):
             file.write("x")
     if b"fork" in source:
         os.fork()
-    return parse.parse(language, source)
+    return parse.parse(language, source, **how)
 worker.parse = harmful
 if "free" not in sys.argv:
     worker.give_up_rights()

@@ -75,6 +75,8 @@ impl<T> Find for Store<T> {
 impl Store<u8> { pub fn open(p: &Path) -> Result<Self> { x } }
 pub const LIMIT: usize = 3;
 macro_rules! m { () => {} }
+impl<T> Find for [T] { fn first(&self) -> u8 { 0 } }
+impl Find for () {}
 fn main() {}
 """
 
@@ -91,7 +93,8 @@ RUST_OUTLINE = """\
 14 method Store.open: pub fn open(p: &Path) -> Result<Self>  -> Result<Self>
 15 variable LIMIT: pub const LIMIT: usize = 3  -> usize
 16 macro m: macro_rules! m { () => {} }  hidden
-17 function main: fn main()  hidden
+17 function first: fn first(&self) -> u8  -> u8  hidden
+19 function main: fn main()  hidden
 """
 
 RUST_IMPORTS = """\

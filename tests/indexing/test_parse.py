@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wicket.indexing.facts import Facts, pack, unpack
+from wicket.indexing.grammars import at_once
 from wicket.indexing.languages import LANGUAGES, language_of
 from wicket.indexing.parse import parse
 
@@ -289,6 +290,7 @@ def test_half_typed_source_keeps_what_was_before(language: str, data: st.DataObj
     before = {(one.name, one.start) for one in whole.definitions if one.last < row}
     assert before <= {(one.name, one.start) for one in facts.definitions}
     assert unpack(pack(facts)).language == language
+    assert parse(language, source[:cut] + rest, tree_of=at_once) == facts
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -298,6 +300,13 @@ def test_any_bytes_are_parsed(language: str, source: bytes) -> None:
     facts = parse(language, source)
     assert 0 <= facts.understood <= 1
     assert all(-1 <= one.parent < n for n, one in enumerate(facts.definitions))
+
+
+def test_a_word_that_the_grammar_does_not_know_costs_no_definition() -> None:
+    source = b"pub auto trait Safe {}\n" + b"pub fn named() -> u8 { 1 }\n" * 9
+    facts = parse("rust", source)
+    assert facts.understood < 1
+    assert (facts.definitions[0].name, facts.definitions[0].kind) == ("Safe", "trait")
 
 
 def test_the_standard_library_is_understood() -> None:

@@ -123,6 +123,8 @@ CONTRACT = {
     "completion.model": Row("C", "", "qwen2.5-coder", "tiny:q8", (1, "a\nb", ["x"])),
     "completion.profiles": Row("C", {}, {"go": GO}, {"hand": HAND}, (1, "x", [GO], True)),
     "completion.context": Row("CT", "auto", True, False, NO_TRUTH, False),
+    "completion.decoding": Row("C", "plain", "mixed", "drafted", NO_WORD),
+    "completion.add_imports": Row("C", True, False, True, NO_TRUTH),
     "completion.exclude": Row(
         "CT",
         (),

@@ -168,7 +168,7 @@ def without_times(said: dict[str, Any]) -> dict[str, Any]:
     said = json.loads(json.dumps(said))
     for row in said["scored"]:
         for score in row["scores"].values():
-            score["ms"] = 0
+            score["ms"] = score["cpu_ms"] = 0
     for contender in said["contenders"].values():
         contender["memory"] = 0
     return said | {"machine": None}

@@ -43,7 +43,12 @@ PREPARED: dict[str, Any] = {
             3,
             "read in any file of this folder, never in secret files: up to 65.5 kB in 12 turns",
         ),
-        ({}, 4, "costs   about 308 tokens to read; no prices in [providers.claude]"),
+        (
+            {},
+            4,
+            "costs   about 308 tokens to read; no price is known: "
+            "none in [providers.claude], nor in the table",
+        ),
         ({"cost": 924}, 4, "costs   about 308 tokens to read, $0.0009, and the answer"),
         ({}, 5, "no retention is agreed in your settings; chosen: the first in your settings"),
         ({"retention": "30 days"}, 5, "kept    retention 30 days; chosen"),

@@ -58,8 +58,8 @@ ANSWERS["looks around"] = asks_for(
 class Desk:
     """A folder with an index, a home with a provider, and a terminal."""
 
-    def __init__(self, home: Home, folder: Path) -> None:
-        self.home, self.folder = home, folder
+    def __init__(self, home: Home, folder: Path, verb: str = "ask") -> None:
+        self.home, self.folder, self.verb = home, folder, verb
 
     def wicket(self, *words: str) -> list[str]:
         return [sys.executable, "-I", "-m", "wicket.server", *words]
@@ -67,7 +67,7 @@ class Desk:
     async def run(self, *words: str) -> tuple[int, str, str]:
         """Without a terminal: code, output, errors."""
         process = await asyncio.create_subprocess_exec(
-            *self.wicket("ask", *words),
+            *self.wicket(self.verb, *words),
             env=self.home.environment,
             cwd=self.folder,
             stdin=asyncio.subprocess.DEVNULL,
@@ -81,7 +81,7 @@ class Desk:
         """At a terminal: `says` are pairs of what is waited for and what is typed then."""
         main, other = pty.openpty()
         process = await asyncio.create_subprocess_exec(
-            *self.wicket("ask", *words),
+            *self.wicket(self.verb, *words),
             env=self.home.environment | {"TERM": "xterm", "COLUMNS": "300"},
             cwd=self.folder,
             stdin=other,
@@ -253,6 +253,20 @@ async def test_what_a_policy_allows_is_not_asked(desk: Desk, server: ProviderSer
     assert server.connections == 1
 
 
+async def test_a_yes_that_holds_on(desk: Desk, server: ProviderServer) -> None:
+    """The next question is sent at once, but not where nobody sits; until it is taken back."""
+    code, heard = await desk.typed("Why?", says=[("send it?", "a"), ("ask again", "")])
+    assert code == 0, heard
+    code, heard = await desk.typed("What?", says=[("ask again", "")])
+    assert (code, "send it?" in heard, server.connections) == (0, False, 2), heard
+    assert [row["data"]["mode"] for row in desk.home.records("approval")] == ["standing", "auto"]
+    code, _, error = await desk.run("What?")
+    assert (code, "without a terminal" in error, server.connections) == (1, True, 2)
+    assert "1 standing" in (await desk.home.wicket("gate", "forget"))[1]
+    code, heard = await desk.typed("What?", says=[("send it?", "n")])
+    assert (code, server.connections) == (1, 2), heard
+
+
 async def test_no_is_no_and_ctrl_c_cancels(desk: Desk, server: ProviderServer) -> None:
     code, _ = await desk.typed("Why?", says=[("send it?", "n")])
     assert (code, server.connections, desk.home.records("intent")) == (1, 0, [])
@@ -310,3 +324,22 @@ def test_secrets_of_a_folder(tmp_path: Path, line: str, found: list[str]) -> Non
 def test_an_answer_as_json_holds_no_python(tmp_path: Path) -> None:
     answer = Answer((), {"provider": "p", "model": "m"})
     assert json.loads(json.dumps(as_json(answer)))["status"] == "refused"
+
+
+async def test_another_provider_is_another_question(desk: Desk, server: ProviderServer) -> None:
+    """Where one does not answer the next is named; a no leaves it at that."""
+    one = CLAUDE.format(port=server.port)
+    desk.home.says(one + one.replace("providers.home", "providers.spare"))
+    desk.home.paths.provider_keys.write_text('home = "sk-1"\nspare = "sk-2"\n')
+    server.script = ["claude unauthorized"]
+    says = [("send it?", "y"), ("send it?", "y"), ("ask again", "")]
+    code, heard = await desk.typed("Who closes it?", says=says)
+    assert code == 0
+    assert "home: the provider answered status 401: invalid x-api-key; spare could" in heard
+    assert [b"sk-1" in head for head, _ in server.requests] == [True, False]
+    assert len(desk.home.records("approval")) == 2
+    server.script = ["claude unauthorized"]
+    code, heard = await desk.typed("Who?", says=[("send it?", "y"), ("send it?", "n")])
+    assert code == 1
+    assert len(server.requests) == 3
+    assert "http_error: " in heard

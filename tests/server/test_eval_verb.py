@@ -86,6 +86,26 @@ def test_a_terminal_is_shown_how_far_it_is(tmp_path: Path) -> None:
     assert re.search(rf"{EARLIER}.*100%", shown)
 
 
+def test_ways_of_decoding_are_compared(tmp_path: Path) -> None:
+    """The engine learns the other files; drafts change no answer, the mixture does."""
+    ways = ("plain", "drafted", "mixed")
+    said = [word for way in ways for word in ("--set", f"completion.decoding={way}")]
+    few = ("--holes", "12", "--kind", "rest", "--json")
+    done = wicket(tmp_path, "eval", str(REPOSITORY), *few, *said)
+    assert done.returncode == 0, done.stderr
+    scores = [row["scores"] for row in json.loads(done.stdout)["scored"]]
+
+    def told(way: str, *members: str) -> list[list[Any]]:
+        return [[row[f"wicket-base, decoding {way}"][name] for name in members] for row in scores]
+
+    same = ("exact", "raw", "similarity", "confidence")
+    apart = zip(told("drafted", *same), told("plain", *same), strict=True)
+    # Another size of batch adds up in another order, and may decide a tie.
+    assert sum(one != other for one, other in apart) <= 1
+    assert told("drafted", "tokens") != told("plain", "tokens")
+    assert told("mixed", *same) != told("plain", *same)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

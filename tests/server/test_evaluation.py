@@ -3,15 +3,15 @@
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from wicket.completion import holes
 from wicket.completion.blemishes import BLEMISHES
 from wicket.completion.client import EngineGone
+from wicket.completion.decoding import Chosen, Greedy, Logits
 from wicket.completion.holes import KINDS, Hole
 from wicket.completion.local import LocalBackend
 from wicket.server.app import chosen_model
@@ -194,10 +194,14 @@ async def test_other_weights_are_asked_anew(tmp_path: Path) -> None:
 class Unhealed(LocalBackend):
     """Half a word at the cursor is taken back, and then generated without a constraint."""
 
-    def _choose_token(
-        self, logits: NDArray[np.float32], rest: bytes, rank: int = 0
-    ) -> tuple[int, float]:
-        return super()._choose_token(logits, b"", rank)
+    def load(self, progress: Callable[[float], None]) -> None:
+        super().load(progress)
+        self._guides.greedy = Unconstrained(self._guides.words)
+
+
+class Unconstrained(Greedy):
+    def choose(self, logits: Logits, rest: bytes, rank: int, written: bytes) -> Chosen:
+        return super().choose(logits, b"", rank, written)
 
 
 async def test_a_known_regression_is_caught(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ import httpx2
 import pytest
 from wicket.server import gate_client, processes
 
+from ..escalation.gate_world import WORDS
 from ..escalation.provider import ProviderServer
-from ..escalation.test_anthropic import ROGUE as OF_THE_SDK
-from .gate_home import CLAUDE, KEY, PROVIDER, TASK, Home, events
+from ..escalation.test_environment import ROGUE as OF_THE_SDKS
+from .gate_home import CLAUDE, KEY, OPENAI, PROVIDER, TASK, Home, events
 
 
 async def test_it_is_started_when_it_is_needed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,7 +310,8 @@ ROGUE = (
     ("kind", "settings", "names"),
     [
         ("compatible", PROVIDER, ROGUE),
-        ("anthropic", CLAUDE, tuple(name for name in (*ROGUE, *OF_THE_SDK) if name != "PATH")),
+        ("anthropic", CLAUDE, (*ROGUE, *OF_THE_SDKS)),
+        ("openai", OPENAI, (*ROGUE, *OF_THE_SDKS)),
     ],
 )
 async def test_the_environment_says_nothing(
@@ -319,7 +321,7 @@ async def test_the_environment_says_nothing(
     decoy = socket.create_server(("127.0.0.1", 0))
     decoy.setblocking(False)
     where = f"http://127.0.0.1:{decoy.getsockname()[1]}"
-    server.answer = "claude whole" if kind == "anthropic" else "whole"
+    server.answer = f"{WORDS.get(kind, '')}whole"
     with tempfile.TemporaryDirectory(prefix="wg", dir="/tmp") as folder:
         home = Home(Path(folder), server.port, **dict.fromkeys(names, where))
         home.says(settings.format(port=server.port))

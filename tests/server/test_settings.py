@@ -41,7 +41,7 @@ def test_dataclasses_and_table_name_the_same_settings() -> None:
             for word in (w for w in get_args(part) if isinstance(w, str)):
                 assert KEYS[name].check(word) == word
                 words += 1
-    assert words == 21
+    assert words == 24
 
 
 def test_defaults(desk: Desk) -> None:

@@ -1,7 +1,7 @@
 """A plain `pip install .`, without the extra: it starts, says what is missing, and mends it.
 
-The environment is real: a virtual environment that holds everything but llama-cpp-python,
-into which the real pip installs the wheel that was built for this machine.
+The environment is real: a virtual environment that holds everything but llama-cpp-python
+and numpy, into which the real pip installs the wheel that was built for this machine.
 """
 
 import json
@@ -28,9 +28,9 @@ class Thin:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
         self.python = folder / "venv/bin/python"
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-        packages = folder / "venv/lib" / version / "site-packages"
+        self.packages = packages = folder / "venv/lib" / version / "site-packages"
         for entry in Path(sysconfig.get_path("purelib")).iterdir():
-            if not entry.name.startswith(("llama_cpp", "bin")):
+            if not entry.name.startswith(("llama_cpp", "numpy", "bin")):
                 (packages / entry.name).symlink_to(entry)
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -75,6 +75,24 @@ def test_it_starts_and_says_what_is_missing(thin: Thin) -> None:
     assert (llama["ok"], llama["fix"]) == (False, "wicket engine build")
 
 
+def test_without_numpy_only_intervals_are_missing(thin: Thin) -> None:
+    """Every verb starts; the one that needs it says so in one line."""
+    done = thin.wicket("eval", ".")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("wicket eval: intervals need numpy")
+    assert done.stderr.count("\n") == 1
+    code = "import pkgutil, importlib, wicket.server as s, wicket.completion as c; "
+    code += "names = [m.name for r in (s, c) for m in pkgutil.iter_modules(r.__path__, r.__name__"
+    code += " + '.')]; [importlib.import_module(n) for n in names if not n.endswith("
+    code += "('__main__', '.llama', '.scoring'))]; print(len(names))"
+    ran = subprocess.run(
+        [thin.python, "-I", "-c", code], env=thin.environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert int(ran.stdout) > 100
+
+
 def test_a_build_that_fails_says_why_in_one_line(thin: Thin) -> None:
     done = thin.wicket("engine", "build")
     assert done.returncode == 1
@@ -89,6 +107,9 @@ def test_a_build_mends_it(thin: Thin) -> None:
     """Once installed, the next request is answered by the model."""
     wheels = sorted(CACHE.glob("wheels/llama-cpp-python-*"))
     assert wheels, "no wheel in the cache: run `make test`, which builds it"
+    # pip would fetch numpy as well, but tests reach no registry.
+    for entry in Path(sysconfig.get_path("purelib")).glob("numpy*"):
+        (thin.packages / entry.name).symlink_to(entry)
     done = thin.wicket("engine", "build", PIP_FIND_LINKS=str(wheels[-1]))
     assert done.returncode == 0, done.stderr
     assert "installed" in done.stdout

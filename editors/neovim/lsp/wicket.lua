@@ -26,6 +26,13 @@ return {
     ['wicket/status'] = function(_, result)
       require('wicket.status').receive(result)
     end,
+    -- An accepted suggestion's import: `u` takes both back.
+    ['workspace/applyEdit'] = function(problem, result, context, config)
+      if result.label == 'Wicket: add import' then
+        pcall(vim.cmd.undojoin)
+      end
+      return vim.lsp.handlers['workspace/applyEdit'](problem, result, context, config)
+    end,
   },
 
   on_exit = function(code, signal, id)

@@ -1,0 +1,110 @@
+"""A standing yes: one that a person gave for all requests that are like the one they saw.
+
+It holds for one folder, one provider, model, endpoint and region, and covers what is no more
+than was seen: no class that was not there, nothing in it that had to be masked, at most four
+times the bytes.  All else is asked about.  Where a rule of a policy says "ask" each request
+is asked about: a standing yes stands in for the default alone.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from .approval import GROWTH, Offer
+from .outgoing import Considered
+
+DAYS = 30
+# What a decision's rule begins with where a standing yes made it.
+RULE = "standing approval"
+# One for each folder and provider; the oldest goes first.
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`id` names the approval in the log, `folder` is its pseudonym there; `bytes` is the size
+    of the body that was seen, `until` a moment in ISO 8601."""
+
+    id: str
+    folder: str
+    provider: str
+    model: str
+    endpoint: str
+    region: str | None
+    kind: str
+    classes: tuple[str, ...]
+    bytes: int
+    until: str
+
+    def covers(self, folder: str, kind: str, offer: Offer, size: int) -> bool:
+        same = (folder, kind, offer.provider, offer.model, offer.endpoint, offer.region)
+        mine = (self.folder, self.kind, self.provider, self.model, self.endpoint, self.region)
+        return same == mine and size <= GROWTH * self.bytes
+
+
+def covering(
+    kept: Iterable[Standing],
+    folder: str | None,
+    kind: str,
+    offer: Offer,
+    considered: Considered,
+    size: int,
+    now: datetime,
+) -> Standing | None:
+    """The standing yes that covers this request, or None: then a person is asked."""
+    if folder is None or (considered.decision, considered.rule) != ("ask", "default"):
+        return None
+    if considered.redactions:
+        return None
+    for one in kept:
+        if (
+            one.covers(folder, kind, offer, size)
+            and set(considered.classes) <= set(one.classes)
+            and now < datetime.fromisoformat(one.until)
+        ):
+            return one
+    return None
+
+
+def granted(
+    approval: str,
+    folder: str,
+    kind: str,
+    offer: Offer,
+    considered: Considered,
+    size: int,
+    now: datetime,
+) -> Standing:
+    until = (now + timedelta(days=DAYS)).isoformat(timespec="seconds")
+    whom = (offer.provider, offer.model, offer.endpoint, offer.region)
+    return Standing(approval, folder, *whom, kind, considered.classes, size, until)
+
+
+def added(kept: Iterable[Standing], new: Standing, now: datetime) -> list[Standing]:
+    """Those that still hold, with the new one instead of one for the same."""
+
+    def key(one: Standing) -> tuple[str, str, str, str]:
+        return (one.folder, one.provider, one.endpoint, one.kind)
+
+    held = [one for one in kept if now < datetime.fromisoformat(one.until)]
+    return [*(one for one in held if key(one) != key(new)), new][-MOST:]
+
+
+def read(said: object) -> list[Standing]:
+    """What `as_json` wrote.  What is not understood is no yes."""
+    found: list[Standing] = []
+    for row in cast(list[object], said) if isinstance(said, list) else []:
+        try:
+            values: dict[str, Any] = dict(cast(Mapping[str, Any], row))
+            values["classes"] = tuple(values["classes"])
+            one = Standing(**values)
+            if datetime.fromisoformat(one.until).tzinfo is not None and type(one.bytes) is int:
+                found.append(one)
+        except (TypeError, ValueError, KeyError):
+            continue
+    return found
+
+
+def as_json(kept: Iterable[Standing]) -> list[dict[str, Any]]:
+    return [asdict(one) for one in kept]

@@ -1,0 +1,187 @@
+"""`wicket refactor PATH:START-END INSTRUCTION` and `wicket revert`: edits from the terminal."""
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from ..indexing.git import NoGit, is_committed
+from . import approval, change, edit, undo
+from .app import Startup, start
+from .ask import NoAnswer
+from .ask_verb import RANGE, BadQuestion, Refused, Terminal, piece, typed
+from .change import Change, Target
+from .complete_verb import repository
+from .edit import Proposal, Wanted
+from .paths import UnsafePath
+
+UNDO = "wicket revert"
+STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    here = Path.cwd()
+    try:
+        places = [arguments.place, *(arguments.also or ())]
+        named = RANGE.fullmatch(places[0])
+        folder = repository(here / (named[1] if named else places[0]))
+        targets = tuple(target(said, here, folder) for said in places)
+        startup = start(folders=[folder])
+        if not arguments.force:
+            for one in targets:
+                refuse_uncommitted(folder, one)
+    except (BadQuestion, NoGit) as error:
+        print(f"wicket refactor: {error}", file=sys.stderr)
+        return 2 if isinstance(error, BadQuestion) else 1
+    wanted = Wanted(
+        targets, folder, arguments.kind, arguments.instruction or "", arguments.provider
+    )
+    desk = Terminal(arguments.yes, arguments.show, arguments.json, "refactor")
+    try:
+        return asyncio.run(_refactor(wanted, startup, desk, arguments))
+    except (NoAnswer, Refused, undo.Changed, OSError, UnsafePath) as error:
+        print(f"wicket refactor: {approval.visible(str(error))}", file=sys.stderr)
+        return 1
+
+
+async def _refactor(
+    wanted: Wanted, startup: Startup, desk: Terminal, arguments: argparse.Namespace
+) -> int:
+    try:
+        proposal = await edit.propose(wanted, startup, desk)
+    finally:
+        desk.still()
+    if proposal is None:
+        return 0 if desk.only_shown else 1
+    if not desk.json:
+        desk.finish(proposal.answer)
+        show(proposal)
+    why = await _hindrance(proposal, arguments)
+    applied = why is None
+    if applied:
+        digest = change.digest(proposal.changes)
+        kept = undo.keep(
+            startup.paths, proposal.answer.exchange, digest, wanted.folder, proposal.changes
+        )
+        try:
+            undo.write(wanted.folder, proposal.changes)
+        except undo.Changed:
+            kept.place.unlink()
+            await edit.record(proposal, "rejected", startup)
+            raise
+    unrecorded = await edit.record(proposal, "applied" if applied else "rejected", startup)
+    if unrecorded:
+        print(f"wicket refactor: {unrecorded}", file=sys.stderr)
+    if desk.json:
+        print(json.dumps(as_json(proposal, applied, why), ensure_ascii=False))
+    elif applied:
+        print(f"applied; to undo it: {UNDO}", file=sys.stderr)
+    else:
+        print(f"not applied: {why}", file=sys.stderr)
+    return 0 if applied or arguments.dry_run else 1
+
+
+async def _hindrance(proposal: Proposal, arguments: argparse.Namespace) -> str | None:
+    """Why it is not applied; None where it is."""
+    if arguments.dry_run:
+        return "this was a dry run"
+    if proposal.broken and not arguments.force:
+        return f"{proposal.broken}; --force applies it all the same"
+    if arguments.yes:
+        if proposal.notes and not arguments.force:
+            return f"{proposal.notes[0]}; look at it without --yes"
+        return None
+    if not sys.stdin.isatty():
+        return "nobody is there to ask; --yes applies without the question"
+    said = await typed("apply it? [y]es, [n]o: ")
+    return None if said in ("y", "yes") else "you said no"
+
+
+def revert(arguments: argparse.Namespace) -> int:
+    startup = start()
+    try:
+        return asyncio.run(_revert(startup, arguments))
+    except (undo.Changed, OSError, UnsafePath, ValueError) as error:
+        fix = "; --force writes it all the same" if isinstance(error, undo.Changed) else ""
+        print(f"wicket revert: {error}{fix}", file=sys.stderr)
+        return 1
+
+
+async def _revert(startup: Startup, arguments: argparse.Namespace) -> int:
+    applied = undo.latest(startup.paths)
+    if applied is None:
+        print("wicket revert: there is nothing to undo", file=sys.stderr)
+        return 1
+    back = [Change(one.path, one.after, one.before) for one in applied.changes]
+    undo.write(applied.folder, back, arguments.force)
+    applied.place.unlink()
+    unrecorded = await edit.recorded(applied.exchange, applied.digest, "reverted", startup)
+    if unrecorded:
+        print(f"wicket revert: {unrecorded}", file=sys.stderr)
+    files = [str(applied.folder / one.path) for one in back]
+    if arguments.json:
+        print(json.dumps({"exchange": applied.exchange, "files": files}))
+    else:
+        for file in files:
+            print(f"as it was: {approval.visible(file)}")
+    return 0
+
+
+def target(said: str, here: Path, folder: Path) -> Target:
+    """`PATH:START-END` or `PATH:LINE` of a file of `folder`.  Raises BadQuestion."""
+    found = RANGE.fullmatch(said)
+    if found is None or not found[2]:
+        raise BadQuestion(f"{said}: say which lines, as PATH:START-END")
+    one = piece(said, here, folder)
+    # Decoded before: `piece` says what is wrong with it.
+    text = (folder / one.path).read_bytes().decode()
+    return Target(one.path, text, one.first, one.last)
+
+
+def refuse_uncommitted(folder: Path, one: Target) -> None:
+    """Raises NoGit for a file with changes that git could not bring back."""
+    try:
+        if is_committed(folder, one.path, one.before.encode()):
+            return
+        why = f"{one.path} has changes that are not committed"
+    except NoGit:
+        why = f"{one.path} is in no git repository with a commit"
+    raise NoGit(f"{why}; commit it, or edit it all the same with --force")
+
+
+def show(proposal: Proposal) -> None:
+    """The diff, in colour on a terminal, and what is odd about it."""
+    out = Console(highlight=False)
+    for line in change.diff(proposal.changes).splitlines():
+        style = "bold" if line.startswith(("---", "+++")) else STYLES.get(line[:1], "")
+        out.print(Text(approval.visible(line), style), soft_wrap=True)
+    error = Console(stderr=True, highlight=False)
+    for note in (*proposal.notes, *filter(None, [proposal.broken])):
+        error.print(Text(f"beware: {approval.visible(note)}", "yellow"), soft_wrap=True)
+
+
+def as_json(proposal: Proposal, applied: bool, why: str | None) -> dict[str, Any]:
+    answer = proposal.answer
+    return {
+        "applied": applied,
+        "why": why,
+        "undo": UNDO if applied else None,
+        "diff": change.diff(proposal.changes),
+        "files": [one.path for one in proposal.changes],
+        "notes": [*proposal.notes, *filter(None, [proposal.broken])],
+        "answer": answer.text,
+        "provider": answer.prepared["provider"],
+        "model": answer.prepared["model"],
+        "exchange": answer.exchange,
+        "records": answer.records,
+        "requests": answer.requests,
+        "usage": answer.usage,
+    }
+
+
+__all__ = ["as_json", "refuse_uncommitted", "revert", "run", "show", "target"]

@@ -1,0 +1,144 @@
+"""A yes that holds on: for what it covers nobody is asked, for everything else somebody is."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wicket.escalation import policy, standing
+from wicket.escalation.outgoing import Denial
+from wicket.escalation.standing import Standing
+from wicket.escalation.task import read
+
+from .gate_world import TASK, World, approved
+
+FOLDER = {"folder": "/home/ada/shop"}
+ASKING = b'[[rule]]\nname = "look"\npaths = ["src/"]\ndecision = "ask"\n'
+CLASSED = (
+    b'[[rule]]\nname = "c"\npaths = ["crm/"]\nclassification = "customers"\ndecision = "allow"'
+)
+
+
+class Kept:
+    rows: list[Standing]
+
+    def __init__(self) -> None:
+        self.rows = []
+
+    def read(self) -> list[Standing]:
+        return self.rows
+
+    def write(self, rows: Any) -> None:
+        self.rows = list(rows)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[tuple[World, Kept]]:
+    kept, world = Kept(), World(tmp_path)
+    await world.start(standing=kept.read, keep_standing=kept.write)
+    yield world, kept
+    await world.stop()
+
+
+async def say_yes(world: World, mode: str = "standing", **changes: Any) -> dict[str, Any]:
+    prepared = await world.gate.prepare(read(TASK | FOLDER | changes))
+    exchange = await world.gate.begin(prepared["digest"], approved(prepared, mode=mode))
+    await exchange.start(lambda _name, _members: None)
+    return prepared
+
+
+async def test_what_is_alike_is_not_asked_about_again(world: tuple[World, Kept]) -> None:
+    here, kept = world
+    first = await say_yes(here)
+    assert (first["decision"], first["rule"]) == ("ask", "default")
+    second = await say_yes(here, mode="auto", instruction="And why?")
+    (yes,) = kept.rows
+    assert (second["decision"], second["rule"]) == ("allow", f"standing approval {yes.id}")
+    one, two = (row["data"]["consent"] for row in here.records("intent"))
+    assert (one["mode"], one["id"], two["mode"]) == ("standing", yes.id, "auto")
+    assert here.records("intent")[1]["data"]["decision"]["rule"].endswith(yes.id)
+    # The folder's name is nowhere in what is kept.
+    assert "shop" not in str(standing.as_json(kept.rows))
+    assert here.gate.status()["standing"] == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"folder": "/home/ada/bank"},
+        {"folder": None},
+        {"kind": "ask"},
+        {"instruction": "x" * 40_000},
+        {"instruction": "mail maria.keller@bank-nord.de"},
+        {"documents": [{"path": "a.py", "text": "k = 'hunter22-canary'"}],
+         "known_secrets": ["hunter22-canary"]},
+    ],
+)  # fmt: skip
+async def test_what_is_not_alike_is_asked_about(
+    world: tuple[World, Kept], changes: dict[str, Any]
+) -> None:
+    here, _kept = world
+    await say_yes(here)
+    prepared = await here.gate.prepare(read(TASK | FOLDER | changes))
+    assert prepared["decision"] == "ask"
+    with pytest.raises(Denial, match="nobody was asked"):
+        await here.gate.begin(prepared["digest"], approved(prepared, mode="auto"))
+    assert len(here.records("intent")) == 1
+
+
+async def test_a_rule_that_asks_stands_above_it(world: tuple[World, Kept]) -> None:
+    here, _kept = world
+    await say_yes(here)
+    here.gate.house = replace(here.gate.house, policies=(policy.read(ASKING),))
+    prepared = await here.gate.prepare(read(TASK | FOLDER))
+    assert (prepared["decision"], prepared["rule"]) == ("ask", "look")
+
+
+async def test_a_policy_that_forbids_stands_above_it(world: tuple[World, Kept]) -> None:
+    here, _kept = world
+    await say_yes(here)
+    here.gate.house = replace(here.gate.house, policies=(policy.read(b'default = "never"'),))
+    with pytest.raises(Denial):
+        await here.gate.prepare(read(TASK | FOLDER))
+
+
+async def test_a_new_class_is_asked_about(world: tuple[World, Kept]) -> None:
+    here, _kept = world
+    here.gate.house = replace(
+        here.gate.house, policies=(policy.UNWRITTEN, policy.read(CLASSED))
+    )  # fmt: skip
+    await say_yes(here)
+    crm = [{"path": "crm/a.py", "text": "x = 1\n"}]
+    assert (await here.gate.prepare(read(TASK | FOLDER)))["decision"] == "allow"
+    found = await here.gate.prepare(read(TASK | FOLDER | {"documents": crm}))
+    assert found["decision"] == "ask"
+
+
+async def test_it_ends(world: tuple[World, Kept]) -> None:
+    here, kept = world
+    await say_yes(here)
+    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    kept.rows = [replace(kept.rows[0], until=past)]
+    assert (await here.gate.prepare(read(TASK | FOLDER)))["decision"] == "ask"
+    await say_yes(here)
+    assert len(kept.rows) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [None, 3, {}, [3], [{}], [{"id": "a"}], [{"classes": 3}], "x"],
+)
+def test_what_is_not_understood_is_no_yes(said: object) -> None:
+    assert standing.read(said) == []
+
+
+def test_kept_and_read_again() -> None:
+    until = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    one = Standing("a", "b", "p", "m", "e", None, "ask", ("c",), 9, until)
+    assert standing.read(standing.as_json([one])) == [one]
+    naive = replace(one, until=until.partition("+")[0])
+    assert standing.read(standing.as_json([naive])) == []
+    rows = [replace(one, folder=str(number)) for number in range(standing.MOST + 3)]
+    assert len(standing.added(rows, one, datetime.now(UTC))) == standing.MOST
