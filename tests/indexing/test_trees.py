@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tree_sitter import Node, Parser
-from wicket.indexing.grammars import grammar_of, tree_of
+from wicket.indexing.grammars import grammar_of, in_steps
 from wicket.indexing.trees import LARGEST, TREES, Known, Trees, difference, spliced, troubles
 
 SOURCES = {
@@ -115,7 +115,7 @@ def test_no_text_stays_behind_when_its_trees_are_gone() -> None:
     def type_and_parse(times: int) -> None:
         for number in range(times):
             assert trees.next("a", "python", f"{text}y = {number}\n", 60)
-            tree_of(grammar_of("python").parser, text.encode())
+            in_steps(grammar_of("python").parser, text.encode())
 
     type_and_parse(3)
     before, _most = tracemalloc.get_traced_memory()
