@@ -18,15 +18,22 @@ MODEL = Path(models_folder.__file__).parent / "wicket-base-q8_0.gguf"
 SOURCE = (Path(__file__).parents[2] / "completion" / "engine.py").read_text()
 
 
+# Twenty megabytes each: `conftest.py` closes those of a test, a fixture its own.
+LOADED: list[LocalBackend] = []
+
+
 def load(path: Path = MODEL, slots: int = 4) -> LocalBackend:
     backend = LocalBackend(path, slots=slots)
     backend.load(lambda _share: None)
+    LOADED.append(backend)
     return backend
 
 
 @pytest.fixture(scope="module")
-def warm() -> LocalBackend:
-    return load()
+def warm() -> Iterator[LocalBackend]:
+    yield (backend := load())
+    LOADED.remove(backend)
+    backend.close()
 
 
 def ask(

@@ -1,6 +1,6 @@
 """What the KV cache keeps between requests, shares between documents, and survives."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from wicket.completion.slots import common
 from wicket.completion.wire import Complete, Done, Piece
 
 from .gguf_files import Weights, byte_level, write
-from .test_local import SOURCE, load, typing
+from .test_local import LOADED, SOURCE, load, typing
 
 A, B = SOURCE[:2500], SOURCE[3000:5500]
 # Together they take more than half of the embedded model's context.
@@ -21,8 +21,10 @@ SHORT = (Snippet("shared.py", SOURCE[6000:6300]),)
 
 
 @pytest.fixture(scope="module")
-def fresh() -> LocalBackend:
-    return load()
+def fresh() -> Iterator[LocalBackend]:
+    yield (backend := load())
+    LOADED.remove(backend)
+    backend.close()
 
 
 def complete(backend: LocalBackend, request: Complete) -> tuple[str, Done]:
