@@ -173,17 +173,18 @@ class Gate:
         del self._prepared[digest]
         task = prepared.conversation.task
         meter = self._choosing.meter(task, prepared.provider, self.house.user)
-        if why := meter.over(tokens_of(prepared.envelope)):
+        if why := meter.over(needs := tokens_of(prepared.envelope)):
             denial = Denial("budget", why)
             await self._deny(log, task, prepared.provider, denial)
             raise denial
         exchange = secrets.token_hex(16)
-        await self._note(log, approval(log, prepared, consent, scope))
-        if consent.mode == "standing":
-            self._hold(log, prepared, consent.id)
-        first = intent(log, self.house, exchange, prepared, consent)
-        receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
-        meter.begin(receipt.position.seq, tokens_of(prepared.envelope))
+        with meter.holding(needs):
+            await self._note(log, approval(log, prepared, consent, scope))
+            if consent.mode == "standing":
+                self._hold(log, prepared, consent.id)
+            first = intent(log, self.house, exchange, prepared, consent)
+            receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
+            meter.begin(receipt.position.seq, needs)
 
         async def intend(
             conversation: Conversation, turn: int, attempt: int, envelope: Envelope
@@ -201,21 +202,23 @@ class Gate:
             asked = question(
                 self.house, task, prepared.provider, envelope, seen, self._paths[exchange], turn
             )
-            try:
-                judged = await self._judged(asked)
-            except Denial as denial:
-                await self._deny(log, task, prepared.provider, denial)
-                raise Refused(f"not sent: {denial}") from None
-            later = replace(
-                first, turn=turn, attempt=attempt, bytes=size, redactions=redactions,
-                tokens_estimated=tokens, cost_estimated=meter.estimate(tokens),
-                budget_left=meter.left, decision=replace(first.decision, reason=judged),
-            )  # fmt: skip
-            try:
-                receipt = await self._record(self._opened(), later, conversation, envelope)
-            except Closed as error:
-                raise Refused(f"not sent: {error}; {error.fix}") from error
-            meter.begin(receipt.position.seq, tokens)
+            left = meter.left
+            with meter.holding(tokens):
+                try:
+                    judged = await self._judged(asked)
+                except Denial as denial:
+                    await self._deny(log, task, prepared.provider, denial)
+                    raise Refused(f"not sent: {denial}") from None
+                later = replace(
+                    first, turn=turn, attempt=attempt, bytes=size, redactions=redactions,
+                    tokens_estimated=tokens, cost_estimated=meter.estimate(tokens),
+                    budget_left=left, decision=replace(first.decision, reason=judged),
+                )  # fmt: skip
+                try:
+                    receipt = await self._record(self._opened(), later, conversation, envelope)
+                except Closed as error:
+                    raise Refused(f"not sent: {error}; {error.fix}") from error
+                meter.begin(receipt.position.seq, tokens)
             return receipt
 
         # A crash from here on leaves an intent without an outcome: the next start writes
@@ -227,6 +230,9 @@ class Gate:
             Editing(prepared.shown, prepared.conversation.masks),
         )  # fmt: skip
         self._exchanges[exchange], self._paths[exchange] = made, set()
+        # While its intent was written `heed` did not know of it.
+        if self._stopped(made):
+            made.cancel("frozen")
         made.ended.add_done_callback(lambda _: self._forget(exchange))
         return made
 

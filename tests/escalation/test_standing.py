@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from wicket.escalation import policy, standing
+from wicket.escalation.freezes import Frozen
 from wicket.escalation.outgoing import Denial
 from wicket.escalation.standing import Standing
 from wicket.escalation.task import read
@@ -114,6 +115,23 @@ async def test_a_new_class_is_asked_about(world: tuple[World, Kept]) -> None:
     assert (await here.gate.prepare(read(TASK | FOLDER)))["decision"] == "allow"
     found = await here.gate.prepare(read(TASK | FOLDER | {"documents": crm}))
     assert found["decision"] == "ask"
+
+
+async def test_frozen_while_its_intent_is_written(world: tuple[World, Kept]) -> None:
+    """Who froze the gate has its word that nothing leaves from then on."""
+    here, _ = world
+    prepared = await here.gate.prepare(read(TASK | FOLDER))
+    frozen: list[Frozen] = []
+
+    def freeze(_rows: Any) -> None:
+        frozen.append(Frozen("drill"))
+
+    here.gate.house = replace(here.gate.house, keep_standing=freeze, frozen=lambda: tuple(frozen))
+    exchange = await here.gate.begin(prepared["digest"], approved(prepared, mode="standing"))
+    await exchange.start(lambda _name, _members: None)
+    assert here.server.connections == 0
+    (outcome,) = here.records("outcome")
+    assert (outcome["data"]["status"], outcome["data"]["flags"]) == ("cancelled", ["frozen"])
 
 
 async def test_it_ends(world: tuple[World, Kept]) -> None:
