@@ -135,7 +135,9 @@ class Gate:
         folder = log.pseudonym(task.folder) if task.folder else None
         size, now = len(envelope.body), datetime.now(UTC)
         kept = self.house.standing()
-        if yes := standing.covering(kept, folder, task.kind, offer, considered, size, now):
+        reach = (*task.tools, *scope.globs)
+        if yes := standing.covering(kept, folder, task.kind, offer, considered, reach, size, now):
+            scope = yes.bounded(scope)
             considered = replace(considered, decision="allow", rule=f"{standing.RULE} {yes.id}")
         due = time.monotonic() + EXPIRES_SECONDS
         left = self._choosing.meter(task, provider, self.house.user).left
@@ -181,7 +183,7 @@ class Gate:
         with meter.holding(needs):
             await self._note(log, approval(log, prepared, consent, scope))
             if consent.mode == "standing":
-                self._hold(log, prepared, consent.id)
+                self._hold(log, prepared, consent.id, scope)
             first = intent(log, self.house, exchange, prepared, consent)
             receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
             meter.begin(receipt.position.seq, needs)
@@ -310,7 +312,7 @@ class Gate:
     async def freeze(self, frozen: bool, reason: str, scope: Mapping[str, Any]) -> None:
         """Send nothing more of this from now on, or again; of all, where `scope` is empty.
 
-        Raises OSError, Malformed and Closed.
+        Raises Malformed and Closed.
         """
         if scope.keys() - set(SCOPES) or not all(isinstance(v, str) for v in scope.values()):
             raise Malformed(f"only {', '.join(SCOPES)} can be frozen by themselves")
@@ -379,7 +381,7 @@ class Gate:
             raise hindrance
         return self._log
 
-    def _hold(self, log: AuditLog, prepared: Prepared, approval: str) -> None:
+    def _hold(self, log: AuditLog, prepared: Prepared, approval: str, scope: Scope) -> None:
         """Keep a yes that is to hold on; where it cannot be kept, the next one is asked for."""
         task, now = prepared.conversation.task, datetime.now(UTC)
         if task.folder is None:
@@ -390,6 +392,7 @@ class Gate:
             task.kind,
             prepared.offer,
             prepared.considered,
+            (*task.tools, *scope.globs),
             len(prepared.envelope.body),
             now,
         )
