@@ -38,6 +38,7 @@ from .prepared import (
     rewritten,
     summary,
     tokens_of,
+    veiled,
     widened,
 )
 from .providers.provider import Provider, ProviderError
@@ -70,7 +71,7 @@ class Gate:
         self._exchanges: dict[str, Exchange] = {}
         # Of each exchange, the files that tools have read for it.
         self._paths: dict[str, set[str]] = {}
-        self._frozen = house.frozen()
+        self._frozen, self._deciding = house.frozen(), asyncio.Lock()
         self._health = Health()
 
     def status(self) -> dict[str, Any]:
@@ -295,11 +296,13 @@ class Gate:
             raise self._closed or Closed("there is no audit log", "wicket audit doctor")
         log = self._log
         try:
-            offered = await asyncio.to_thread(find, log.directory, exchange)
-            if offered is None:
-                raise Unprepared(exchange[:64])
-            record = decided_on(exchange, offered, said, log.pseudonym)
-            return (await log.note(record, ref=offered.seq)).seq
+            # Of two decisions at once the second one has to see the first.
+            async with self._deciding:
+                offered = await asyncio.to_thread(find, log.directory, exchange)
+                if offered is None:
+                    raise Unprepared(exchange[:64])
+                record = decided_on(exchange, offered, said, log.pseudonym)
+                return (await log.note(record, ref=offered.seq)).seq
         except AuditError as error:
             raise _closed_by(error) from error
 
@@ -456,7 +459,7 @@ class Gate:
     async def _deny(
         self, log: AuditLog, task: Task, provider: Provider | None, denial: Denial
     ) -> None:
-        decision = decided(self.house, "never", denial.rule, str(denial))
+        decision = decided(self.house, "never", denial.rule, veiled(log, task, str(denial)))
         name, model = (provider.name, provider.model) if provider else (None, None)
         size = sum(len(document.text.encode()) for document in task.documents)
         denied = Denied(self.house.actor, task.kind, decision, name, model, bytes=size)

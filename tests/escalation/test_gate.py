@@ -300,6 +300,7 @@ async def test_a_name_of_a_file_is_masked_as_its_text_is(
     ("changes", "rule"),
     [
         ({"documents": [{"path": "a/.env", "text": "A=1"}]}, "secret files"),
+        ({"documents": [{"path": "a/" * 50_000 + ".env", "text": "A=1"}]}, "secret files"),
         ({"prefer": "nobody"}, "providers"),
     ],
 )
@@ -312,6 +313,8 @@ async def test_what_may_not_leave_is_denied_and_recorded(
     if rule != "providers":
         (denied,) = world.records("denied")
         assert denied["data"]["decision"]["rule"] == rule
+        assert ".env" not in denied["data"]["decision"]["reason"], "names of files are sealed"
+        assert "may not leave this machine" in denied["data"]["decision"]["reason"]
     assert world.server.connections == 0
 
 

@@ -191,6 +191,7 @@ async def test_everything_that_can_be_frozen_by_itself(
     answer = await home.post("/v1/prepare", task)
     assert answer.status_code == 403
     assert words in answer.json()["reason"]
+    assert str(home.root) not in json.dumps(home.records("denied")), "folders have stand-ins"
     log = json.dumps(home.records("freeze"))
     assert str(home.root) not in log, "no path in clear"
     assert home.records("outcome")[0]["data"]["flags"] == ["frozen"]
