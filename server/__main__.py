@@ -199,7 +199,11 @@ VERBS = (
                 metavar="PATH:A-B",
                 help="further lines that may be edited; may be said several times",
             ),
-            argument("--provider", metavar="NAME", help="instead of the first in your settings"),
+            argument(
+                "--provider",
+                metavar="NAME",
+                help="a provider, a tier, `more` or `less`, instead of what `wicket route` says",
+            ),
             argument("--show", action="store_true", help="print every byte, and send none"),
             argument("--dry-run", action="store_true", help="show the diff, and apply nothing"),
             argument("--yes", action="store_true", help="send and apply without the questions"),
