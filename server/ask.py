@@ -316,7 +316,10 @@ def _said_of(call: Mapping[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def connected(startup: Startup, spawn: processes.Spawn) -> AsyncGenerator[GateClient, None]:
+async def connected(
+    startup: Startup, spawn: processes.Spawn = processes.spawn
+) -> AsyncGenerator[GateClient, None]:
+    """The gate, started if need be.  Raises EngineGone and UnsafePath."""
     starter = gate_client.starter(startup.paths, spawn)
     _reader, writer = await starter.connect()
     # Kept open until the first request is there, so that an idle gate does not leave.
