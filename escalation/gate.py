@@ -131,7 +131,9 @@ class Gate:
         folder = log.pseudonym(task.folder) if task.folder else None
         size, now = len(envelope.body), datetime.now(UTC)
         kept = self.house.standing()
-        if yes := standing.covering(kept, folder, task.kind, offer, considered, size, now):
+        reach = (*task.tools, *scope.globs)
+        if yes := standing.covering(kept, folder, task.kind, offer, considered, reach, size, now):
+            scope = yes.bounded(scope)
             considered = replace(considered, decision="allow", rule=f"{standing.RULE} {yes.id}")
         due = time.monotonic() + EXPIRES_SECONDS
         left = self._choosing.meter(task, provider, self.house.user).left
@@ -169,17 +171,18 @@ class Gate:
         del self._prepared[digest]
         task = prepared.conversation.task
         meter = self._choosing.meter(task, prepared.provider, self.house.user)
-        if why := meter.over(tokens_of(prepared.envelope)):
+        if why := meter.over(needs := tokens_of(prepared.envelope)):
             denial = Denial("budget", why)
             await recorded.denial(log, self.house, task, prepared.provider, denial)
             raise denial
         exchange = secrets.token_hex(16)
-        await recorded.note(log, approval(log, prepared, consent, scope))
-        if consent.mode == "standing":
-            self._hold(log, prepared, consent.id)
-        first = intent(log, self.house, exchange, prepared, consent)
-        receipt = await recorded.intent(log, first, task, prepared.envelope)
-        meter.begin(receipt.position.seq, tokens_of(prepared.envelope))
+        with meter.holding(needs):
+            await recorded.note(log, approval(log, prepared, consent, scope))
+            if consent.mode == "standing":
+                self._hold(log, prepared, consent.id, scope)
+            first = intent(log, self.house, exchange, prepared, consent)
+            receipt = await recorded.intent(log, first, task, prepared.envelope)
+            meter.begin(receipt.position.seq, needs)
 
         async def intend(
             conversation: Conversation, turn: int, attempt: int, envelope: Envelope
@@ -197,21 +200,25 @@ class Gate:
             asked = question(
                 self.house, task, prepared.provider, envelope, seen, self._paths[exchange], turn
             )
-            try:
-                judged = await self._judged(asked)
-            except Denial as denial:
-                await recorded.denial(log, self.house, task, prepared.provider, denial)
-                raise Refused(f"not sent: {denial}") from None
-            later = replace(
-                first, turn=turn, attempt=attempt, bytes=size, redactions=redactions,
-                tokens_estimated=tokens, cost_estimated=meter.estimate(tokens),
-                budget_left=meter.left, decision=replace(first.decision, reason=judged),
-            )  # fmt: skip
-            try:
-                receipt = await recorded.intent(self._opened(), later, conversation.task, envelope)
-            except Closed as error:
-                raise Refused(f"not sent: {error}; {error.fix}") from error
-            meter.begin(receipt.position.seq, tokens)
+            left = meter.left
+            with meter.holding(tokens):
+                try:
+                    judged = await self._judged(asked)
+                except Denial as denial:
+                    await recorded.denial(log, self.house, task, prepared.provider, denial)
+                    raise Refused(f"not sent: {denial}") from None
+                later = replace(
+                    first, turn=turn, attempt=attempt, bytes=size, redactions=redactions,
+                    tokens_estimated=tokens, cost_estimated=meter.estimate(tokens),
+                    budget_left=left, decision=replace(first.decision, reason=judged),
+                )  # fmt: skip
+                try:
+                    receipt = await recorded.intent(
+                        self._opened(), later, conversation.task, envelope
+                    )
+                except Closed as error:
+                    raise Refused(f"not sent: {error}; {error.fix}") from error
+                meter.begin(receipt.position.seq, tokens)
             return receipt
 
         # A crash from here on leaves an intent without an outcome: the next start writes
@@ -223,6 +230,9 @@ class Gate:
             Editing(prepared.shown, prepared.conversation.masks),
         )  # fmt: skip
         self._exchanges[exchange], self._paths[exchange] = made, set()
+        # While its intent was written `heed` did not know of it.
+        if self._stopped(made):
+            made.cancel("frozen")
         made.ended.add_done_callback(lambda _: self._forget(exchange))
         return made
 
@@ -293,7 +303,7 @@ class Gate:
     async def freeze(self, frozen: bool, reason: str, scope: Mapping[str, Any]) -> None:
         """Send nothing more of this from now on, or again; of all, where `scope` is empty.
 
-        Raises OSError, Malformed and Closed.
+        Raises Malformed and Closed.
         """
         if scope.keys() - set(SCOPES) or not all(isinstance(v, str) for v in scope.values()):
             raise Malformed(f"only {', '.join(SCOPES)} can be frozen by themselves")
@@ -355,7 +365,7 @@ class Gate:
             raise hindrance
         return self._log
 
-    def _hold(self, log: AuditLog, prepared: Prepared, approval: str) -> None:
+    def _hold(self, log: AuditLog, prepared: Prepared, approval: str, scope: Scope) -> None:
         """Keep a yes that is to hold on; where it cannot be kept, the next one is asked for."""
         task, now = prepared.conversation.task, datetime.now(UTC)
         if task.folder is None:
@@ -366,6 +376,7 @@ class Gate:
             task.kind,
             prepared.offer,
             prepared.considered,
+            (*task.tools, *scope.globs),
             len(prepared.envelope.body),
             now,
         )

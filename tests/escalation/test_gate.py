@@ -66,6 +66,8 @@ async def test_what_was_shown_is_what_is_recorded_and_sent(world: World) -> None
         ("in pieces", "ok", 200, None, "Hello world"),
         ("chunked", "ok", 200, None, "Hello world"),
         ("overload", "http_error", 529, "status 529", ""),
+        ("far future", "http_error", 529, "status 529", ""),
+        ("packed", "refused", None, "compressed", ""),
         ("unauthorized", "http_error", 401, "status 401", ""),
         ("not json", "http_error", 500, "status 500", ""),
         ("redirect", "refused", None, "redirects (status 302)", ""),
@@ -331,6 +333,14 @@ async def test_what_may_not_leave_is_denied_and_recorded(
         TASK | {"documents": [{"path": "a", "text": "", "range": "all"}]},
         TASK | {"documents": [{"path": "a", "text": ""}] * 201},
         TASK | {"tools": [{"name": "read"}]},
+        TASK
+        | {
+            "kind": "edit",
+            "tools": ["edit"],
+            "documents": [
+                {"path": "a", "text": "x", "range": [1, 9], "role": "edit", "selection": [5, 9]}
+            ],
+        },
     ],
 )
 def test_a_body_that_is_no_task(body: object) -> None:
