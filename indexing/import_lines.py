@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from tree_sitter import Node
 
-from .grammars import grammar_of, in_steps
+from .grammars import grammar_of, in_steps, text_of
 from .retrieval.unimported import Way
 
 # Where a file does not show how long its lines may be; most formatters' limit.
@@ -105,13 +105,14 @@ def _python(source: bytes, node: Node, local: Callable[[str], bool]) -> Statemen
     if node.type == "future_import_statement":
         return Statement(start, end, "__future__", 0, False, None)
     if node.type == "import_statement":
-        module = _text(source, node.named_children[0]).split(" as ")[0]
+        module = text_of(source, node.named_children[0]).split(" as ")[0]
         return Statement(start, end, module, _python_rank(module, local), True, None)
     if node.type != "import_from_statement":
         return None
-    module = _text(source, node.child_by_field_name("module_name"))
+    named = node.child_by_field_name("module_name")
+    module = text_of(source, named) if named else ""
     names = node.children_by_field_name("name")
-    texts = tuple(_text(source, name) for name in names)
+    texts = tuple(text_of(source, name) for name in names)
     inside = (names[0].start_byte, names[-1].end_byte, texts) if names else None
     return Statement(start, end, module, _python_rank(module, local), False, inside)
 
@@ -129,14 +130,14 @@ def _script(source: bytes, node: Node, local: Callable[[str], bool]) -> Statemen
     quoted = node.child_by_field_name("source") if node.type == "import_statement" else None
     if quoted is None:
         return None
-    module = _text(source, quoted)[1:-1]
+    module = text_of(source, quoted)[1:-1]
     waiting, names = list(node.children), None
     while waiting:
         one = waiting.pop()
         if one.type == "named_imports" and one.named_children and not _types_only(node):
             inside = [child for child in one.named_children if child.type == "import_specifier"]
             if inside:
-                texts = tuple(_text(source, child) for child in inside)
+                texts = tuple(text_of(source, child) for child in inside)
                 names = inside[0].start_byte, inside[-1].end_byte, texts
         elif one.type == "import_clause":
             waiting += one.children
@@ -157,11 +158,6 @@ def _script_rank(module: str, local: Callable[[str], bool]) -> int:
 def _new(way: Way, local: Callable[[str], bool], script: bool) -> Statement:
     rank = (_script_rank if script else _python_rank)(way.module, local)
     return Statement(0, 0, way.module, rank, not script and not way.name, None)
-
-
-def _text(source: bytes, node: Node | None) -> str:
-    # The node itself would ask for a piece of the source for each of its bytes.
-    return source[node.start_byte : node.end_byte].decode("utf-8", "replace") if node else ""
 
 
 # Joined to a statement

@@ -10,7 +10,7 @@ from functools import cache
 
 from tree_sitter import Node, Query, QueryCursor
 
-from .grammars import grammar_of, in_steps
+from .grammars import grammar_of, in_steps, text_of
 
 # Where a name stands that is used: the kind of node around it, and its field there or "*".
 _PYTHON = """
@@ -86,14 +86,14 @@ def unbound(language: str, text: str, start: int, end: int) -> list[str]:
     root = in_steps(grammar_of(language).parser, source).root_node
     names: dict[str, None] = {}
     for node in _names(language, root, first, last):
-        name = _text(source, node)
+        name = text_of(source, node)
         if name not in _GIVEN[language] and _role(language, source, node) == "use":
             names[name] = None
     # All of the file counts, but of its names only these.
     binding = {
         name
         for node in (_names(language, root, 0, len(source)) if names else ())
-        if (name := _text(source, node)) in names and not _role(language, source, node)
+        if (name := text_of(source, node)) in names and not _role(language, source, node)
     }
     return [name for name in names if name not in binding]
 
@@ -124,12 +124,7 @@ def _role(language: str, source: bytes, node: Node) -> str:
         return "use" if around.children[0].id == node.id else ""
     number = next((n for n, child in enumerate(around.children) if child.id == node.id), 0)
     place = f"{around.type}.{around.field_name_for_child(number)}"
-    if place in _MEMBERS or (around.type.startswith("jsx_") and _text(source, node).islower()):
+    if place in _MEMBERS or (around.type.startswith("jsx_") and text_of(source, node).islower()):
         return "member"  # `<div>` is none of ours.
     uses = _USES[language]
     return "use" if place in uses or f"{around.type}.*" in uses else ""
-
-
-def _text(source: bytes, node: Node) -> str:
-    # The node itself would ask for a piece of the source for each of its bytes.
-    return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
