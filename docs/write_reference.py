@@ -9,8 +9,9 @@ import re
 from argparse import SUPPRESS
 from pathlib import Path
 
-from wicket.server.__main__ import VERBS, sentence
+from wicket.server.__main__ import sentence
 from wicket.server.settings_table import TABLE
+from wicket.server.verbs import VERBS
 
 ROOT = Path(__file__).parents[1]
 MAP = re.compile(r"(?<=<!-- map: `make docs` writes it -->\n).*?(?=<!-- end)", re.DOTALL)

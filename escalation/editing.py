@@ -219,6 +219,3 @@ def _changed(old: str, new: str) -> tuple[int, int]:
         while before and after and before[ends] == after[ends]:
             del before[ends], after[ends]
     return len(after), len(before)
-
-
-__all__ = ["Editing", "Proposal", "Shown", "Unfit", "asked", "edits_of", "propose"]

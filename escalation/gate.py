@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from . import standing
+from . import recorded, standing
 from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Offer, Scope, narrowed
-from .audit import AuditError, AuditLog, Receipt
-from .audit.records import Denied, Freeze, Intent, Record, Tool
+from .audit import AuditLog, Receipt
+from .audit.records import Tool
 from .budgets import Limits
 from .choosing import Choosing
 from .conversation import Conversation, Result, shown
@@ -23,22 +23,17 @@ from .freezes import SCOPES, everything
 from .health import Health
 from .house import Closed, House
 from .noting import Note
-from .offered import decided_on, find
 from .outgoing import Considered, Denial, consider, summed
 from .policy import Destination
 from .prepared import (
     Prepared,
     approval,
-    braked,
     consented,
-    decided,
     intent,
-    manifest,
     question,
     rewritten,
     summary,
     tokens_of,
-    veiled,
     widened,
 )
 from .providers.provider import Provider, ProviderError
@@ -111,7 +106,7 @@ class Gate:
             route, provider = await asyncio.to_thread(self._choosing.provider, task)
             considered = await asyncio.to_thread(self._considered, task, provider, masks)
         except Denial as denial:
-            await self._deny(log, task, provider, denial)
+            await recorded.denial(log, self.house, task, provider, denial)
             raise
         conversation = Conversation(rewritten(task, considered), masks=masks)
         way = Way(provider, f"wicket/{self.house.version}", self.house.network, self._key)
@@ -122,7 +117,7 @@ class Gate:
         try:
             judged = await self._judged(question(self.house, task, provider, envelope, considered))
         except Denial as denial:
-            await self._deny(log, task, provider, denial)
+            await recorded.denial(log, self.house, task, provider, denial)
             raise
         offer = Offer(envelope.digest, provider.name, provider.model, envelope.url, provider.region)
         scope = Scope(
@@ -178,15 +173,15 @@ class Gate:
         meter = self._choosing.meter(task, prepared.provider, self.house.user)
         if why := meter.over(needs := tokens_of(prepared.envelope)):
             denial = Denial("budget", why)
-            await self._deny(log, task, prepared.provider, denial)
+            await recorded.denial(log, self.house, task, prepared.provider, denial)
             raise denial
         exchange = secrets.token_hex(16)
         with meter.holding(needs):
-            await self._note(log, approval(log, prepared, consent, scope))
+            await recorded.note(log, approval(log, prepared, consent, scope))
             if consent.mode == "standing":
                 self._hold(log, prepared, consent.id, scope)
             first = intent(log, self.house, exchange, prepared, consent)
-            receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
+            receipt = await recorded.intent(log, first, task, prepared.envelope)
             meter.begin(receipt.position.seq, needs)
 
         async def intend(
@@ -210,7 +205,7 @@ class Gate:
                 try:
                     judged = await self._judged(asked)
                 except Denial as denial:
-                    await self._deny(log, task, prepared.provider, denial)
+                    await recorded.denial(log, self.house, task, prepared.provider, denial)
                     raise Refused(f"not sent: {denial}") from None
                 later = replace(
                     first, turn=turn, attempt=attempt, bytes=size, redactions=redactions,
@@ -218,7 +213,9 @@ class Gate:
                     budget_left=left, decision=replace(first.decision, reason=judged),
                 )  # fmt: skip
                 try:
-                    receipt = await self._record(self._opened(), later, conversation, envelope)
+                    receipt = await recorded.intent(
+                        self._opened(), later, conversation.task, envelope
+                    )
                 except Closed as error:
                     raise Refused(f"not sent: {error}; {error.fix}") from error
                 meter.begin(receipt.position.seq, tokens)
@@ -254,7 +251,7 @@ class Gate:
         if said.get("declined"):
             exchange.take(Result(call, "not done: the user did not approve", failed=True))
             record = Tool(name, tool, "refused", 0, "the user declined")
-            await self._note(log, record, exchange.asking)
+            await recorded.note(log, record, exchange.asking)
             return
         rows, text = documents(said), said.get("text", "")
         if not isinstance(text, str):
@@ -266,11 +263,11 @@ class Gate:
             )
         except Denial as denial:
             exchange.take(Result(call, f"not done: {denial.rule} forbids it", failed=True))
-            await self._note(log, Tool(name, tool, "refused", 0, denial.rule), exchange.asking)
+            await recorded.note(log, Tool(name, tool, "refused", 0, denial.rule), exchange.asking)
             raise
         if "approval" in said:
             exchange.scope = exchange.scope.wider(said["approval"])
-            await self._note(log, widened(log, self.house.actor.user, exchange.scope))
+            await recorded.note(log, widened(log, self.house.actor.user, exchange.scope))
         pieces = (*map(shown, considered.documents), *filter(None, considered.texts))
         result = Result(call, "\n\n".join(pieces) or "nothing found")
         # As JSON it will be as large as this, or a little larger.
@@ -280,7 +277,7 @@ class Gate:
         why = exchange.scope.outside(paths, considered.classes)
         if why or (why := exchange.scope.spent(exchange.turn + 1, size, None, now)):
             raise Outside(why)
-        await self._note(log, Tool(name, tool, "ok", len(result.text.encode())), exchange.asking)
+        await recorded.note(log, Tool(name, tool, "ok", len(result.text.encode())), exchange.asking)
         # While that was written somebody else may have answered, or it was cancelled.
         if not exchange.wants(call):
             raise Unprepared(name[:64])
@@ -292,19 +289,12 @@ class Gate:
 
         Also while nothing may be sent.  Raises Unprepared, Malformed and Closed.
         """
-        if self._log is None:
-            raise self._closed or Closed("there is no audit log", "wicket audit doctor")
-        log = self._log
-        try:
-            # Of two decisions at once the second one has to see the first.
-            async with self._deciding:
-                offered = await asyncio.to_thread(find, log.directory, exchange)
-                if offered is None:
-                    raise Unprepared(exchange[:64])
-                record = decided_on(exchange, offered, said, log.pseudonym)
-                return (await log.note(record, ref=offered.seq)).seq
-        except AuditError as error:
-            raise _closed_by(error) from error
+        # Of two decisions at once the second one has to see the first.
+        async with self._deciding:
+            number = await recorded.decision_on_edits(self._written(), exchange, said)
+        if number is None:
+            raise Unprepared(exchange[:64])
+        return number
 
     def cancel(self, exchange: str, why: str = "asked to") -> bool:
         """Whether there was such an exchange; its outcome says that it was cancelled."""
@@ -331,32 +321,19 @@ class Gate:
         self._frozen = now
         if self._log is None or self._log.trouble is not None:
             return
-        user = self.house.actor.user
-        for row in now:
-            if row not in before:
-                await self._note(self._log, Freeze(True, user, braked(self._log, row)))
-        for row in before:
-            if row not in now:
-                named = braked(self._log, replace(row, why="")) or None
-                await self._note(self._log, Freeze(False, user, named))
+        await recorded.freezes(self._log, self.house.actor.user, before, now)
 
     async def note(self, log: str, notes: Sequence[Note]) -> list[int]:
         """Write what readers and owners have to say; their records' numbers, once durable.
 
         Also while nothing may be sent.  Raises Malformed and Closed.
         """
-        if self._log is None:
-            raise self._closed or Closed("there is no audit log", "wicket audit doctor")
-        if self._log.log_id != log:
+        if (written := self._written()).log_id != log:
             raise Malformed("the gate writes another log")
-        try:
-            done = [self._log.note(note.record, ref=note.ref) for note in notes]
-            positions = await asyncio.gather(*done)
-        except AuditError as error:
-            raise _closed_by(error) from error
+        numbers = await recorded.notes(written, notes)
         for note in notes:
             self.house.noted(note.record)
-        return [position.seq for position in positions]
+        return numbers
 
     async def close(self) -> None:
         """Cancel what runs, write its outcomes, and close the log."""
@@ -368,6 +345,12 @@ class Gate:
         await asyncio.gather(*(exchange.ended for exchange in running))
         if self._log is not None:
             await self._log.close()
+
+    def _written(self) -> AuditLog:
+        """The log, also while nothing may be sent.  Raises Closed."""
+        if self._log is None:
+            raise self._closed or Closed("there is no audit log", "wicket audit doctor")
+        return self._log
 
     def _opened(self) -> AuditLog:
         if self._closed is not None:
@@ -455,32 +438,3 @@ class Gate:
         now = time.monotonic()
         for digest in [d for d, prepared in self._prepared.items() if prepared.due < now]:
             del self._prepared[digest]
-
-    async def _deny(
-        self, log: AuditLog, task: Task, provider: Provider | None, denial: Denial
-    ) -> None:
-        decision = decided(self.house, "never", denial.rule, veiled(log, task, str(denial)))
-        name, model = (provider.name, provider.model) if provider else (None, None)
-        size = sum(len(document.text.encode()) for document in task.documents)
-        denied = Denied(self.house.actor, task.kind, decision, name, model, bytes=size)
-        await self._note(log, denied)
-
-    async def _note(self, log: AuditLog, record: Record, ref: int | None = None) -> None:
-        try:
-            await log.note(record, ref=ref)
-        except AuditError as error:
-            raise _closed_by(error) from error
-
-    async def _record(
-        self, log: AuditLog, intent: Intent, conversation: Conversation, envelope: Envelope
-    ) -> Receipt:
-        """The receipt for exactly these bytes.  Raises Closed."""
-        parts = {"manifest": manifest(conversation.task)}
-        try:
-            return await log.intent(intent, envelope.exact, parts)
-        except AuditError as error:
-            raise _closed_by(error) from error
-
-
-def _closed_by(error: AuditError) -> Closed:
-    return Closed(str(error), "wicket audit doctor")

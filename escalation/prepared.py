@@ -27,7 +27,6 @@ from .choosing import BYTES_PER_TOKEN, price
 from .conversation import Conversation
 from .editing import Shown
 from .envelope import Envelope
-from .freezes import Frozen
 from .house import House
 from .outgoing import Considered, Denial
 from .policy import digest as digest_of
@@ -245,15 +244,6 @@ def tokens_of(envelope: Envelope) -> int:
     return len(envelope.body) // BYTES_PER_TOKEN
 
 
-def braked(log: AuditLog, row: Frozen) -> str:
-    """What is frozen and why, for the record; a folder by its stand-in."""
-    named = [
-        f"{name} {log.pseudonym(value) if name == 'repository' else value}"
-        for name, value in row.scope.items()
-    ]
-    return ": ".join(filter(None, (", ".join(named), row.why)))
-
-
 def veiled(log: AuditLog, task: Task, text: str) -> str:
     """A reason for the record, in which files and folders have their stand-ins."""
     known = {document.path for document in task.documents if document.path.strip()}
@@ -278,9 +268,3 @@ def _parameters(envelope: Envelope) -> tuple[tuple[str, str], ...]:
     """What a request asks for besides its words: whether it is kept, and how long it may be."""
     told = cast(Mapping[str, object], json.loads(envelope.body))
     return tuple((name, json.dumps(told[name])) for name in PARAMETERS if name in told)
-
-
-def manifest(task: Task) -> bytes:
-    """The files of a request, for who can open the record."""
-    rows = [{"path": d.path, "lines": [d.start, d.end]} for d in task.documents]
-    return json.dumps({"kind": task.kind, "documents": rows}).encode()

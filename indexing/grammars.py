@@ -10,7 +10,7 @@ from sys import getrefcount
 from typing import cast
 
 from tree_sitter import Language as Compiled
-from tree_sitter import Parser, Point, Query, Tree
+from tree_sitter import Node, Parser, Point, Query, Tree
 
 from .languages import LANGUAGES
 
@@ -82,6 +82,12 @@ def _keeps_pieces() -> bool:
 def at_once(parser: Parser, source: bytes) -> Tree:
     """The tree of `source`; no other thread runs until it is made."""
     return parser.parse(source)
+
+
+def text_of(source: bytes, node: Node) -> str:
+    """Cut out of the source: a node whose tree was made in steps would ask for a piece of it
+    for each of its bytes."""
+    return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
 
 @cache

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from tree_sitter import Node
 
-from .grammars import grammar_of, in_steps
+from .grammars import grammar_of, in_steps, text_of
 from .retrieval.unimported import Way
 
 # Where a file does not show how long its lines may be; most formatters' limit.
@@ -63,9 +63,10 @@ def statement(language: str, text: str, way: Way) -> str:
 def _statements(
     language: str, text: str, local: Callable[[str], bool]
 ) -> tuple[Node, list[Statement]]:
-    root = in_steps(grammar_of(language).parser, text.encode()).root_node
+    source = text.encode()
+    root = in_steps(grammar_of(language).parser, source).root_node
     read = _python if language == "python" else _script
-    return root, [one for node in root.children if (one := read(node, local))]
+    return root, [one for node in root.children if (one := read(source, node, local))]
 
 
 def _python_line(way: Way) -> str:
@@ -99,18 +100,20 @@ def _renamed(name: str, alias: str) -> str:
 # Statements as they are
 
 
-def _python(node: Node, local: Callable[[str], bool]) -> Statement | None:
+def _python(source: bytes, node: Node, local: Callable[[str], bool]) -> Statement | None:
     start, end = node.start_point[0], node.end_point[0]
     if node.type == "future_import_statement":
         return Statement(start, end, "__future__", 0, False, None)
     if node.type == "import_statement":
-        module = _text(node.named_children[0]).split(" as ")[0]
+        module = text_of(source, node.named_children[0]).split(" as ")[0]
         return Statement(start, end, module, _python_rank(module, local), True, None)
     if node.type != "import_from_statement":
         return None
-    module = _text(node.child_by_field_name("module_name"))
+    named = node.child_by_field_name("module_name")
+    module = text_of(source, named) if named else ""
     names = node.children_by_field_name("name")
-    inside = (names[0].start_byte, names[-1].end_byte, tuple(map(_text, names))) if names else None
+    texts = tuple(text_of(source, name) for name in names)
+    inside = (names[0].start_byte, names[-1].end_byte, texts) if names else None
     return Statement(start, end, module, _python_rank(module, local), False, inside)
 
 
@@ -123,18 +126,18 @@ def _python_rank(module: str, local: Callable[[str], bool]) -> int:
     return 3 if local(module) else 2
 
 
-def _script(node: Node, local: Callable[[str], bool]) -> Statement | None:
-    source = node.child_by_field_name("source") if node.type == "import_statement" else None
-    if source is None:
+def _script(source: bytes, node: Node, local: Callable[[str], bool]) -> Statement | None:
+    quoted = node.child_by_field_name("source") if node.type == "import_statement" else None
+    if quoted is None:
         return None
-    module = _text(source)[1:-1]
+    module = text_of(source, quoted)[1:-1]
     waiting, names = list(node.children), None
     while waiting:
         one = waiting.pop()
         if one.type == "named_imports" and one.named_children and not _types_only(node):
             inside = [child for child in one.named_children if child.type == "import_specifier"]
             if inside:
-                texts = tuple(map(_text, inside))
+                texts = tuple(text_of(source, child) for child in inside)
                 names = inside[0].start_byte, inside[-1].end_byte, texts
         elif one.type == "import_clause":
             waiting += one.children
@@ -155,10 +158,6 @@ def _script_rank(module: str, local: Callable[[str], bool]) -> int:
 def _new(way: Way, local: Callable[[str], bool], script: bool) -> Statement:
     rank = (_script_rank if script else _python_rank)(way.module, local)
     return Statement(0, 0, way.module, rank, not script and not way.name, None)
-
-
-def _text(node: Node | None) -> str:
-    return (node.text or b"").decode("utf-8", "replace") if node else ""
 
 
 # Joined to a statement

@@ -9,7 +9,7 @@ from operator import itemgetter
 from tree_sitter import Node, Parser, QueryCursor, Tree
 
 from .facts import Definition, Facts, Import, Reference
-from .grammars import Grammar, grammar_of, in_steps
+from .grammars import Grammar, grammar_of, in_steps, text_of
 from .languages import LANGUAGES, Language
 from .manifests import READERS
 from .mend import broken, mend, without
@@ -121,9 +121,9 @@ def _references(row: Language, keywords: frozenset[bytes], source: bytes) -> tup
 
 
 def _import(row: Language, node: Node, parts: Parts, source: bytes) -> Import:
-    module = _text(parts["module"][0], source).strip("\"'`<>") if "module" in parts else ""
-    name = _text(parts["name"][0], source) if "name" in parts else ""
-    alias = _text(parts["alias"][0], source) if "alias" in parts else ""
+    module = text_of(source, parts["module"][0]).strip("\"'`<>") if "module" in parts else ""
+    name = text_of(source, parts["name"][0]) if "name" in parts else ""
+    alias = text_of(source, parts["alias"][0]) if "alias" in parts else ""
     if "default" in parts:
         name, alias = name or "default", alias or "default"
     elif "all" in parts:
@@ -151,7 +151,7 @@ def _definitions(
             around.pop()
         parent = around[-1][1] if around else -1
         outside = (
-            _ARGUMENTS.sub("", _text(parts["receiver"][0], source)) if "receiver" in parts else ""
+            _ARGUMENTS.sub("", text_of(source, parts["receiver"][0])) if "receiver" in parts else ""
         )
         if kind == "implementation":
             # None for a slice or a tuple.
@@ -164,7 +164,7 @@ def _definitions(
                     rows[owner] = rows[owner]._replace(bases=", ".join(bases))
             continue
         named = parts["name" if "name" in parts else "declared"][0]
-        name = _text(named, source).strip("\"'` \n")
+        name = text_of(source, named).strip("\"'` \n")
         if "declared" in parts:
             if "(" in name and kind in VALUES:
                 kind = "function"
@@ -229,11 +229,6 @@ def _declared(text: str) -> tuple[str, str, str]:
     return found[1].rpartition("::") if found else ("", "", "")
 
 
-def _text(node: Node, source: bytes) -> str:
-    # A node itself would ask for the source again, byte by byte.
-    return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
-
-
 def _signature(source: bytes, whole: int, start: int, body: int) -> str:
     """The text up to the body; decorators keep lines of their own."""
     header = _line(source[start : min(body, start + SIGNATURE)])
@@ -281,7 +276,7 @@ def _above(source: bytes, start: int, comment: bytes) -> bytes:
 def _type(kind: str, signature: str, source: bytes, after: int, end: int, parts: Parts) -> str:
     """What the value is, or what a call gives, as far as it is said behind its name."""
     if "typed" in parts:
-        return _text(parts["typed"][0], source)
+        return text_of(source, parts["typed"][0])
     if kind in VALUES:
         if said := _ANNOTATED.match(source, after, end):
             return _line(said[1])
@@ -296,7 +291,7 @@ def _type(kind: str, signature: str, source: bytes, after: int, end: int, parts:
 
 def _bases(parts: Parts, source: bytes) -> str:
     """The names in "(A, B[T], metaclass=C)" or "extends A<T> implements B"."""
-    text = ",".join(_text(node, source).strip("()") for node in parts["bases"])
+    text = ",".join(text_of(source, node).strip("()") for node in parts["bases"])
     plain = _INHERITS.sub(",", _ARGUMENTS.sub("", text))
     names = [part.split() for part in plain.split(",") if "=" not in part]
     return ", ".join(words[-1] for words in names if words)

@@ -10,7 +10,7 @@ from functools import cache
 
 from tree_sitter import Node, Query, QueryCursor
 
-from .grammars import grammar_of, in_steps
+from .grammars import grammar_of, in_steps, text_of
 
 # Where a name stands that is used: the kind of node around it, and its field there or "*".
 _PYTHON = """
@@ -86,14 +86,14 @@ def unbound(language: str, text: str, start: int, end: int) -> list[str]:
     root = in_steps(grammar_of(language).parser, source).root_node
     names: dict[str, None] = {}
     for node in _names(language, root, first, last):
-        name = _text(node)
-        if name not in _GIVEN[language] and _role(language, node) == "use":
+        name = text_of(source, node)
+        if name not in _GIVEN[language] and _role(language, source, node) == "use":
             names[name] = None
     # All of the file counts, but of its names only these.
     binding = {
         name
         for node in (_names(language, root, 0, len(source)) if names else ())
-        if (name := _text(node)) in names and not _role(language, node)
+        if (name := text_of(source, node)) in names and not _role(language, source, node)
     }
     return [name for name in names if name not in binding]
 
@@ -115,7 +115,7 @@ def _query(language: str) -> Query:
     return Query(compiled, "\n".join(f"({kind}) @name" for kind in kinds))
 
 
-def _role(language: str, node: Node) -> str:
+def _role(language: str, source: bytes, node: Node) -> str:
     """ "use", "member", or "" for what may bind the name."""
     around = node.parent
     if around is None or node.type in _BINDING_KINDS:
@@ -124,11 +124,7 @@ def _role(language: str, node: Node) -> str:
         return "use" if around.children[0].id == node.id else ""
     number = next((n for n, child in enumerate(around.children) if child.id == node.id), 0)
     place = f"{around.type}.{around.field_name_for_child(number)}"
-    if place in _MEMBERS or (around.type.startswith("jsx_") and _text(node).islower()):
+    if place in _MEMBERS or (around.type.startswith("jsx_") and text_of(source, node).islower()):
         return "member"  # `<div>` is none of ours.
     uses = _USES[language]
     return "use" if place in uses or f"{around.type}.*" in uses else ""
-
-
-def _text(node: Node) -> str:
-    return (node.text or b"").decode("utf-8", "replace")

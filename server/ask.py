@@ -5,9 +5,8 @@ The terminal and the editor are two desks at which the same question is asked.
 
 import asyncio
 import os
-import re
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -18,11 +17,9 @@ from ..completion.client import EngineGone
 from ..escalation.client import Declined, GateClient, Lost
 from ..escalation.kinds import KINDS
 from ..escalation.tools import EDIT
-from ..indexing.files import Skipped
-from ..indexing.files import read as read_file
 from ..indexing.research import gather
 from ..indexing.research.repository import Repository
-from . import ask_tools, asked, exclusions, gate_client, processes, spending
+from . import ask_tools, asked, env_secrets, exclusions, gate_client, processes, spending
 from .app import Startup
 from .ask_places import Place, places
 from .paths import UnsafePath
@@ -31,15 +28,6 @@ from .settings import for_folder
 
 # Tokens of the pieces that are gathered for a question.
 BUDGET = 6_000
-# Files whose values must not leave, and what of them is taken for a secret.
-SECRETS = (".env*", "*/.env*")
-SECRET_BYTES = 1 << 16
-SECRET_NAME = re.compile(
-    r"key|token|secret|passw|pwd|credential|auth|private|dsn|url", re.IGNORECASE
-)
-ASSIGNED = re.compile(r"^\s*(?:export\s+)?([\w.]+)\s*[=:]\s*(.+?)\s*$")
-
-
 T = TypeVar("T")
 # What a person says: no, yes, yes and for all that is like it; or that nobody was asked.
 Yes = Literal["", "user", "standing", "auto"]
@@ -170,9 +158,7 @@ async def ask(
             if answer is not None and near.repository is not None:
                 answer.places = await near.run(places, answer.text, near.repository)
             return answer
-    except Declined as error:
-        raise NoAnswer(str(error)) from None
-    except (Lost, EngineGone, UnsafePath) as error:
+    except (Declined, Lost, EngineGone, UnsafePath) as error:
         raise NoAnswer(str(error)) from None
 
 
@@ -309,7 +295,7 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
         "tools": [*(ask_tools.TOOLS if tools else ()), *([EDIT] if edited else [])],
         "readable": ["**"] if tools else [],
         "budget": spending.tightened(wanted),
-        "known_secrets": sorted(set(secrets(question.folder))),
+        "known_secrets": sorted(set(env_secrets.values(question.folder))),
         "prefer": question.prefer,
         "client": {"editor": question.editor[0], "version": question.editor[1]},
         "folder": os.path.realpath(question.folder),
@@ -320,27 +306,6 @@ def _holds(whole: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
     """Whether the lines of one document are among those of another."""
     (first, last), (start, end) = whole["range"], part["range"]
     return whole["path"] == part["path"] and first <= start and end <= last
-
-
-def secrets(folder: Path) -> Iterator[str]:
-    """Values in the folder's `.env*` files that must be in nothing that leaves."""
-    for pattern in SECRETS:
-        for file in sorted(folder.glob(pattern))[:50]:
-            try:
-                path = file.relative_to(folder).as_posix()
-                content, _stamp = read_file(folder, path, SECRET_BYTES)
-            except Skipped:
-                continue
-            for line in content.decode("utf-8", "replace").splitlines():
-                if (found := ASSIGNED.match(line)) and (value := _secret(found[1], found[2])):
-                    yield value
-
-
-def _secret(name: str, value: str) -> str | None:
-    value = value.strip("'\"")
-    mixed = len(value) >= 16 and re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
-    looks = SECRET_NAME.search(name) or mixed
-    return value if looks and " " not in value else None
 
 
 def _is_sendable(path: str) -> bool:
@@ -359,7 +324,10 @@ def _said_of(call: Mapping[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def connected(startup: Startup, spawn: processes.Spawn) -> AsyncGenerator[GateClient, None]:
+async def connected(
+    startup: Startup, spawn: processes.Spawn = processes.spawn
+) -> AsyncGenerator[GateClient, None]:
+    """The gate, started if need be.  Raises EngineGone and UnsafePath."""
     starter = gate_client.starter(startup.paths, spawn)
     _reader, writer = await starter.connect()
     # Kept open until the first request is there, so that an idle gate does not leave.
@@ -388,6 +356,3 @@ async def _repositories(
             yield near
         finally:
             thread.submit(stack.close)
-
-
-__all__ = ["Answer", "Desk", "NoAnswer", "Piece", "Question", "Yes", "ask", "connected", "secrets"]

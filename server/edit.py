@@ -122,6 +122,3 @@ def _nothing(answer: Answer) -> str:
     """Why there is nothing to apply, with the model's own last words."""
     words = " ".join(answer.text.split())[-200:]
     return "no edit was proposed" + (f"; it said: {words}" if words else "")
-
-
-__all__ = ["Proposal", "Wanted", "propose", "record", "recorded"]

@@ -264,6 +264,3 @@ def _words(row: Mapping[str, Any]) -> str:
 def _now(server: WicketServer, document: Document) -> str | None:
     now = server.documents.get(document.uri)
     return now.text if now else None
-
-
-__all__ = ["PROPOSE", "around", "change_document", "text_edits"]

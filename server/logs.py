@@ -14,7 +14,7 @@ FILES = 5
 
 
 class _PrivateRotatingFile(logging.handlers.RotatingFileHandler):
-    def _open(self):  # type: ignore[no-untyped-def]
+    def _open(self):
         return io.TextIOWrapper(private_file(Path(self.baseFilename)), encoding="utf-8")
 
 

@@ -84,7 +84,8 @@ class Found:
 def tuned(startup: Startup, wish: Wish) -> Found:
     """Train, compare, and take the model to the others on this machine.
 
-    Raises BadModel, also without the extra, EngineGone, UnsafePath and NoRepository.
+    Raises BadModel, also without the extra, CannotImport for a name that is taken, EngineGone,
+    UnsafePath and NoRepository.
     """
     try:
         # It is large, and only this verb needs it.

@@ -187,6 +187,3 @@ def as_json(proposal: Proposal, applied: bool, why: str | None) -> dict[str, Any
         "requests": answer.requests,
         "usage": answer.usage,
     }
-
-
-__all__ = ["as_json", "refuse_uncommitted", "revert", "run", "show", "target"]

@@ -12,10 +12,11 @@ from typing import Any
 from ..completion.client import EngineGone
 from ..escalation import routing
 from ..escalation.budgets import MILLION
-from ..escalation.client import Declined, GateClient, Lost
+from ..escalation.client import Declined, Lost
 from ..escalation.kinds import KINDS, Kind
-from . import gate_client, spending
+from . import spending
 from .app import Startup, start
+from .ask import connected
 from .complete_verb import repository
 from .paths import UnsafePath
 from .settings import for_folder
@@ -94,13 +95,8 @@ def _task(
 
 async def _asked(startup: Startup, task: Mapping[str, Any]) -> dict[str, Any]:
     """What the gate says, who alone knows how providers do and what is left of budgets."""
-    starter = gate_client.starter(startup.paths)
-    _reader, writer = await starter.connect()
-    try:
-        async with GateClient(starter.path) as gate:
-            return await gate.route(task)
-    finally:
-        writer.close()
+    async with connected(startup) as gate:
+        return await gate.route(task)
 
 
 def _document(said: str, folder: Path) -> dict[str, Any]:

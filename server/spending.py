@@ -17,7 +17,7 @@ def limits(said: BudgetSettings) -> Limits:
 
 
 def rules(wanted: Settings | None) -> dict[str, Any]:
-    """Members of the gate's house; None where the settings could not be read."""
+    """Members of the gate's house; none where the settings could not be read."""
     if wanted is None:
         return {}
     return {

@@ -34,7 +34,7 @@ async def serve(
     connections: set[H11Protocol] = set()
 
     class Peer(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
             if not allowed(transport.get_extra_info("socket")):
                 transport.abort()

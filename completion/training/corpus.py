@@ -9,7 +9,7 @@ import lzma
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -189,8 +189,3 @@ def load(path: Path) -> Corpus:
     )
     count = said["validate"]
     return Corpus(found[count:], found[:count], [Row(**row) for row in said["rows"]], account)
-
-
-def of_texts(name: str, texts: Iterable[tuple[str, str, str]]) -> list[Document]:
-    """Documents from (path, language, text), as from a repository on this machine."""
-    return [Document(name, path, language, text) for path, language, text in texts]

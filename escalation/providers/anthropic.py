@@ -24,6 +24,7 @@ from .provider import (
     Usage,
     count,
     headers,
+    key_of,
     printable,
 )
 
@@ -46,22 +47,27 @@ async def converse(
     provider: Provider, conversation: Conversation, agent: str, http: httpx2.AsyncClient
 ) -> AsyncGenerator[Event, None]:
     """One request and the events of its answer.  Raises ProviderError."""
-    if not provider.key:
-        # Without one the SDK would look for credentials in the user's files.
-        raise ProviderError(f"no key is set for {provider.name}")
+    key = key_of(provider)
     sdk = anthropic.AsyncAnthropic(
-        api_key=provider.key,
+        api_key=key,
         base_url=provider.base_url,
-        max_retries=0,
-        timeout=http.timeout,
         # An empty webhook key, or the environment would be asked for one.
         webhook_key="",
-        open_telemetry={"traces": False, "propagation": False},
-        http_client=http,
+        **quiet(http),
     )
-    wanted = {**headers(agent, provider.key), "anthropic-version": VERSION}
+    wanted = {**headers(agent, key), "anthropic-version": VERSION}
     async for event in through(sdk, provider, conversation, wanted):
         yield event
+
+
+def quiet(http: httpx2.AsyncClient) -> dict[str, Any]:
+    """What every client of the SDK is told: our HTTP alone, one attempt, no traces."""
+    return {
+        "max_retries": 0,
+        "timeout": http.timeout,
+        "open_telemetry": {"traces": False, "propagation": False},
+        "http_client": http,
+    }
 
 
 async def through(

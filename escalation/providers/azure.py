@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 import httpx2
 
 from ..conversation import Conversation
-from .provider import Event, Provider, ProviderError, headers
+from .provider import Event, Provider, headers, key_of
 
 # How a token of Entra ID begins: the base64 of a JSON object.  All else is a resource's key.
 JWT = "eyJ"
@@ -20,17 +20,16 @@ async def converse(
     provider: Provider, conversation: Conversation, agent: str, http: httpx2.AsyncClient
 ) -> AsyncGenerator[Event, None]:
     """One request and the events of its answer.  Raises ProviderError."""
-    if not provider.key:
-        raise ProviderError(f"no key is set for {provider.name}")
-    wanted = headers(agent, provider.key)
+    key = key_of(provider)
+    wanted = headers(agent, key)
     claude = provider.base_url.endswith("/anthropic")
-    if not provider.key.startswith(JWT):
+    if not key.startswith(JWT):
         del wanted["Authorization"]
-        wanted["x-api-key" if claude else "api-key"] = provider.key
+        wanted["x-api-key" if claude else "api-key"] = key
     events = (
-        _claude(provider, provider.key, conversation, wanted, http)
+        _claude(provider, key, conversation, wanted, http)
         if claude
-        else _openai(provider, provider.key, conversation, wanted, http)
+        else _openai(provider, key, conversation, wanted, http)
     )
     async for event in events:
         yield event
@@ -49,13 +48,7 @@ async def _claude(
     from . import anthropic  # noqa: PLC0415
 
     sdk = AsyncAnthropicFoundry(
-        api_key=key,
-        base_url=provider.base_url,
-        max_retries=0,
-        timeout=http.timeout,
-        webhook_key="",
-        open_telemetry={"traces": False, "propagation": False},
-        http_client=http,
+        api_key=key, base_url=provider.base_url, webhook_key="", **anthropic.quiet(http)
     )
     wanted["anthropic-version"] = anthropic.VERSION
     async for event in anthropic.through(sdk, provider, conversation, wanted):

@@ -13,7 +13,7 @@ from anthropic.lib.bedrock import AsyncAnthropicBedrock
 
 from ..conversation import Conversation
 from . import anthropic
-from .provider import Event, Provider, ProviderError, headers
+from .provider import Event, Provider, ProviderError, headers, key_of
 
 SERVICE = "bedrock"
 
@@ -22,22 +22,18 @@ async def converse(
     provider: Provider, conversation: Conversation, agent: str, http: httpx2.AsyncClient
 ) -> AsyncGenerator[Event, None]:
     """One request and the events of its answer.  Raises ProviderError."""
-    if not provider.key:
-        raise ProviderError(f"no key is set for {provider.name}")
+    key = key_of(provider)
     if importlib.util.find_spec("botocore") is None:
         # It reads AWS's framing.
         why = "botocore is not installed"
         raise ProviderError(why, fix="pip install 'wicket[bedrock]'")
     sdk = AsyncAnthropicBedrock(
-        api_key=provider.key,
+        api_key=key,
         aws_region=provider.region,
         base_url=provider.base_url,
-        max_retries=0,
-        timeout=http.timeout,
-        open_telemetry={"traces": False, "propagation": False},
-        http_client=http,
+        **anthropic.quiet(http),
     )
-    wanted = {**headers(agent, provider.key), "Accept": "application/json"}
+    wanted = {**headers(agent, key), "Accept": "application/json"}
     # No type stubs, and imported late: it takes a third of a second.
     from botocore import eventstream, parsers  # pyright: ignore  # noqa: PLC0415
 

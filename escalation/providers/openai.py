@@ -24,6 +24,7 @@ from .provider import (
     Usage,
     count,
     headers,
+    key_of,
     printable,
 )
 
@@ -35,11 +36,9 @@ async def converse(
     provider: Provider, conversation: Conversation, agent: str, http: httpx2.AsyncClient
 ) -> AsyncGenerator[Event, None]:
     """One request and the events of its answer.  Raises ProviderError."""
-    if not provider.key:
-        # Without one the SDK would look for credentials elsewhere.
-        raise ProviderError(f"no key is set for {provider.name}")
-    sdk = client(provider.key, provider.base_url, http)
-    async for event in through(sdk, provider, conversation, headers(agent, provider.key)):
+    key = key_of(provider)
+    sdk = client(key, provider.base_url, http)
+    async for event in through(sdk, provider, conversation, headers(agent, key)):
         yield event
 
 

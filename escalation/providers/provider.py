@@ -151,6 +151,13 @@ MOST_TOKENS = 1 << 40
 LONGEST_WHY = 200
 
 
+def key_of(provider: Provider) -> str:
+    """Without one an SDK would look for credentials elsewhere.  Raises ProviderError."""
+    if not provider.key:
+        raise ProviderError(f"no key is set for {provider.name}")
+    return provider.key
+
+
 def headers(agent: str, key: str) -> dict[str, str]:
     """Every header of a request that leaves, so that an SDK takes none from elsewhere."""
     return {

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from ..conversation import Conversation
 from . import anthropic
-from .provider import Event, Provider, ProviderError, headers
+from .provider import Event, Provider, ProviderError, headers, key_of
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # A token is used once, at once; Google takes up to an hour.
@@ -30,19 +30,15 @@ async def converse(
     provider: Provider, conversation: Conversation, agent: str, http: httpx2.AsyncClient
 ) -> AsyncGenerator[Event, None]:
     """One request and the events of its answer.  Raises ProviderError."""
-    if not provider.key:
-        raise ProviderError(f"no key is set for {provider.name}")
+    key = key_of(provider)
     sdk = AsyncAnthropicVertex(
         region=provider.region or "",
         project_id=provider.project or "",
-        access_token=provider.key,
+        access_token=key,
         base_url=provider.base_url,
-        max_retries=0,
-        timeout=http.timeout,
-        open_telemetry={"traces": False, "propagation": False},
-        http_client=http,
+        **anthropic.quiet(http),
     )
-    async for event in anthropic.through(sdk, provider, conversation, headers(agent, provider.key)):
+    async for event in anthropic.through(sdk, provider, conversation, headers(agent, key)):
         yield event
 
 

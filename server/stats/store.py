@@ -151,7 +151,7 @@ def read(path: Path, since: int = 0) -> Numbers:
         day = (since // DAY * DAY,)
         answers = Counter[AnswerKey]()
         for *key, count in database.execute("SELECT * FROM answer WHERE day >= ?", day):
-            answers[tuple(key)] = count  # type: ignore[index]
+            answers[tuple(key)] = count
         characters = {
             (row[0], row[1]): (row[2], row[3], row[4])
             for row in database.execute("SELECT * FROM characters WHERE day >= ?", day)

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from wicket.server import approval, processes
-from wicket.server.ask import Answer, secrets
+from wicket.server import approval, env_secrets, processes
+from wicket.server.ask import Answer
 from wicket.server.ask_verb import as_json, whole_blocks
 
 from ..escalation.anthropic_wire import HEAD, end, start, tool
@@ -318,7 +318,7 @@ def test_markdown_is_shown_block_by_block(text: str, done: str) -> None:
 )
 def test_secrets_of_a_folder(tmp_path: Path, line: str, found: list[str]) -> None:
     (tmp_path / ".env.local").write_text(line)
-    assert list(secrets(tmp_path)) == found
+    assert list(env_secrets.values(tmp_path)) == found
 
 
 def test_an_answer_as_json_holds_no_python(tmp_path: Path) -> None:

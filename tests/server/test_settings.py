@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from wicket.server.__main__ import VERBS
 from wicket.server.settings import Settings, for_folder, load, report
 from wicket.server.settings_table import KEYS, TABLE
+from wicket.server.verbs import VERBS
 
 from .desk import CHANNELS, CONTRACT, MINE, ROWS, Desk, meant, typed
 
