@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from ..completion.client import EngineGone
+from ..escalation import policy
 from ..escalation.client import Declined, GateClient, Lost
 from ..escalation.kinds import KINDS
 from ..escalation.tools import EDIT
@@ -295,7 +296,9 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
         focus = [piece.path for piece in question.pieces]
         found = gather.gather(question.text, [near], BUDGET, focus)
         shown = {(d["path"], *d["range"]) for d in documents}
-        rows = ask_tools.of_passages(found)
+        # One file that stays here would keep the whole question here.
+        stays = exclusions.policy(policy.globs(startup.effective.heard.policies, "this-machine"))
+        rows = [row for row in ask_tools.of_passages(found) if stays(row["path"]) is None]
         documents += [
             d for d in rows if (d["path"], *d["range"]) not in shown and d["path"] not in edited
         ]
