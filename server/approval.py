@@ -10,8 +10,6 @@ from .settings_checks import plain
 
 # Places that are named; of the others it is said how many.
 PLACES = 4
-# What a yes that holds on covers; escalation/standing.py decides it.
-ALWAYS = "what is like it, from this folder to this provider, for 30 days"
 # As in what the gate calls micro-USD.
 MILLION = 1_000_000
 
@@ -48,6 +46,10 @@ def size(number: int) -> str:
     return f"{number} bytes" if number < 1000 else f"{number / 1000:.1f} kB"
 
 
+def count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def _whom(prepared: Mapping[str, Any]) -> str:
     region = f", region {plain(str(prepared['region']))}" if prepared["region"] else ""
     model, host = plain(str(prepared["model"])), plain(str(prepared["host"]))
@@ -59,7 +61,8 @@ def _what(manifest: Sequence[Mapping[str, Any]], total: int) -> str:
     files = len({row["path"] for row in manifest})
     shown = ", ".join(places[:PLACES])
     more = f", {len(places) - PLACES} more" if len(places) > PLACES else ""
-    pieces = f": {len(places)} pieces of {files} files ({shown}{more})" if places else ", no file"
+    number = f"{count(len(places), 'piece')} of {count(files, 'file')}"
+    pieces = f": {number} ({shown}{more})" if places else ", no file"
     return f"{size(total)}{pieces}"
 
 

@@ -295,12 +295,14 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
     elif near is not None:
         focus = [piece.path for piece in question.pieces]
         found = gather.gather(question.text, [near], BUDGET, focus)
-        shown = {(d["path"], *d["range"]) for d in documents}
         # One file that stays here would keep the whole question here.
         stays = exclusions.policy(policy.globs(startup.effective.heard.policies, "this-machine"))
         rows = [row for row in ask_tools.of_passages(found) if stays(row["path"]) is None]
+        # What was pointed at is not said twice.
         documents += [
-            d for d in rows if (d["path"], *d["range"]) not in shown and d["path"] not in edited
+            row
+            for row in rows
+            if row["path"] not in edited and not any(_holds(d, row) for d in documents)
         ]
     return {
         "kind": question.kind,
@@ -315,6 +317,12 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
         "client": {"editor": question.editor[0], "version": question.editor[1]},
         "folder": os.path.realpath(question.folder),
     }
+
+
+def _holds(whole: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
+    """Whether the lines of one document are among those of another."""
+    (first, last), (start, end) = whole["range"], part["range"]
+    return whole["path"] == part["path"] and first <= start and end <= last
 
 
 def secrets(folder: Path) -> Iterator[str]:

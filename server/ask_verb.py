@@ -17,7 +17,6 @@ from rich.markdown import Markdown
 from ..escalation.standing import RULE
 from . import approval
 from .app import Startup, start
-from .approval import ALWAYS
 from .ask import Answer, NoAnswer, Piece, Question, Yes, ask
 from .complete_verb import repository
 
@@ -106,7 +105,9 @@ class Terminal:
         if self._yes:
             return "user"
         while True:
-            said = await typed(f"send it? [y]es, [a]lways ({ALWAYS}), [n]o, [s]how every byte: ")
+            said = await typed(
+                "send it? [y]es, [a]lways what is like it, [n]o, [s]how every byte: "
+            )
             match said[:1]:
                 case "s":
                     self._plain(approval.exact(prepared["request_base64"]), self._error)
@@ -164,7 +165,7 @@ class Terminal:
         sent = approval.size(sum(len(request) for request in answer.requests) * 3 // 4)
         numbers = " ".join(str(number) for number in answer.records)
         self._plain(
-            f"{answer.status}: {sent} left in {len(answer.requests)} requests; "
+            f"{answer.status}: {sent} left in {approval.count(len(answer.requests), 'request')}; "
             f"what exactly: wicket audit show {numbers} --payload",
             self._error,
         )

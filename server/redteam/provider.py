@@ -41,7 +41,7 @@ class Obedient:
             self.received.append(body)
             self.bodies.append(body)
             first = len(self.bodies) == 1
-            writer.write(_streamed(self.calls if first else (), self.says))
+            writer.write(_streamed(_model(body), self.calls if first else (), self.says))
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # Half a request is in `received` all the same.
@@ -78,9 +78,16 @@ def _length(head: bytes) -> int:
     return 0
 
 
-def _streamed(calls: Sequence[Mapping[str, Any]], says: str) -> bytes:
+def _model(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["model"])
+    except (ValueError, LookupError, TypeError):
+        return "m"
+
+
+def _streamed(model: str, calls: Sequence[Mapping[str, Any]], says: str) -> bytes:
     usage = {"input_tokens": 1, "output_tokens": 1}
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m"}
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": model}
     message |= {"content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
     events = [_event("message_start", message=message)]
     for index, call in enumerate(calls):

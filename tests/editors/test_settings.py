@@ -84,7 +84,7 @@ def test_the_manual_of_neovim_names_every_option_command_and_key() -> None:
     commands = re.findall(r"^  (Wicket\w+) =", source, re.MULTILINE)
     accepts = re.findall(r"\['(accept[\w-]*)'\]", source)
     keys = [*accepts, "dismiss", "trigger", "next", "previous"]
-    assert len(options) == 9
+    assert len(options) == 11
     assert len(commands) == 4
     assert len(accepts) == 3
     for word in [f"{option} = " for option in options] + [f":{one}" for one in commands]:

@@ -31,7 +31,7 @@ PREPARED: dict[str, Any] = {
         ({}, 0, "to      claude (frontier): m at api.example"),
         ({"region": "eu"}, 0, "to      claude (frontier): m at api.example, region eu"),
         ({"host": "api.example\u202e\x1b[2J"}, 0, "at api.example\\u202e\\x1b[2J"),
-        ({}, 1, "sends   1.2 kB: 1 pieces of 1 files (a.py:1-9)"),
+        ({}, 1, "sends   1.2 kB: 1 piece of 1 file (a.py:1-9)"),
         ({"manifest": []}, 1, "sends   1.2 kB, no file"),
         ({"manifest": [{"path": f"{n}", "lines": [1, 2]} for n in range(9)]}, 1, "5 more)"),
         ({"manifest": [{"path": "a\nto  b", "lines": [1, 2]}]}, 1, "(a\\nto  b:1-2)"),

@@ -139,6 +139,7 @@ def test_the_audit_log_is_measured(tmp_path: Path) -> None:
     [
         (("--runs", "0"), 2, "--runs takes at least 1"),
         (("--keys", "3"), 2, "--keys at least 10"),
+        (("server", "--keys", "40000"), 2, "at most 15000"),
         (("--model", "nothing"), 1, "no model is called nothing"),
         (("server", "--model", "wicket-base"), 2, "the same for every model"),
         (("nothing",), 2, "invalid choice"),

@@ -27,7 +27,9 @@ def near(home: Path, endpoint: str) -> None:
 
 
 def test_a_remote_engine_is_measured_beside_the_own(tmp_path: Path) -> None:
-    """Both are the same weights, so most of what they say is the same too."""
+    """Both are the same weights, so most of what they say is the same too, where no word has
+    to be healed, which only the own engine does.  Not all of it is: what a server remembers
+    of earlier prompts is rounded in another way."""
     both = (*FEW, "--model", "wicket-base", "--bits", "--report", "r.md")
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
@@ -42,11 +44,13 @@ def test_a_remote_engine_is_measured_beside_the_own(tmp_path: Path) -> None:
     assert about["served"].startswith("llama-server with wicket-base")
     assert about["family"] == "wicket"
     assert endpoint not in done.stdout
-    scores = [(row["scores"]["near"], row["scores"]["wicket-base"]) for row in said["scored"]]
+    rows = said["scored"]
+    scores = [(row["scores"]["near"], row["scores"]["wicket-base"]) for row in rows]
     assert all(far["ms"] > 0 and far["tokens"] > 0 for far, _ in scores if far["shown"])
     assert all(far["bits"] is None for far, _ in scores)
     assert sum(far["exact"] for far, _ in scores) > 0
-    assert sum(a["similarity"] == b["similarity"] for a, b in scores) > len(scores) / 2
+    lines = [pair for row, pair in zip(rows, scores, strict=True) if row["kind"] == "line"]
+    assert sum(a["similarity"] == b["similarity"] for a, b in lines) > len(lines) / 2
     page = (tmp_path / "r.md").read_text()
     assert "served elsewhere by llama-server with wicket-base" in page
     assert "| near or earlier |" in page
