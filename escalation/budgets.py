@@ -5,7 +5,8 @@ and counts on from there.  What is under way counts with its estimate until its 
 there.  Days and months are those of UTC, as the log's own times.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,6 +136,16 @@ class Ledger:
         at = known.at if (known := self._under_way.get(seq)) else self.now()
         self._under_way[seq] = _Under(user, at, cost, tokens)
 
+    @contextmanager
+    def holding(self, user: str, cost: int, tokens: int) -> Generator[None]:
+        """Counted as under way while its intent is written, so that of two at once that do
+        not fit together the second one knows."""
+        self.begin(held := min(self._under_way, default=0) - 1, user, cost, tokens)
+        try:
+            yield
+        finally:
+            del self._under_way[held]
+
     def end(self, seq: int, cost: int, tokens: int) -> None:
         """Its outcome is known."""
         if (one := self._under_way.pop(seq, None)) is not None:
@@ -174,6 +185,10 @@ class Meter:
     @property
     def left(self) -> int | None:
         return self._ledger.spent(self._user).left(self._limits)
+
+    def holding(self, tokens: int) -> AbstractContextManager[None]:
+        """What `over` had nothing against, until it has begun or nothing comes of it."""
+        return self._ledger.holding(self._user, self._price(tokens, 0) or 0, tokens)
 
     def begin(self, seq: int, tokens: int) -> None:
         """The intent with this number is durable; `tokens` is the estimate in it."""

@@ -267,6 +267,10 @@ class _Sending:
             why = (str(error).splitlines() or [""])[0] or type(error).__name__
             error = f"the connection failed: {why[:200]}"
             return replace(self.outcome, status="failed", error=error)
+        except Exception as error:
+            # Whatever else an answer makes a library raise: the intent has its outcome.
+            why = f"the answer cannot be read ({type(error).__name__})"
+            return replace(self.outcome, status="failed", error=why)
         return self.outcome
 
     def measured(self, outcome: Outcome) -> Outcome:

@@ -39,6 +39,7 @@ from .prepared import (
     rewritten,
     summary,
     tokens_of,
+    veiled,
     widened,
 )
 from .providers.provider import Provider, ProviderError
@@ -75,7 +76,7 @@ class Gate:
         self._exchanges: dict[str, Exchange] = {}
         # Of each exchange, the files that tools have read for it.
         self._paths: dict[str, set[str]] = {}
-        self._frozen = house.frozen()
+        self._frozen, self._deciding = house.frozen(), asyncio.Lock()
         self._health = Health()
 
     def status(self) -> dict[str, Any]:
@@ -145,7 +146,9 @@ class Gate:
         folder = log.pseudonym(task.folder) if task.folder else None
         size, now = len(envelope.body), datetime.now(UTC)
         kept = self.house.standing()
-        if yes := standing.covering(kept, folder, task.kind, offer, considered, size, now):
+        reach = (*task.tools, *scope.globs)
+        if yes := standing.covering(kept, folder, task.kind, offer, considered, reach, size, now):
+            scope = yes.bounded(scope)
             considered = replace(considered, decision="allow", rule=f"{standing.RULE} {yes.id}")
         due = time.monotonic() + EXPIRES_SECONDS
         left = self._choosing.meter(task, provider, self.house.user).left
@@ -252,17 +255,18 @@ class Gate:
         del self._prepared[digest]
         task = prepared.conversation.task
         meter = self._choosing.meter(task, prepared.provider, self.house.user)
-        if why := meter.over(tokens_of(prepared.envelope)):
+        if why := meter.over(needs := tokens_of(prepared.envelope)):
             denial = Denial("budget", why)
             await self._deny(log, task, prepared.provider, denial)
             raise denial
         exchange = secrets.token_hex(16)
-        await self._note(log, approval(log, prepared, consent, scope))
-        if consent.mode == "standing":
-            self._hold(log, prepared, consent.id)
-        first = intent(log, self.house, exchange, prepared, consent)
-        receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
-        meter.begin(receipt.position.seq, tokens_of(prepared.envelope))
+        with meter.holding(needs):
+            await self._note(log, approval(log, prepared, consent, scope))
+            if consent.mode == "standing":
+                self._hold(log, prepared, consent.id, scope)
+            first = intent(log, self.house, exchange, prepared, consent)
+            receipt = await self._record(log, first, prepared.conversation, prepared.envelope)
+            meter.begin(receipt.position.seq, needs)
 
         async def intend(
             conversation: Conversation, turn: int, attempt: int, envelope: Envelope
@@ -281,21 +285,23 @@ class Gate:
             asked = question(
                 self.house, task, prepared.provider, envelope, seen, self._paths[exchange], turn
             )
-            try:
-                judged = await self._judged(asked)
-            except Denial as denial:
-                await self._deny(log, task, prepared.provider, denial)
-                raise Refused(f"not sent: {denial}") from None
-            later = replace(
-                first, turn=turn, attempt=attempt, bytes=size, redactions=redactions,
-                tokens_estimated=tokens, cost_estimated=meter.estimate(tokens),
-                budget_left=meter.left, decision=replace(first.decision, reason=judged),
-            )  # fmt: skip
-            try:
-                receipt = await self._record(self._opened(), later, conversation, envelope)
-            except Closed as error:
-                raise Refused(f"not sent: {error}; {error.fix}") from error
-            meter.begin(receipt.position.seq, tokens)
+            left = meter.left
+            with meter.holding(tokens):
+                try:
+                    judged = await self._judged(asked)
+                except Denial as denial:
+                    await self._deny(log, task, prepared.provider, denial)
+                    raise Refused(f"not sent: {denial}") from None
+                later = replace(
+                    first, turn=turn, attempt=attempt, bytes=size, redactions=redactions,
+                    tokens_estimated=tokens, cost_estimated=meter.estimate(tokens),
+                    budget_left=left, decision=replace(first.decision, reason=judged),
+                )  # fmt: skip
+                try:
+                    receipt = await self._record(self._opened(), later, conversation, envelope)
+                except Closed as error:
+                    raise Refused(f"not sent: {error}; {error.fix}") from error
+                meter.begin(receipt.position.seq, tokens)
             return receipt
 
         # A crash from here on leaves an intent without an outcome: the next start writes
@@ -307,6 +313,9 @@ class Gate:
             Editing(prepared.shown, prepared.conversation.masks),
         )  # fmt: skip
         self._exchanges[exchange], self._paths[exchange] = made, set()
+        # While its intent was written `heed` did not know of it.
+        if self._stopped(made):
+            made.cancel("frozen")
         made.ended.add_done_callback(lambda _: self._forget(exchange))
         return made
 
@@ -367,11 +376,13 @@ class Gate:
             raise self._closed or Closed("there is no audit log", "wicket audit doctor")
         log = self._log
         try:
-            offered = await asyncio.to_thread(find, log.directory, exchange)
-            if offered is None:
-                raise Unprepared(exchange[:64])
-            record = decided_on(exchange, offered, said, log.pseudonym)
-            return (await log.note(record, ref=offered.seq)).seq
+            # Of two decisions at once the second one has to see the first.
+            async with self._deciding:
+                offered = await asyncio.to_thread(find, log.directory, exchange)
+                if offered is None:
+                    raise Unprepared(exchange[:64])
+                record = decided_on(exchange, offered, said, log.pseudonym)
+                return (await log.note(record, ref=offered.seq)).seq
         except AuditError as error:
             raise _closed_by(error) from error
 
@@ -384,7 +395,7 @@ class Gate:
     async def freeze(self, frozen: bool, reason: str, scope: Mapping[str, Any]) -> None:
         """Send nothing more of this from now on, or again; of all, where `scope` is empty.
 
-        Raises OSError, Malformed and Closed.
+        Raises Malformed and Closed.
         """
         if scope.keys() - set(SCOPES) or not all(isinstance(v, str) for v in scope.values()):
             raise Malformed(f"only {', '.join(SCOPES)} can be frozen by themselves")
@@ -453,7 +464,7 @@ class Gate:
             raise hindrance
         return self._log
 
-    def _hold(self, log: AuditLog, prepared: Prepared, approval: str) -> None:
+    def _hold(self, log: AuditLog, prepared: Prepared, approval: str, scope: Scope) -> None:
         """Keep a yes that is to hold on; where it cannot be kept, the next one is asked for."""
         task, now = prepared.conversation.task, datetime.now(UTC)
         if task.folder is None:
@@ -464,6 +475,7 @@ class Gate:
             task.kind,
             prepared.offer,
             prepared.considered,
+            (*task.tools, *scope.globs),
             len(prepared.envelope.body),
             now,
         )
@@ -527,7 +539,7 @@ class Gate:
     async def _deny(
         self, log: AuditLog, task: Task, provider: Provider | None, denial: Denial
     ) -> None:
-        decision = decided(self.house, "never", denial.rule, str(denial))
+        decision = decided(self.house, "never", denial.rule, veiled(log, task, str(denial)))
         name, model = (provider.name, provider.model) if provider else (None, None)
         size = sum(len(document.text.encode()) for document in task.documents)
         denied = Denied(self.house.actor, task.kind, decision, name, model, bytes=size)

@@ -2,10 +2,12 @@
 
 import base64
 import json
+import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any, cast
 
 from .approval import Offer, Scope
@@ -174,7 +176,7 @@ def intent(
         consent=consent,
         bytes=len(prepared.envelope.body),
         server_version=house.version,
-        parameters=(*_parameters(prepared.envelope), *_routed(prepared.route)),
+        parameters=(*_parameters(prepared.envelope), *_routed(log, task, prepared.route)),
         tools=task.tools,
         manifest=_sources(log, task.documents, prepared.considered.classified),
         redactions=prepared.considered.redactions,
@@ -252,9 +254,23 @@ def braked(log: AuditLog, row: Frozen) -> str:
     return ": ".join(filter(None, (", ".join(named), row.why)))
 
 
-def _routed(route: Route) -> tuple[tuple[str, str], ...]:
+def veiled(log: AuditLog, task: Task, text: str) -> str:
+    """A reason for the record, in which files and folders have their stand-ins."""
+    known = {document.path for document in task.documents if document.path.strip()}
+    if task.folder:
+        # Frozen may be the folder or one around it.
+        place = PurePosixPath(task.folder)
+        known |= {str(one) for one in (place, *place.parents)}
+    names = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
+    if not names:
+        return text
+    whole = rf"(?<!\S)(?:{names})(?=[\s:;,]|$)"
+    return re.sub(whole, lambda found: f"[{log.pseudonym(found[0])[:16]}]", text)
+
+
+def _routed(log: AuditLog, task: Task, route: Route) -> tuple[tuple[str, str], ...]:
     """Why this provider, and why no other, for the record."""
-    rows = (("route", route.reason), ("passed", route.others))
+    rows = (("route", route.reason), ("passed", veiled(log, task, route.others)))
     return tuple((name, text[:LONGEST_REASON]) for name, text in rows if text)
 
 

@@ -81,7 +81,7 @@ def wish(headers: Mapping[str, str], now: datetime | None = None) -> Wish:
             return Wish(min(float(said) / unit, 1e9), again)
     try:
         at = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return Wish(None, again)
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return Wish(max(0.0, (at - (now or datetime.now(UTC))).total_seconds()), again)

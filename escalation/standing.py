@@ -1,17 +1,18 @@
 """A standing yes: one that a person gave for all requests that are like the one they saw.
 
 It holds for one folder, one provider, model, endpoint and region, and covers what is no more
-than was seen: no class that was not there, nothing in it that had to be masked, at most four
-times the bytes.  All else is asked about.  Where a rule of a policy says "ask" each request
-is asked about: a standing yes stands in for the default alone.
+than was seen: no class that was not there, no tool and no pattern of readable files, nothing
+in it that had to be masked, at most four times the bytes.  All else is asked about.  Where a
+rule of a policy says "ask" each request is asked about: a standing yes stands in for the
+default alone.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from .approval import GROWTH, Offer
+from .approval import GROWTH, LEAST_BYTES, Offer, Scope
 from .outgoing import Considered
 
 DAYS = 30
@@ -24,7 +25,8 @@ MOST = 200
 @dataclass(frozen=True, slots=True)
 class Standing:
     """`id` names the approval in the log, `folder` is its pseudonym there; `bytes` is the size
-    of the body that was seen, `until` a moment in ISO 8601."""
+    of the body that was seen, `reach` the tools and readable patterns that were shown with it,
+    `until` a moment in ISO 8601."""
 
     id: str
     folder: str
@@ -34,6 +36,7 @@ class Standing:
     region: str | None
     kind: str
     classes: tuple[str, ...]
+    reach: tuple[str, ...]
     bytes: int
     until: str
 
@@ -42,6 +45,10 @@ class Standing:
         mine = (self.folder, self.kind, self.provider, self.model, self.endpoint, self.region)
         return same == mine and size <= GROWTH * self.bytes
 
+    def bounded(self, scope: Scope) -> Scope:
+        """Later requests of the exchange grow no further than was shown with the yes."""
+        return replace(scope, bytes_max=min(scope.bytes_max, max(GROWTH * self.bytes, LEAST_BYTES)))
+
 
 def covering(
     kept: Iterable[Standing],
@@ -49,6 +56,7 @@ def covering(
     kind: str,
     offer: Offer,
     considered: Considered,
+    reach: Iterable[str],
     size: int,
     now: datetime,
 ) -> Standing | None:
@@ -61,6 +69,7 @@ def covering(
         if (
             one.covers(folder, kind, offer, size)
             and set(considered.classes) <= set(one.classes)
+            and set(reach) <= set(one.reach)
             and now < datetime.fromisoformat(one.until)
         ):
             return one
@@ -73,12 +82,13 @@ def granted(
     kind: str,
     offer: Offer,
     considered: Considered,
+    reach: Iterable[str],
     size: int,
     now: datetime,
 ) -> Standing:
     until = (now + timedelta(days=DAYS)).isoformat(timespec="seconds")
     whom = (offer.provider, offer.model, offer.endpoint, offer.region)
-    return Standing(approval, folder, *whom, kind, considered.classes, size, until)
+    return Standing(approval, folder, *whom, kind, considered.classes, tuple(reach), size, until)
 
 
 def added(kept: Iterable[Standing], new: Standing, now: datetime) -> list[Standing]:
@@ -97,7 +107,7 @@ def read(said: object) -> list[Standing]:
     for row in cast(list[object], said) if isinstance(said, list) else []:
         try:
             values: dict[str, Any] = dict(cast(Mapping[str, Any], row))
-            values["classes"] = tuple(values["classes"])
+            values |= {name: tuple(values[name]) for name in ("classes", "reach")}
             one = Standing(**values)
             if datetime.fromisoformat(one.until).tzinfo is not None and type(one.bytes) is int:
                 found.append(one)

@@ -153,10 +153,13 @@ def _document(row: Mapping[str, Any]) -> Document:
     selection = None
     if row.get("role") == "edit":
         match row.get("selection", [start, end]):
-            case [int(first), int(last)] if start <= first <= last <= end:
+            case [int(first), int(last)] if (
+                start <= first <= last <= min(end, start + text.count("\n"))
+            ):
                 selection = first, last
             case _:
-                raise Malformed("selection must be [first line, last line] inside of range")
+                why = "selection must be [first line, last line] inside of range and text"
+                raise Malformed(why)
     path = _text(row, "path")
     return Document(path, str(language)[:80], text, start, end, selection=selection)
 

@@ -141,6 +141,10 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
         if 300 <= response.status_code < 400:
             await response.aclose()
             raise Refused(f"the provider redirects (status {response.status_code})")
+        if response.headers.get("content-encoding", "") not in ("", "identity"):
+            # Nobody asked for it, and what a few bytes become has no bound.
+            await response.aclose()
+            raise Refused("the answer is compressed")
         self.status = response.status_code
         self.wish = wish(response.headers)
         names = (response.headers.get(name) for name in REQUEST_IDS)

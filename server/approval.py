@@ -38,8 +38,8 @@ def visible(text: str) -> str:
 
 
 def _is_seen(character: str) -> bool:
-    # Control, format (bidirectional and zero-width), surrogate, private.
-    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co")
+    # Control, format (bidirectional and zero-width), surrogate, private, ends of lines.
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 def size(number: int) -> str:

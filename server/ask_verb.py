@@ -83,7 +83,7 @@ class Terminal:
     def __init__(self, yes: bool, show: bool, as_json: bool, verb: str = "ask") -> None:
         self.verb = verb
         self.only_shown, self.json = show, as_json
-        self._yes = yes
+        self._yes, self._first = yes, ""
         self._out = Console(highlight=False)
         self._error = Console(stderr=True, highlight=False)
         self._rest = ""
@@ -102,7 +102,9 @@ class Terminal:
             return "auto"
         if not sys.stdin.isatty():
             raise Refused("nothing is sent without a terminal to ask in; --show shows it")
-        if self._yes:
+        # Said before anything was seen, it is a yes to the first provider, not to a further one.
+        self._first = self._first or prepared["provider"]
+        if self._yes and prepared["provider"] == self._first:
             return "user"
         while True:
             said = await typed(
@@ -159,7 +161,7 @@ class Terminal:
         self._markdown(self._rest)
         self._rest = ""
         for one in answer.places:
-            self._plain(f"  {one.path}:{one.line}  {approval.visible(one.label)}", self._out)
+            self._plain(approval.visible(f"  {one.path}:{one.line}  {one.label}"), self._out)
         if answer.why:
             self._plain(f"wicket {self.verb}: {approval.visible(answer.why)}", self._error)
         sent = approval.size(sum(len(request) for request in answer.requests) * 3 // 4)

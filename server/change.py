@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from .ask import NoAnswer, Piece
+from .control_files import is_obeyed
 
 # Of a file that goes along whole; of a longer one, as much around what is selected.
 WHOLE_LINES, AROUND_LINES = 500, 120
@@ -165,11 +166,14 @@ def _notes(target: Target, edits: Sequence[Mapping[str, Any]]) -> list[str]:
     if hidden:
         names = ", ".join(f"U+{ord(c):04X}" for c in hidden[:4])
         notes.append(f"it adds characters that cannot be seen: {names}")
+    if is_obeyed(target.path):
+        notes.append("programs obey this file without being asked: look at every line")
     return notes
 
 
-# Control, format (bidirectional, zero-width), surrogate and private characters.
-UNSEEN = ("Cc", "Cf", "Cs", "Co")
+# Control, format (bidirectional, zero-width), surrogate and private characters, and lines that
+# end where no editor shows it: in JavaScript what follows is out of its comment.
+UNSEEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 def _lines(text: str) -> list[str]:

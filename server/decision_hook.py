@@ -64,19 +64,21 @@ class _Runner:
     _waiting: dict[int, asyncio.Future[tuple[int, bytes]]] = field(
         default_factory=dict[int, asyncio.Future[tuple[int, bytes]]]
     )
-    _writer: asyncio.StreamWriter | None = None
+    _opened: asyncio.Future[asyncio.StreamWriter] = field(init=False)
     _reading: asyncio.Task[None] | None = None
     _count: int = 0
 
     async def ask(self, question: bytes) -> bytes:
-        if self._writer is None:
-            reader, self._writer = await asyncio.open_connection(sock=self.twin)
-            self._reading = asyncio.ensure_future(self._read(reader))
+        if self._reading is None:
+            # Before anything is awaited, as two may ask for the first time at once.
+            self._opened = asyncio.get_running_loop().create_future()
+            self._reading = asyncio.ensure_future(self._read())
+        writer = await asyncio.shield(self._opened)
         self._count = number = (self._count + 1) % (1 << 32)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
-            self._writer.write(ASKED.pack(len(question), number) + question)
-            await self._writer.drain()
+            writer.write(ASKED.pack(len(question), number) + question)
+            await writer.drain()
             code, said = await answer
         except OSError:
             raise HookFailed("nobody is left who could run it") from None
@@ -88,7 +90,9 @@ class _Runner:
             raise HookFailed(f"it ended with code {code}")
         return said
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
+    async def _read(self) -> None:
+        reader, writer = await asyncio.open_connection(sock=self.twin)
+        self._opened.set_result(writer)
         try:
             while True:
                 length, number, code = ANSWERED.unpack(await reader.readexactly(ANSWERED.size))

@@ -14,6 +14,7 @@ from . import change, grammar, processes
 from .app import Startup
 from .ask import Answer, Desk, NoAnswer, Question, ask, connected
 from .change import Change, Target
+from .control_files import is_obeyed
 from .paths import UnsafePath
 from .repositories import Unsaved
 
@@ -63,6 +64,11 @@ class Proposal:
     @property
     def notes(self) -> list[str]:
         return [f"{one.path}: {note}" for one in self.changes for note in one.notes]
+
+    @property
+    def obeyed(self) -> list[str]:
+        """Files of it that programs obey: each takes a second yes."""
+        return [one.path for one in self.changes if is_obeyed(one.path)]
 
 
 async def propose(

@@ -136,6 +136,8 @@ class _Offer:
 
     async def made(self) -> str:
         """What became of it: applied, rejected or partly."""
+        if self._proposal.obeyed and not await self._confirmed():
+            return "rejected"
         if announces(self._server, "wicketEdits"):
             said = await self._server.protocol.send_request_async(PROPOSE, self._in_place())
             agreed = as_dict(said).get("decision") == "applied"

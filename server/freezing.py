@@ -4,12 +4,13 @@ Files work where no gate runs, outlive every gate, and an administrator can put 
 `frozen` stops everything, whatever it says; rows of `freezes.toml` stop what they name.
 """
 
-import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
+
+import tomlkit
 
 from ..escalation import freezes
 from ..escalation.freezes import SCOPES, Frozen
@@ -21,6 +22,8 @@ from .settings_checks import plain
 LOOK_SECONDS = 0.25
 LONGEST_REASON = 200
 LARGEST_FILE = 1 << 16
+# Of a folder's path, as Linux has it.
+LONGEST_NAME = 4096
 ADMINISTRATOR, USER = "by the administrator", "by you"
 
 
@@ -47,7 +50,10 @@ def change(paths: Paths, frozen: bool, reason: str, scope: Mapping[str, str] | N
     private_directory(place.parent)
     if scope:
         kept = [row for row in _own(paths) if row.scope != dict(scope)]
+        if not all(_is_name(value) for value in scope.values()):
+            raise UnsafePath("what is to be frozen has no name in Unicode, or too long a one")
         if frozen:
+            reason = reason.encode("utf-8", "replace").decode()
             kept.append(Frozen(reason[:LONGEST_REASON], **scope))
         _write(paths, kept)
     elif not frozen:
@@ -104,18 +110,22 @@ def _read(content: bytes) -> Iterator[Frozen]:
         yield Frozen(one.pop("reason", "")[:LONGEST_REASON], **one)
 
 
+def _is_name(value: str) -> bool:
+    """Not so, everything would be frozen by a file that nobody understands."""
+    try:
+        return len(value.encode()) <= LONGEST_NAME
+    except UnicodeEncodeError:
+        return False
+
+
 def _write(paths: Paths, kept: list[Frozen]) -> None:
     """At once: what reads it never sees half of it, or less than was there."""
     place = _some(paths.gate)
     if not kept:
         place.unlink(missing_ok=True)
         return
-    lines: list[str] = []
-    for row in kept:
-        # A text in JSON is one in TOML.
-        said = {"reason": row.why} | row.scope
-        lines += ["[[freeze]]", *(f"{name} = {json.dumps(value)}" for name, value in said.items())]
-    settings_file.replace(place, "\n".join([*lines, ""]).encode())
+    said = tomlkit.dumps({"freeze": [{"reason": row.why} | row.scope for row in kept]})
+    settings_file.replace(place, said.encode())
 
 
 def _content(place: Path) -> bytes | None:

@@ -128,7 +128,7 @@ async def _serve(
         network,
         level,
         partial(freezing.rows, paths),
-        partial(freezing.change, paths),
+        partial(_brake, paths),
         plan.policies,
         plan.rules,
         anchoring.hindrance,
@@ -296,6 +296,14 @@ def actor() -> Actor:
 
 def _nothing() -> None:
     pass
+
+
+def _brake(paths: Paths, frozen: bool, reason: str, scope: Mapping[str, str]) -> None:
+    """Raises Closed where that could not be kept."""
+    try:
+        freezing.change(paths, frozen, reason, scope)
+    except (OSError, UnsafePath) as error:
+        raise Closed(str(error), "wicket stop gate ends it") from None
 
 
 async def _nowhere() -> str:

@@ -70,7 +70,7 @@ async def _refactor(
         )
         try:
             undo.write(wanted.folder, proposal.changes)
-        except undo.Changed:
+        except (undo.Changed, undo.Elsewhere):
             kept.place.unlink()
             await edit.record(proposal, "rejected", startup)
             raise
@@ -82,7 +82,7 @@ async def _refactor(
     elif applied:
         print(f"applied; to undo it: {UNDO}", file=sys.stderr)
     else:
-        print(f"not applied: {why}", file=sys.stderr)
+        print(f"not applied: {approval.visible(str(why))}", file=sys.stderr)
     return 0 if applied or arguments.dry_run else 1
 
 
@@ -99,7 +99,12 @@ async def _hindrance(proposal: Proposal, arguments: argparse.Namespace) -> str |
     if not sys.stdin.isatty():
         return "nobody is there to ask; --yes applies without the question"
     said = await typed("apply it? [y]es, [n]o: ")
-    return None if said in ("y", "yes") else "you said no"
+    if said not in ("y", "yes"):
+        return "you said no"
+    for path in map(approval.visible, proposal.obeyed):
+        if await typed(f"programs obey {path}; change it all the same? type yes: ") != "yes":
+            return f"there was no yes for {path}"
+    return None
 
 
 def revert(arguments: argparse.Namespace) -> int:
@@ -108,7 +113,7 @@ def revert(arguments: argparse.Namespace) -> int:
         return asyncio.run(_revert(startup, arguments))
     except (undo.Changed, OSError, UnsafePath, ValueError) as error:
         fix = "; --force writes it all the same" if isinstance(error, undo.Changed) else ""
-        print(f"wicket revert: {error}{fix}", file=sys.stderr)
+        print(f"wicket revert: {approval.visible(str(error))}{fix}", file=sys.stderr)
         return 1
 
 

@@ -21,6 +21,10 @@ class Changed(Exception):
     """A file is not what it should be before it is written; one line."""
 
 
+class Elsewhere(UnsafePath):
+    """A file lies, or a link leads, outside of the folder; nothing was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """An exchange whose changes were written to `folder`; `place` is where that is kept."""
@@ -51,21 +55,30 @@ def latest(paths: Paths) -> Applied | None:
     """The last one that was applied and not undone.  Raises OSError and UnsafePath."""
     if not paths.undo.is_dir():
         return None
-    places = sorted(private_directory(paths.undo).glob("*.json"))
-    if not places:
-        return None
-    with private_file(places[-1], "r+b") as file:
-        body: dict[str, Any] = json.loads(file.read())
-    rows = tuple(Change(r["path"], r["before"], r["after"]) for r in body["files"])
-    return Applied(places[-1], body["exchange"], body["digest"], Path(body["folder"]), rows)
+    for place in sorted(private_directory(paths.undo).glob("*.json"), reverse=True):
+        with private_file(place, "r+b") as file:
+            content = file.read()
+        try:
+            body: dict[str, Any] = json.loads(content)
+            rows = tuple(Change(r["path"], r["before"], r["after"]) for r in body["files"])
+            return Applied(place, body["exchange"], body["digest"], Path(body["folder"]), rows)
+        except (ValueError, KeyError, TypeError):
+            # A crash while it was kept: nothing of it had been written yet.
+            continue
+    return None
 
 
 def write(folder: Path, changes: Sequence[Change], force: bool = False) -> None:
     """Every file as it is after, each at once and whole.
 
-    Raises Changed before anything is written where a file is not as it was before, and
-    OSError; what was written until then stays, and `revert` undoes it.
+    Raises Elsewhere and, where a file is not as it was before, Changed before anything is
+    written, and OSError; what was written until then stays, and `revert` undoes it.
     """
+    for one in changes:
+        # Also by `..`, and by a directory that became a link since.
+        place = folder / one.path
+        if place.resolve() != place or not place.is_relative_to(folder):
+            raise Elsewhere(f"{one.path} leads out of {folder}; nothing was written")
     for one in changes:
         if not force and content(folder, one.path) not in (one.before, one.after):
             raise Changed(f"{one.path} changed meanwhile")

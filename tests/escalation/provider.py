@@ -1,6 +1,7 @@
 """A provider on the loopback that speaks real wire formats, and counts every byte it gets."""
 
 import asyncio
+import gzip
 import json
 import re
 import ssl
@@ -45,6 +46,10 @@ ANSWERS: dict[str, list[bytes | None]] = {
     "in pieces": [head(), *(STREAM[i : i + 1] for i in range(len(STREAM)))],
     "chunked": [head("200 OK", "text/event-stream", "Transfer-Encoding: chunked"), CHUNKED],
     "overload": [refusal("529 Overloaded", "try\nlater")],
+    "far future": [refusal("529 Overloaded", "no", f"Retry-After: 1 Jan {'9' * 30} 00:00:00 GMT")],
+    "packed": [
+        head("200 OK", "text/event-stream", "Content-Encoding: gzip") + gzip.compress(STREAM)
+    ],
     "unauthorized": [refusal("401 Unauthorized", "bad key")],
     "not json": [head("500 Oops", "text/html", "Content-Length: 4") + b"<p>x"],
     "redirect": [head("302 Found", "text/plain", "Location: http://127.0.0.1:1/x")],

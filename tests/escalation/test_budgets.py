@@ -176,6 +176,29 @@ async def test_two_at_once_count_together(world: World) -> None:
     await running
 
 
+async def test_two_that_begin_at_once_do_not_both_fit(world: World) -> None:
+    """While the intent of one is written, the other is told no."""
+    shown = [await world.gate.prepare(read(TASK | {"instruction": f"{n}"})) for n in range(4)]
+    _priced(world, budget=Limits(day_tokens=shown[0]["tokens"] + 1))
+    begun = await asyncio.gather(
+        *(world.gate.begin(one["digest"], approved(one)) for one in shown), return_exceptions=True
+    )
+    assert [isinstance(one, Denial) for one in begun] == [False, True, True, True]
+    assert len(world.records("intent")) == 1
+    assert not isinstance(begun[0], BaseException)
+    begun[0].cancel()
+    await begun[0].start(lambda _name, _members: None)
+    assert _spent(world) == Spent(), "nothing left, and nothing is held any more"
+
+
+async def test_what_could_not_be_recorded_is_not_held(world: World) -> None:
+    prepared = await world.gate.prepare(read(TASK))
+    world.disk.broken = True
+    with pytest.raises(Closed):
+        await world.gate.begin(prepared["digest"], approved(prepared))
+    assert _spent(world) == Spent()
+
+
 @pytest.mark.parametrize(
     ("task", "why"),
     [

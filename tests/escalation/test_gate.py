@@ -66,6 +66,8 @@ async def test_what_was_shown_is_what_is_recorded_and_sent(world: World) -> None
         ("in pieces", "ok", 200, None, "Hello world"),
         ("chunked", "ok", 200, None, "Hello world"),
         ("overload", "http_error", 529, "status 529", ""),
+        ("far future", "http_error", 529, "status 529", ""),
+        ("packed", "refused", None, "compressed", ""),
         ("unauthorized", "http_error", 401, "status 401", ""),
         ("not json", "http_error", 500, "status 500", ""),
         ("redirect", "refused", None, "redirects (status 302)", ""),
@@ -298,6 +300,7 @@ async def test_a_name_of_a_file_is_masked_as_its_text_is(
     ("changes", "rule"),
     [
         ({"documents": [{"path": "a/.env", "text": "A=1"}]}, "secret files"),
+        ({"documents": [{"path": "a/" * 50_000 + ".env", "text": "A=1"}]}, "secret files"),
         ({"prefer": "nobody"}, "providers"),
     ],
 )
@@ -310,6 +313,8 @@ async def test_what_may_not_leave_is_denied_and_recorded(
     if rule != "providers":
         (denied,) = world.records("denied")
         assert denied["data"]["decision"]["rule"] == rule
+        assert ".env" not in denied["data"]["decision"]["reason"], "names of files are sealed"
+        assert "may not leave this machine" in denied["data"]["decision"]["reason"]
     assert world.server.connections == 0
 
 
@@ -331,6 +336,14 @@ async def test_what_may_not_leave_is_denied_and_recorded(
         TASK | {"documents": [{"path": "a", "text": "", "range": "all"}]},
         TASK | {"documents": [{"path": "a", "text": ""}] * 201},
         TASK | {"tools": [{"name": "read"}]},
+        TASK
+        | {
+            "kind": "edit",
+            "tools": ["edit"],
+            "documents": [
+                {"path": "a", "text": "x", "range": [1, 9], "role": "edit", "selection": [5, 9]}
+            ],
+        },
     ],
 )
 def test_a_body_that_is_no_task(body: object) -> None:

@@ -180,6 +180,17 @@ async def test_what_became_of_it_is_on_record_once(world: World) -> None:
     assert rows[0]["data"]["commit"] == rows[2]["data"]["commit"]
 
 
+async def test_of_two_decisions_at_once_one_is_on_record(world: World) -> None:
+    world.server.script = [world.says("an edit")]
+    exchange, _ = await run(world)
+    said = [{"decision": one, "diff_sha256": DIFF} for one in ("applied", "rejected", "applied")]
+    found = await asyncio.gather(
+        *(world.gate.applied(exchange, one) for one in said), return_exceptions=True
+    )
+    assert [isinstance(one, Malformed) for one in found] == [False, True, True]
+    assert len(world.records("applied")) == 1
+
+
 async def test_an_answer_without_edits_leaves_nothing_to_decide(world: World) -> None:
     exchange, events = await run(world)
     assert named(events, "edit") == []

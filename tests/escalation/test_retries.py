@@ -70,6 +70,7 @@ def test_pauses_grow_are_spread_and_have_a_bound() -> None:
         ({"retry-after": "Thu, 01 Jan 2026 11:00:30 GMT"}, Wish(0)),
         ({"retry-after": "Thu, 01 Jan 2026 12:00:30 -0000"}, Wish(30)),
         ({"retry-after": "soon"}, Wish()),
+        ({"retry-after": f"1 Jan {'9' * 30} 00:00:00 GMT"}, Wish()),
         ({"retry-after": "-3"}, Wish()),
         ({"retry-after": "nan"}, Wish()),
         ({"retry-after": "²"}, Wish()),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from wicket.escalation import policy, standing
+from wicket.escalation.freezes import Frozen
 from wicket.escalation.outgoing import Denial
 from wicket.escalation.standing import Standing
 from wicket.escalation.task import read
@@ -71,6 +72,8 @@ async def test_what_is_alike_is_not_asked_about_again(world: tuple[World, Kept])
         {"folder": None},
         {"kind": "ask"},
         {"instruction": "x" * 40_000},
+        {"tools": ["read"]},
+        {"tools": ["read"], "readable": ["**"]},
         {"instruction": "mail maria.keller@bank-nord.de"},
         {"documents": [{"path": "a.py", "text": "k = 'hunter22-canary'"}],
          "known_secrets": ["hunter22-canary"]},
@@ -86,6 +89,28 @@ async def test_what_is_not_alike_is_asked_about(
     with pytest.raises(Denial, match="nobody was asked"):
         await here.gate.begin(prepared["digest"], approved(prepared, mode="auto"))
     assert len(here.records("intent")) == 1
+
+
+async def test_a_tool_that_was_shown_is_covered_within_the_bytes_that_were_shown(
+    world: tuple[World, Kept],
+) -> None:
+    here, kept = world
+    wide = {"tools": ["read", "search"], "readable": ["**"]}
+    first = await say_yes(here, **wide, instruction="x" * 20_000)
+    again = await here.gate.prepare(read(TASK | FOLDER | wide | {"instruction": "x" * 70_000}))
+    assert (again["decision"], again["scope"]["bytes_max"]) == (
+        "allow",
+        first["scope"]["bytes_max"],
+    )
+    fewer = {"tools": ["read"], "readable": []}
+    assert (await here.gate.prepare(read(TASK | FOLDER | fewer)))["decision"] == "allow"
+    other = wide | {"readable": ["src/"]}
+    assert (await here.gate.prepare(read(TASK | FOLDER | other)))["decision"] == "ask"
+    # An approval that left the patterns out keeps a yes without them.
+    kept.rows = []
+    prepared = await here.gate.prepare(read(TASK | FOLDER | wide))
+    await here.gate.begin(prepared["digest"], approved(prepared, mode="standing", globs=[]))
+    assert (await here.gate.prepare(read(TASK | FOLDER | wide)))["decision"] == "ask"
 
 
 async def test_a_rule_that_asks_stands_above_it(world: tuple[World, Kept]) -> None:
@@ -116,6 +141,23 @@ async def test_a_new_class_is_asked_about(world: tuple[World, Kept]) -> None:
     assert found["decision"] == "ask"
 
 
+async def test_frozen_while_its_intent_is_written(world: tuple[World, Kept]) -> None:
+    """Who froze the gate has its word that nothing leaves from then on."""
+    here, _ = world
+    prepared = await here.gate.prepare(read(TASK | FOLDER))
+    frozen: list[Frozen] = []
+
+    def freeze(_rows: Any) -> None:
+        frozen.append(Frozen("drill"))
+
+    here.gate.house = replace(here.gate.house, keep_standing=freeze, frozen=lambda: tuple(frozen))
+    exchange = await here.gate.begin(prepared["digest"], approved(prepared, mode="standing"))
+    await exchange.start(lambda _name, _members: None)
+    assert here.server.connections == 0
+    (outcome,) = here.records("outcome")
+    assert (outcome["data"]["status"], outcome["data"]["flags"]) == ("cancelled", ["frozen"])
+
+
 async def test_it_ends(world: tuple[World, Kept]) -> None:
     here, kept = world
     await say_yes(here)
@@ -136,7 +178,7 @@ def test_what_is_not_understood_is_no_yes(said: object) -> None:
 
 def test_kept_and_read_again() -> None:
     until = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    one = Standing("a", "b", "p", "m", "e", None, "ask", ("c",), 9, until)
+    one = Standing("a", "b", "p", "m", "e", None, "ask", ("c",), ("read", "**"), 9, until)
     assert standing.read(standing.as_json([one])) == [one]
     naive = replace(one, until=until.partition("+")[0])
     assert standing.read(standing.as_json([naive])) == []

@@ -343,3 +343,7 @@ async def test_another_provider_is_another_question(desk: Desk, server: Provider
     assert code == 1
     assert len(server.requests) == 3
     assert "http_error: " in heard
+    # A yes that was said before anything was seen is none to another provider.
+    server.script = ["claude unauthorized"]
+    code, heard = await desk.typed("Who?", "--yes", says=[("send it?", "n")])
+    assert (code, len(server.requests)) == (1, 4)

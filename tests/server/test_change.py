@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wicket.server.ask import NoAnswer
 from wicket.server.change import Change, Target, changes, diff, digest, worse
+from wicket.server.control_files import is_obeyed
 from wicket.server.grammar import troubles_of
 
 LONG = "".join(f"line {n}\n" for n in range(1, 2001))
@@ -130,7 +131,7 @@ def test_a_grammar_judges_before_and_after(
         ("2", [], 0),
         ("2\u202e", [], 1),
         ("2\u200b\x1b", [], 1),
-        ("2\u2028", [], 0),
+        ("2\u2028", [], 1),
         ("WICKET_SECRET_1_ab12", ["WICKET_SECRET_1_ab12"], 1),
     ],
 )
@@ -138,3 +139,33 @@ def test_what_somebody_should_know_before_a_yes(new: str, foreign: list[str], no
     target = Target("a.py", "x = 1\n", 1, 1)
     (found,) = changes([target], [edit(target, "1", new) | {"foreign": foreign}])
     assert len(found.notes) == notes
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        (".git/hooks/pre-commit", True),
+        ("sub/.git/config", True),
+        (".vscode/settings.json", True),
+        (".VSCode/Settings.JSON", True),
+        (".github/workflows/ci.yml", True),
+        ("web/package-lock.json", True),
+        ("web/package.json", True),
+        (".husky/pre-push", True),
+        ("CLAUDE.md", True),
+        ("Jenkinsfile", True),
+        (".wicket.toml", True),
+        ("requirements-dev.txt", True),
+        ("src/settings.json", False),
+        ("src/git/hooks.py", False),
+        ("docs/workflows/ci.md", False),
+        ("README.md", False),
+        ("gitlab.py", False),
+    ],
+)
+def test_a_file_that_programs_obey_is_told(path: str, wanted: bool) -> None:
+    target = Target(path, "x = 1\n", 1, 1)
+    (found,) = changes([target], [edit(target, "1", "2", path=path)])
+    assert is_obeyed(path) is wanted
+    assert [note for note in found.notes if "programs obey" in note] == list(found.notes)
+    assert bool(found.notes) is wanted

@@ -112,6 +112,17 @@ async def test_a_command_decides(
     assert {name for name in row["environment"] if not name.startswith(("XDG_", "LC_"))} <= seen
 
 
+async def test_the_first_questions_may_come_at_once(home: Home, server: ProviderServer) -> None:
+    told = _settle(home, server.port, THEN[0][0])
+    await home.start()
+    async with GateClient(home.socket) as gate:
+        for _ in range(2):
+            asked = (gate.prepare(TASK | {"instruction": f"{n}"}) for n in range(4))
+            found = await asyncio.gather(*asked)
+            assert {one["hook"] for one in found} == {"the hook allows it: by the desk"}
+    assert len(told.read_text().splitlines()) == 8
+
+
 async def test_it_sees_the_bytes_where_the_settings_say_so(
     home: Home, server: ProviderServer
 ) -> None:

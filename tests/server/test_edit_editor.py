@@ -40,6 +40,10 @@ ANSWERS["breaks it"] = [
     piece.replace(b"def open_it", b"def (open_it") if piece else None
     for piece in ANSWERS["renames it"]
 ]
+CI = ".github/workflows/ci.yml"
+ANSWERS["builds it"] = [
+    piece.replace(b"store.py", CI.encode()) if piece else None for piece in ANSWERS["renames it"]
+]
 
 
 class Editor:
@@ -226,6 +230,26 @@ async def test_a_no_changes_nothing(editor: Editor, server: ProviderServer) -> N
     assert await editor.edit() == ("rejected", None)
     assert editor.document.text == SOURCE
     assert editor.decisions == ["rejected"]
+
+
+@pytest.mark.parametrize("editor", ["in place", "annotated"], indirect=True)
+async def test_a_file_that_programs_obey_takes_a_yes_of_its_own(
+    editor: Editor, server: ProviderServer
+) -> None:
+    server.answer = "builds it"
+    editor.uri = editor.uri.replace("store.py", CI)
+    editor.document = Document(editor.uri, "yaml", 1, SOURCE)
+    item = types.TextDocumentItem(editor.uri, "yaml", 1, SOURCE)
+    editor.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+    lines = {"start": {"line": 2, "character": 0}, "end": {"line": 3, "character": 0}}
+    editor.says = [SEND, SHOW_DIFF, DISCARD]
+    assert await editor.edit(comment=None, range=lines) == ("rejected", None)
+    assert (editor.proposals, editor.applied) == ([], [])
+    assert "programs obey this file" in editor.asked[-1]
+    editor.says = [SEND, APPLY]
+    assert await editor.edit(comment=None, range=lines) == ("applied", None)
+    assert editor.document.text == EDITED
+    assert editor.decisions == ["rejected", "applied"]
 
 
 @pytest.mark.parametrize("editor", ["in place"], indirect=True)

@@ -85,6 +85,21 @@ def test_rows_come_and_go(paths: Paths) -> None:
     assert freezing.rows(paths) == ()
 
 
+@pytest.mark.parametrize("name", ["\U0001f600", "a\x7fb", '\x00\x1b\n"\\', "\u2028\x85", "é"])
+def test_a_name_of_any_letters_is_frozen_by_itself(paths: Paths, name: str) -> None:
+    freezing.change(paths, True, name, {"repository": name})
+    assert [row.scope for row in freezing.rows(paths)] == [{"repository": name}]
+    freezing.change(paths, False, "", {"repository": name})
+    assert freezing.rows(paths) == ()
+
+
+@pytest.mark.parametrize("name", ["\udcff", "x" * 5000])
+def test_a_name_that_is_none_freezes_nothing_else(paths: Paths, name: str) -> None:
+    with pytest.raises(UnsafePath, match="has no name"):
+        freezing.change(paths, True, "\udcff", {"repository": name})
+    assert freezing.rows(paths) == ()
+
+
 def test_a_broken_file_is_not_loosened_by_one_more_row(paths: Paths) -> None:
     (paths.gate / "freezes.toml").write_text("nonsense")
     with pytest.raises(UnsafePath, match="not understood"):
@@ -176,6 +191,16 @@ async def test_everything_that_can_be_frozen_by_itself(
     answer = await home.post("/v1/prepare", task)
     assert answer.status_code == 403
     assert words in answer.json()["reason"]
+    assert str(home.root) not in json.dumps(home.records("denied")), "folders have stand-ins"
     log = json.dumps(home.records("freeze"))
     assert str(home.root) not in log, "no path in clear"
     assert home.records("outcome")[0]["data"]["flags"] == ["frozen"]
+
+
+async def test_who_asks_the_gate_hears_why_it_is_not_frozen(home: Home) -> None:
+    await home.start()
+    body = {"frozen": True, "reason": "drill", "scope": {"repository": "x" * 5000}}
+    answer = await home.post("/v1/freeze", body)
+    assert answer.status_code == 503
+    assert "has no name" in answer.json()["reason"]
+    assert (await home.get("/v1/status")).json()["freezes"] == []

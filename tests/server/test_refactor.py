@@ -23,6 +23,7 @@ FILES = {
     "src/use.py": "from store import open_store\n\nopen_store('x')\n",
     ".env": f"TOKEN={CANARY}\n",
     ".gitignore": ".env\n",
+    ".github/workflows/ci.yml": "on: push\njobs: {}\n",
 }
 
 
@@ -42,6 +43,9 @@ proposes(
 )
 proposes("breaks", PATH | {"old": "open_store(path):", "new": "open_store(path:"})
 proposes("hides", PATH | {"old": "Store(path)", "new": "Store(path)  # \u202e"})
+
+CI = ".github/workflows/ci.yml"
+proposes("builds", {"path": CI, "old": "jobs: {}", "new": "jobs: {x: {}}"})
 
 
 @pytest.fixture
@@ -171,6 +175,23 @@ async def test_nothing_is_sent_by_mistake(
     assert said in out + error
     assert "Traceback" not in error
     assert text(desk) == FILES["src/store.py"]
+
+
+async def test_a_file_that_programs_obey_takes_a_yes_of_its_own(
+    desk: Desk, server: ProviderServer
+) -> None:
+    server.answer = "builds"
+    words = (f"{CI}:2-2", "Add a job")
+    said = [("send it?", "y"), ("apply it?", "y")]
+    code, heard = await desk.typed(*words, "--yes", says=[])
+    assert (code, "look at it without --yes" in heard) == (1, True), heard
+    code, heard = await desk.typed(*words, says=[*said, (f"programs obey {CI};", "y")])
+    assert (code, f"there was no yes for {CI}" in heard) == (1, True), heard
+    assert text(desk, CI) == FILES[CI]
+    code, heard = await desk.typed(*words, says=[*said, (f"programs obey {CI};", "yes")])
+    assert code == 0, heard
+    assert text(desk, CI) == "on: push\njobs: {x: {}}\n"
+    assert decisions(desk) == ["rejected", "rejected", "applied"]
 
 
 async def test_a_file_with_changes_of_ones_own_is_refused(desk: Desk) -> None:
