@@ -5,7 +5,7 @@ question as long as they stay inside the scope.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -33,6 +33,10 @@ class Offer:
     model: str
     endpoint: str
     region: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The members of an approval of just this."""
+        return asdict(self)
 
     def refuse_other(self, said: Mapping[str, object]) -> None:
         """Raises Denial where the approval is one of something else."""

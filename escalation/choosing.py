@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from . import routing
+from .audit.records import Outcome
 from .budgets import Limits, Meter, Price
 from .health import Health
 from .house import House
-from .kinds import KINDS, TIERS
+from .kinds import KINDS, PROBE, TIERS
 from .outgoing import Denial
 from .policy import Destination, decide
 from .providers.provider import Provider, Usage
@@ -63,12 +64,20 @@ class Choosing:
 
     def meter(self, task: Task, provider: Provider, user: str) -> Meter:
         """What an exchange with this provider is counted by."""
-        return Meter(
-            self.house.ledger, user, self.limits(task), price(provider),
-            lambda outcome: self.health.heard(provider.name, outcome),
-        )  # fmt: skip
+
+        def heard(outcome: Outcome) -> None:
+            # What a provider does not know says nothing about how it does.
+            if task.kind != PROBE:
+                self.health.heard(provider.name, outcome)
+
+        return Meter(self.house.ledger, user, self.limits(task), price(provider), heard)
+
+    def outgrown(self, provider: Provider, tokens: int) -> str | None:
+        """Why a body of about so many tokens is too long for this provider, or None."""
+        return self.house.abilities().of(provider).outgrown(provider.name, tokens)
 
     def _route(self, task: Task, size: int, bars: dict[str, Denial]) -> Route:
+        abilities = self.house.abilities()
         candidates = [
             Candidate(
                 name,
@@ -76,6 +85,7 @@ class Choosing:
                 str(bars[name]) if name in bars else None,
                 self.health.failures(name),
                 self.health.latency_ms(name),
+                abilities.of(provider).room,
             )
             for name, provider in self.house.providers.items()
         ]
@@ -109,6 +119,9 @@ class Choosing:
             reason = f"no prices in [providers.{provider.name}], and [budget] is in dollars"
             return Denial("budget", reason)
         tokens = size // BYTES_PER_TOKEN
+        known = house.abilities().of(provider)
+        if why := known.lacking(task.kind) or known.outgrown(provider.name, tokens):
+            return Denial("abilities", why)
         spent = house.ledger.spent(house.user)
         if why := spent.over(limits, price(provider)(tokens, 0) or 0, tokens):
             return Denial("budget", why)

@@ -55,6 +55,10 @@ class GateClient:
         """Where a task would go.  Raises Declined and Lost."""
         return await self._ask("POST", "/v1/route", task)
 
+    async def probe(self, provider: str, any_tier: bool) -> dict[str, Any]:
+        """Have a provider asked what it can do.  Raises Declined and Lost."""
+        return await self._ask("POST", "/v1/probe", {"provider": provider, "any_tier": any_tier})
+
     async def send(
         self, digest: str, approval: Mapping[str, Any]
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from . import recorded, standing
+from . import abilities, probing, recorded, standing
 from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Offer, Scope, narrowed
 from .audit import AuditLog, Receipt
 from .audit.records import Tool
@@ -22,6 +22,7 @@ from .exchange import Exchange
 from .freezes import SCOPES, everything
 from .health import Health
 from .house import Closed, House
+from .kinds import AWAY, PROBE
 from .noting import Note
 from .outgoing import Considered, Denial, consider, summed
 from .policy import Destination
@@ -39,6 +40,8 @@ from .prepared import (
 from .providers.provider import Provider, ProviderError
 from .redaction.known import known
 from .redaction.masking import Masks
+from .retries import Retries
+from .routing import Route
 from .task import Document, Malformed, Task, documents
 from .tools import EDIT
 from .transport import Refused
@@ -47,6 +50,8 @@ from .way import Way
 # How long a prepared request, and the approval of it, is good.
 EXPIRES_SECONDS = MINUTES * 60
 MOST_PREPARED = 64
+# What a provider does not know it will not know a second later.
+ONCE = Retries(attempts=1)
 
 
 class Unprepared(Exception):
@@ -108,6 +113,9 @@ class Gate:
         except Denial as denial:
             await recorded.denial(log, self.house, task, provider, denial)
             raise
+        task = replace(
+            task, tools=abilities.offered(task.tools, self.house.abilities().of(provider))
+        )
         conversation = Conversation(rewritten(task, considered), masks=masks)
         way = Way(provider, f"wicket/{self.house.version}", self.house.network, self._key)
         try:
@@ -115,6 +123,8 @@ class Gate:
         except ProviderError as error:
             raise Closed(str(error), error.fix or f"wicket key set {provider.name}") from None
         try:
+            if why := self._choosing.outgrown(provider, tokens_of(envelope)):
+                raise Denial("abilities", why)
             judged = await self._judged(question(self.house, task, provider, envelope, considered))
         except Denial as denial:
             await recorded.denial(log, self.house, task, provider, denial)
@@ -150,7 +160,76 @@ class Gate:
         """
         self._opened()
         budget = self._spent(self._choosing.limits(task))
-        return self._choosing.route(task, size).as_json() | {"budget": budget}
+        kept, providers = self.house.abilities(), self.house.providers
+        known = {name: kept.known(provider) for name, provider in providers.items()}
+        told = {name: one.shown for name, one in known.items() if one}
+        return self._choosing.route(task, size).as_json() | {"budget": budget, "abilities": told}
+
+    async def probe(self, name: str, any_tier: bool = False) -> dict[str, Any]:
+        """Ask one provider what it can do, and keep that; only because somebody said so now.
+
+        Raises Closed, Denial, and Malformed for a provider that cannot be asked so.
+        """
+        log = self._opened()
+        if (wanted := self.house.providers.get(name)) is None:
+            raise Malformed(f"there is no provider {name[:80]}")
+        if wanted.kind != probing.ASKABLE:
+            raise Malformed(f"{name} is of kind {wanted.kind}, whose abilities are documented")
+        task = Task(PROBE, "", (), prefer=name, editor=("wicket", self.house.version))
+        tiers = {PROBE: AWAY} if any_tier else {}
+        choosing = Choosing(
+            replace(self.house, routes=tiers | dict(self.house.routes)), self._health
+        )
+        done: list[probing.Heard] = []
+        while (asked := probing.following(done, wanted.model)) is not None:
+            try:
+                route, provider = choosing.provider(task)
+                considered = self._considered(task, provider, Masks(self.house.rules, known(())))
+                heard = probing.Heard(asked)
+                done.append(heard)
+                prepared = await self._asking(task, route, provider, considered, heard)
+            except Denial as denial:
+                await recorded.denial(log, self.house, task, wanted, denial)
+                raise
+            said = prepared.offer
+            exchange = await self.begin(said.digest, said.as_json() | {"mode": "user"})
+
+            def emit(event: str, members: dict[str, Any], into: probing.Heard = heard) -> None:
+                if event == "error":
+                    into.error = str(members["reason"])
+
+            await exchange.start(emit)
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        if (found := probing.found(done, wanted, when)) is not None:
+            rows = self.house.abilities().rows
+            self.house.keep_abilities(abilities.Kept({**rows, name: found}))
+        why = next((one.error for one in reversed(done) if one.error), None)
+        return {
+            "provider": name,
+            "requests": len(done),
+            "abilities": abilities.as_json(abilities.Kept({name: found}))[name] if found else None,
+            "shown": found.shown if found else f"nothing is known: {why}",
+        }
+
+    async def _asking(
+        self, task: Task, route: Route, provider: Provider, considered: Considered,
+        heard: probing.Heard,
+    ) -> Prepared:  # fmt: skip
+        """One question of a probe, ready for `begin`.  Raises Denial."""
+        agent = f"wicket/{self.house.version}"
+        way = Way(provider, agent, self.house.network, self._key, heard.converse)
+        conversation = Conversation(task)
+        envelope = await way.rehearse(conversation)
+        judged = await self._judged(question(self.house, task, provider, envelope, considered))
+        offer = Offer(envelope.digest, provider.name, provider.model, envelope.url, provider.region)
+        expires = datetime.now(UTC) + timedelta(minutes=MINUTES)
+        scope = Scope(frozenset(), (), max(len(envelope.body), 1), 1, expires)
+        due, left = time.monotonic() + EXPIRES_SECONDS, None
+        prepared = Prepared(
+            conversation, way, envelope, considered, offer, scope, due, route, left, judged
+        )
+        self._keep(prepared)
+        return prepared
 
     async def begin(self, digest: str, approved: object) -> Exchange:
         """Record the approval and the intent to send what was prepared; the exchange is
@@ -191,7 +270,8 @@ class Gate:
             size, now = len(envelope.body), datetime.now(UTC)
             if why := made.scope.spent(turn, size, None, now) or self._stopped(made):
                 raise Refused(f"not sent: {why}")
-            if why := meter.over(tokens := tokens_of(envelope)):
+            tokens = tokens_of(envelope)
+            if why := meter.over(tokens) or self._choosing.outgrown(prepared.provider, tokens):
                 raise Refused(f"not sent: {why}")
             redactions = summed((*prepared.considered.redactions, *made.redactions))
             seen = replace(
@@ -226,7 +306,7 @@ class Gate:
         size = len(prepared.envelope.body)
         made = Exchange(
             exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
-            meter, self.house.retries, prepared.route.order[1:],
+            meter, ONCE if task.kind == PROBE else self.house.retries, prepared.route.order[1:],
             Editing(prepared.shown, prepared.conversation.masks),
         )  # fmt: skip
         self._exchanges[exchange], self._paths[exchange] = made, set()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from .abilities import Kept
 from .audit.records import Actor, Record
 from .budgets import UNLIMITED, Ledger, Limits, user_of
 from .freezes import Frozen
@@ -49,6 +50,14 @@ def _forgotten(_standing: Sequence[Standing]) -> None:
     """A house in which every request is asked about."""
 
 
+def _unknown() -> Kept:
+    return Kept()
+
+
+def _unkept(_kept: Kept) -> None:
+    """A house in which every provider is asked anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What the gate is told at its start.  `forbidden` answers the rule that keeps a path
@@ -56,7 +65,8 @@ class House:
     makes it so or undoes it; `hindrance` says why the log binds nothing just now, or None;
     `noted` hears of every note of readers and owners; `standing` are the yeses that hold on,
     and `keep_standing` replaces them.  `routes` are tiers by kind of task, where the settings
-    name them; `off` the features that are switched off."""
+    name them; `off` the features that are switched off; `abilities` what providers can do, as
+    far as they were asked, and `keep_abilities` replaces that."""
 
     version: str
     providers: Mapping[str, Provider]
@@ -78,6 +88,8 @@ class House:
     ledger: Ledger = field(default_factory=Ledger)
     off: frozenset[str] = frozenset()
     hook: Hook | None = None
+    abilities: Callable[[], Kept] = _unknown
+    keep_abilities: Callable[[Kept], None] = _unkept
 
     @property
     def user(self) -> str:

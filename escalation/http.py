@@ -40,6 +40,12 @@ def application(gate: Gate) -> ASGIApp:
             raise task.Malformed("size must be a whole number")
         return JSONResponse(gate.route(task.read(said), size))
 
+    async def probe(request: Request) -> Response:
+        said = _object(await _body(request, LARGEST_SEND))
+        if not isinstance(name := said.get("provider"), str):
+            raise task.Malformed("provider must be a name")
+        return JSONResponse(await gate.probe(name, said.get("any_tier") is True))
+
     async def send(request: Request) -> Response:
         said = _object(await _body(request, LARGEST_SEND))
         exchange = await gate.begin(str(said.get("digest")), said.get("approval"))
@@ -77,6 +83,7 @@ def application(gate: Gate) -> ASGIApp:
         Route("/v1/status", status),
         Route("/v1/prepare", _said(prepare), methods=["POST"]),
         Route("/v1/route", _said(route), methods=["POST"]),
+        Route("/v1/probe", _said(probe), methods=["POST"]),
         Route("/v1/send", _said(send), methods=["POST"]),
         Route("/v1/freeze", _said(freeze), methods=["POST"]),
         Route("/v1/exchanges/{id}/tools", _said(tools), methods=["POST"]),

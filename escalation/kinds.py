@@ -31,6 +31,7 @@ class Kind:
         return "edit" if self.edits else "ask"
 
 
+PROBE = "probe"
 KINDS = {
     kind.name: kind
     for kind in (
@@ -73,5 +74,7 @@ KINDS = {
             "Make this code simpler and shorter. Change nothing that it does.",
             edits=True,
         ),
+        # What a provider can do: the gate's own words, with nothing of the user's.
+        Kind(PROBE, tiers=("on-prem",), largest=0),
     )
 }

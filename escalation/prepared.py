@@ -266,5 +266,5 @@ def _routed(log: AuditLog, task: Task, route: Route) -> tuple[tuple[str, str], .
 
 def _parameters(envelope: Envelope) -> tuple[tuple[str, str], ...]:
     """What a request asks for besides its words: whether it is kept, and how long it may be."""
-    told = cast(Mapping[str, object], json.loads(envelope.body))
+    told = cast(Mapping[str, object], json.loads(envelope.body or b"{}"))
     return tuple((name, json.dumps(told[name])) for name in PARAMETERS if name in told)

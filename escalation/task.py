@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from .budgets import UNLIMITED, Limits
-from .kinds import KINDS
+from .kinds import KINDS, PROBE
 from .tools import EDIT, TOOLS
 
 MOST_DOCUMENTS = 200
@@ -78,8 +78,9 @@ def read(said: object) -> Task:
     """The task in a decoded JSON body.  Raises Malformed."""
     body = _mapping(said, "the body")
     kind = _text(body, "kind")
-    if kind not in KINDS:
-        raise Malformed(f"kind must be one of {', '.join(KINDS)}")
+    if kind not in KINDS or kind == PROBE:
+        known = (name for name in KINDS if name != PROBE)
+        raise Malformed(f"kind must be one of {', '.join(known)}")
     tools = texts(body, "tools")
     if unknown := sorted(set(tools) - set(TOOLS)):
         raise Malformed(f"there is no tool {unknown[0][:80]}")

@@ -11,7 +11,7 @@ from .audit import AuditLog, Receipt
 from .conversation import Conversation
 from .envelope import Envelope, StandIn
 from .providers import signer, wire
-from .providers.provider import Event, Provider
+from .providers.provider import Converse, Event, Provider
 from .transport import (
     Captured,
     CapturingTransport,
@@ -29,12 +29,16 @@ TIMEOUT = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """`agent` is who we say we are; `stand_in` hides the key in what is recorded."""
+    """`agent` is who we say we are; `stand_in` hides the key in what is recorded.
+
+    `wire` is how it is spoken to, where that is not the way of its kind.
+    """
 
     provider: Provider
     agent: str
     network: Network
     stand_in: StandIn
+    wire: Converse | None = None
 
     async def rehearse(self, conversation: Conversation) -> Envelope:
         """The request that `converse` would send, byte for byte.  Raises ProviderError."""
@@ -66,7 +70,8 @@ class Way:
         async with httpx2.AsyncClient(
             transport=transport, trust_env=False, follow_redirects=False, timeout=TIMEOUT
         ) as http:
-            made = wire(self.provider.kind)(self.provider, conversation, self.agent, http)
+            speak = self.wire or wire(self.provider.kind)
+            made = speak(self.provider, conversation, self.agent, http)
             async with aclosing(made) as events:
                 async for event in events:
                     yield event

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from ..completion.client import EngineGone
+from ..escalation import policy
 from ..escalation.client import Declined, GateClient, Lost
 from ..escalation.kinds import KINDS
 from ..escalation.tools import EDIT
@@ -280,7 +281,9 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
     elif near is not None:
         focus = [piece.path for piece in question.pieces]
         found = gather.gather(question.text, [near], BUDGET, focus)
-        rows = ask_tools.of_passages(found)
+        # One file that stays here would keep the whole question here.
+        stays = exclusions.policy(policy.globs(startup.effective.heard.policies, "this-machine"))
+        rows = [row for row in ask_tools.of_passages(found) if stays(row["path"]) is None]
         # What was pointed at is not said twice.
         documents += [
             row

@@ -13,11 +13,15 @@ from .. import __version__
 from ..completion import gguf
 from ..completion.client import EngineGone
 from ..completion.cursor import Cursor
-from . import accelerators, build, mounts, security
+from ..escalation import probing
+from ..escalation.client import Declined, GateClient, Lost
+from ..escalation.providers.provider import Provider
+from . import abilities, accelerators, build, gate_client, mounts, security
 from .app import Completions, Startup, chosen_model, fallback_models, start
 from .complete_verb import PATIENCE_MS
 from .engine import layers_for
 from .paths import UnsafePath, private_directory, socket_directory
+from .settings_checks import plain
 
 # Asked of the model to see it at work; any text does, a wrong one too.
 SAMPLE = Cursor("sample.py", "python", "def double(number):\n    return ", 31)
@@ -35,7 +39,10 @@ class Finding:
 
 def run(arguments: argparse.Namespace) -> int:
     startup = start()
-    findings = [*(limited(startup) if arguments.security else examine(startup))]
+    if arguments.probe:
+        findings = [asyncio.run(probed(startup, arguments.probe, arguments.any_tier))]
+    else:
+        findings = [*(limited(startup) if arguments.security else examine(startup))]
     if arguments.json:
         rows = [asdict(finding) for finding in findings]
         print(json.dumps({"version": __version__, "findings": rows}))
@@ -58,6 +65,7 @@ def examine(startup: Startup) -> Iterator[Finding]:
     yield asyncio.run(engine(startup))
     yield accelerator(startup)
     yield index(startup)
+    yield from providers(startup)
 
 
 def limited(startup: Startup) -> Iterator[Finding]:
@@ -83,6 +91,35 @@ def sockets(startup: Startup) -> Finding:
         return Finding("sockets", True, str(socket_directory(startup.paths)))
     except UnsafePath as error:
         return Finding("sockets", False, str(error), "remove or repair that directory")
+
+
+def providers(startup: Startup) -> Iterator[Finding]:
+    """What is known of each; nobody is asked here."""
+    rows = abilities.kept(startup.paths)
+    for name, row in startup.effective.settings.providers.items():
+        provider = Provider(name, row.kind, row.base_url, row.model, "frontier")
+        known = rows.known(provider)
+        unasked = ", not asked what it can do" if row.kind == probing.ASKABLE else ""
+        said = f": {known.shown}" if known else unasked
+        yield Finding("provider", True, f"{name}, {row.model} at {provider.host}{said}")
+
+
+async def probed(startup: Startup, name: str, any_tier: bool) -> Finding:
+    """Have the gate ask a provider what it can do, in a few requests on record."""
+    try:
+        starter = gate_client.starter(startup.paths)
+        _reader, writer = await starter.connect()
+        try:
+            async with GateClient(starter.path) as gate:
+                said = await gate.probe(name, any_tier)
+        finally:
+            writer.close()
+    except (Declined, Lost, EngineGone, UnsafePath, OSError) as error:
+        return Finding("provider", False, f"{name}: {plain(str(error), 1000)}")
+    detail = f"{name}: {plain(said['shown'], 1000)}; {said['requests']} requests, all on record"
+    if said["abilities"]:
+        return Finding("provider", True, detail)
+    return Finding("provider", False, detail, "wicket audit show says what came")
 
 
 def llama(startup: Startup) -> Finding:

@@ -28,6 +28,7 @@ from ..escalation.providers.provider import Prices, Provider
 from ..escalation.redaction import rules as redaction
 from ..escalation.transport import Network
 from . import (
+    abilities,
     audit_place,
     decision_hook,
     discreet,
@@ -136,6 +137,8 @@ async def _serve(
         partial(standing.keep, paths),
         **spending.rules(plan.wanted),
         hook=hook,
+        abilities=partial(abilities.kept, paths),
+        keep_abilities=partial(abilities.keep, paths),
     )
     if log is not None and plan.log is not None:
         closed = await asyncio.to_thread(_recalled, house.ledger, plan.log.directory)

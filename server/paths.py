@@ -117,6 +117,11 @@ class Paths:
         return self.gate / "standing.json"
 
     @property
+    def abilities(self) -> Path:
+        """What providers can do, as far as they were asked; the gate writes it."""
+        return self.gate / "abilities.json"
+
+    @property
     def undo(self) -> Path:
         """Files as they were before applied edits, and after; nothing else of ours keeps code."""
         return self.state / "undo"

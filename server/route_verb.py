@@ -53,6 +53,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     )
     rows = [f"{found['kind']}: {where}: {plain(found['reason'], 1000)}"]
     rows += [f"  not {plain(row['name'])}: {plain(row['why'], 1000)}" for row in found["passed"]]
+    told: Mapping[str, str] = found.get("abilities", {})
+    rows += [f"  {plain(name)}: {plain(said, 1000)}" for name, said in told.items()]
     return [*rows, *(f"  {row}" for row in budget_lines(found.get("budget", {})))]
 
 

@@ -526,6 +526,17 @@ VERBS = (
                 action="store_true",
                 help="try what each process may not do, and say what the kernel refuses",
             ),
+            argument(
+                "--probe",
+                metavar="NAME",
+                help="have the gate ask this provider what it can do: a few requests without "
+                "anything of yours, on record",
+            ),
+            argument(
+                "--any-tier",
+                action="store_true",
+                help="for `--probe`: also a provider that is not on-prem, which may cost",
+            ),
             JSON,
         ),
     ),

@@ -22,11 +22,19 @@ async def converse(
     provider: Provider, conversation: Conversation, agent: str, http: httpx2.AsyncClient
 ) -> AsyncGenerator[Event, None]:
     """One request and the events of its answer.  Raises ProviderError."""
+    async for event in exchanged(provider, _body(provider, conversation), agent, http):
+        yield event
+
+
+async def exchanged(
+    provider: Provider, said: Mapping[str, Any], agent: str, http: httpx2.AsyncClient
+) -> AsyncGenerator[Event, None]:
+    """This body, and the events of its answer.  Raises ProviderError."""
     headers = {"accept": "text/event-stream", "content-type": "application/json"}
     headers["user-agent"] = agent
     if provider.key:
         headers["authorization"] = f"Bearer {provider.key}"
-    body = json.dumps(_body(provider, conversation), separators=(",", ":")).encode()
+    body = json.dumps(said, separators=(",", ":")).encode()
     url = f"{provider.base_url}/chat/completions"
     request = http.build_request("POST", url, headers=headers, content=body)
     response = await http.send(request, stream=True)

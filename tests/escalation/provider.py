@@ -98,6 +98,27 @@ ANSWERS: dict[str, list[bytes | None]] = {
 }  # fmt: skip
 
 
+def told(body: Any) -> bytes:
+    said = json.dumps(body).encode()
+    return head("200 OK", "application/json", f"Content-Length: {len(said)}") + said
+
+
+# What a probe hears: of sizes, of tools, of JSON.
+ANSWERS |= {
+    "vllm models": [told({"data": [{"id": "m", "max_model_len": 8192}, {"id": "n"}]})],
+    "plain models": [told({"object": "list", "data": [{"id": "m"}]})],
+    "odd models": [told({"data": [{"id": "m", "max_model_len": -1}, 3], "meta": []})],
+    "props": [told({"default_generation_settings": {"n_ctx": 1024}})],
+    "not found": [head("404 No", "text/plain", "Content-Length: 2") + b"no"],
+    "ping": [
+        head() + called(0, "call_1", "ping", "{}"),
+        chunk(choices=[{"delta": {}, "finish_reason": "tool_calls"}]) + USAGE + b"data: [DONE]\n\n",
+    ],
+    "object": [head() + said('{"ok": ') + said("true}", "stop") + USAGE + b"data: [DONE]\n\n"],
+    "cut short": [head() + said("Let me", "length") + USAGE + b"data: [DONE]\n\n"],
+    "not streamed": [told({"choices": [{"message": {"content": "ok"}}]})],
+}
+
 ANSWERS |= anthropic_wire.ANSWERS | openai_wire.ANSWERS | aws_wire.ANSWERS
 
 
@@ -135,8 +156,9 @@ class ProviderServer:
         rest, found = bytes(self.received), []
         while rest:
             head, _, rest = rest.partition(b"\r\n\r\n")
-            length = int(next(line for line in head.lower().split(b"\r\n")
-                              if line.startswith(b"content-length:")).split(b":")[1])  # fmt: skip
+            lines = head.lower().split(b"\r\n")
+            told = (line for line in lines if line.startswith(b"content-length:"))
+            length = int(next(told, b":0").split(b":")[1])
             found.append((head, rest[:length]))
             rest = rest[length:]
         return found

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wicket.escalation.abilities import Kept
+from wicket.escalation.outgoing import Denial
 from wicket.escalation.providers.provider import Provider
 from wicket.escalation.task import read
 
@@ -68,3 +70,24 @@ async def test_what_does_not_fit_is_refused_in_its_own_words(world: World) -> No
     assert outcome["data"]["status"] in ("http_error", "failed")
     (error,) = (members for name, members in events if name == "error")
     assert error["reason"]
+
+
+async def test_it_says_what_it_can(world: World) -> None:
+    """Its context is what it was started with; a model that only completes calls no tool."""
+    kept = [Kept()]
+    world.gate.house = replace(
+        world.gate.house, abilities=lambda: kept[0], keep_abilities=lambda new: kept.insert(0, new)
+    )
+    said = await world.gate.probe("home")
+    found = kept[0].rows["home"]
+    assert (found.streaming, found.tools in (False, None)) == (True, True), said
+    assert found.context in (1024, None)
+    outcomes = [row["data"] for row in world.records("outcome")]
+    assert len(outcomes) == len(world.records("intent")) == said["requests"]
+    assert {row["purpose"] for row in (r["data"] for r in world.records("intent"))} == {"probe"}
+    if found.context is None:
+        return
+    document = {"path": "a.py", "language": "python", "text": "x = 1\n" * 4000}
+    with pytest.raises(Denial, match="more than home takes"):
+        await world.gate.prepare(read(TASK | {"documents": [document]}))
+    assert len(world.records("intent")) == said["requests"]
