@@ -3,7 +3,6 @@
 Pure but for `Model`, which evaluates tokens.
 """
 
-import codecs
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .lines import Text
 from .wire import Reason
 
 Logits = NDArray[np.float32]
@@ -157,23 +157,3 @@ def _after(rest: bytes) -> bytes:
     """The least bytes greater than everything that starts with `rest`."""
     stripped = rest.rstrip(b"\xff")
     return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else b""
-
-
-class Text:
-    """Bytes of tokens becoming text: whole characters, at most `lines` lines."""
-
-    def __init__(self, lines: int) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._left = lines
-        self.full = False
-
-    def add(self, data: bytes) -> str:
-        """What of `data` can be shown; sets `full` at the end of the last line."""
-        text = self._decoder.decode(data)
-        for at, char in enumerate(text):
-            if char == "\n":
-                self._left -= 1
-                if self._left == 0:
-                    self.full = True
-                    return text[:at]
-        return text

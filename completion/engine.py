@@ -61,6 +61,25 @@ class Backend(Protocol):
         """Take back an interrupt that came too late."""
 
 
+class Missing:
+    """A `Backend` of which something is not installed."""
+
+    def load(self, progress: Callable[[float], None]) -> None:
+        raise BackendError("llama-cpp-python is not installed", "wicket engine build")
+
+    def describe(self, state: State) -> State:
+        return state
+
+    def complete(self, request: Complete, halted: Halted) -> Iterator[Answer]:
+        raise BackendError("llama-cpp-python is not installed", "wicket engine build")
+
+    def interrupt(self) -> None:
+        """Nothing is computed."""
+
+    def resume(self) -> None:
+        """Nothing was interrupted."""
+
+
 @dataclass(slots=True)
 class Job:
     """A request on its way.  `halt` is set once, by whoever wants it to stop."""

@@ -1,13 +1,14 @@
 """Tokens from a GGUF in this process: KV slots, greedy decoding, healed words, rates."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import families, gguf, prompt
+from .budget import UNMEASURED, budget_for
 from .continuations import Lexicon
 from .corpus import Corpus
 from .decoding import Guide, Logits, Spent, decode
@@ -20,25 +21,13 @@ from .wire import Complete, Done, Piece, Reason, State
 if TYPE_CHECKING:
     from .llama import Llama
 
-# Tokens of one line, and of each further line that a block may take.
-LINE_TOKENS = 48
-BLOCK_TOKENS = 16
-# Share of the context given to the suffix, and the most it may take.
-SUFFIX_SHARE = 0.16
-SUFFIX_TOKENS = 512
 # A longer context than this costs more time than a completion is worth.
 CONTEXT_TOKENS = 8192
-# What the parts of a request may cost on this machine, in seconds at its measured rates:
-# what is evaluated again at each key, and the text.
-KEY_SECONDS, TEXT_SECONDS = 0.1, 0.8
 # What all further texts may cost somebody who asks for alternatives.
 ALTERNATIVES_SECONDS = 0.5
-# Less than this, in tokens, says too little to be worth the asking.
-LEAST_PROMPT, LEAST_SUFFIX, LEAST_TEXT = 256, 32, 16
 # Rates that moved by less than this factor change no budget: a prompt cut elsewhere would
 # lose what is cached of it.
 STEADY = 2.0
-UNMEASURED = {"prefill": 0.0, "decode": 0.0}
 # Tokens that are evaluated at the start, so that rates are known before the first key.
 TRIAL_TOKENS = 32
 # Where memory is short, fewer documents are remembered, and then the context shrinks, but
@@ -322,31 +311,6 @@ def sizes(context: int, slots: int) -> Iterator[tuple[int, int]]:
         yield context, 1
         context //= 2
     yield context, 1
-
-
-def budget_for(
-    request: Complete, context: int, rates: Mapping[str, float], order: str
-) -> prompt.Budget:
-    """How a context of so many tokens is shared out on a machine with these rates.
-
-    `rates` are tokens per second, or UNMEASURED.  Who asks by hand gets
-    the most that the model can do, however long it takes.
-    """
-    room = LINE_TOKENS + BLOCK_TOKENS * (max(request.lines, 1) - 1)
-    decode = min(room, context // 4)
-    whole = context - decode
-    suffix = min(int(context * SUFFIX_SHARE), SUFFIX_TOKENS)
-    if request.priority == "manual":
-        return prompt.Budget(context=context, suffix=suffix, decode=decode)
-    if prefill := rates["prefill"]:
-        whole = min(whole, max(LEAST_PROMPT, int(prefill * prompt.COLD_SECONDS)))
-        suffix = min(suffix, whole // 4)
-        if order == "psm":
-            # It stands behind the prefix, so each key has it evaluated again.
-            suffix = min(suffix, max(LEAST_SUFFIX, int(prefill * KEY_SECONDS)))
-    if speed := rates["decode"]:
-        decode = min(decode, max(LEAST_TEXT, int(speed * TEXT_SECONDS)))
-    return prompt.Budget(context=whole + decode, suffix=suffix, decode=decode)
 
 
 def available_bytes() -> int | None:

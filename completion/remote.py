@@ -10,12 +10,12 @@ from pathlib import Path
 import httpx2
 
 from . import prompt
+from .budget import UNMEASURED, budget_for
 from .connection import Server, Token
-from .decoding import Text
 from .dialects import Ask, Dialect, Json
 from .engine import Answer, BackendError, Halted
+from .lines import Text
 from .llama_server import Infill, LlamaServer
-from .local import UNMEASURED, budget_for
 from .openai_server import OpenAI
 from .wire import Complete, Done, Piece, Reason, State
 

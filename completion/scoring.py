@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import families, gguf, prompt
+from .budget import UNMEASURED, budget_for
 from .decoding import Words
 from .engine import BackendError
-from .local import CONTEXT_TOKENS, UNMEASURED, budget_for
+from .local import CONTEXT_TOKENS
 from .slots import LlamaError
 from .wire import Complete
 

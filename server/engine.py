@@ -17,7 +17,7 @@ from .. import __version__
 from ..completion import devices, gguf
 from ..completion.corpus import Corpus
 from ..completion.devices import Device
-from ..completion.engine import Backend, Engine
+from ..completion.engine import Backend, Engine, Missing
 from ..completion.gguf import BadModel, Gguf
 from ..completion.models import Model
 from ..completion.serve import serve
@@ -204,8 +204,11 @@ def addresses(models: Sequence[Model]) -> list[tuple[str, int]]:
 
 
 def local(order: Order, corpus: Corpus | None = None) -> Backend:
-    from ..completion.local import LocalBackend  # noqa: PLC0415  Needs numpy.
-
+    try:
+        from ..completion.local import LocalBackend  # noqa: PLC0415
+    except ModuleNotFoundError:
+        # numpy comes with llama-cpp-python.
+        return Missing()
     path = order.model.path
     return LocalBackend(
         path,

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import wicket.completion.models as models_folder
 from wicket.completion import local
-from wicket.completion.decoding import Text, Words
+from wicket.completion.decoding import Words
 from wicket.completion.engine import BackendError, Halted
+from wicket.completion.lines import Text
 from wicket.completion.local import LocalBackend
 from wicket.completion.wire import Complete, Done, Piece, Reason
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wicket.completion.budget import budget_for
 from wicket.completion.cursor import Snippet
 from wicket.completion.engine import BackendError, resident_bytes
-from wicket.completion.local import LocalBackend, budget_for, sizes
+from wicket.completion.local import LocalBackend, sizes
 from wicket.completion.slots import common
 from wicket.completion.wire import Complete, Done, Piece
 

@@ -17,6 +17,9 @@ import pytest
 from wicket.server import build, processes
 from wicket.server.paths import Paths
 
+# What chooses tokens, or weighs them; all else has to do without.
+NEEDS_NUMPY = ("__main__", ".llama", ".scoring", ".local", ".decoding", ".guides", ".mixture")
+NEEDS_NUMPY += (".drafts", ".continuations", ".suffixes")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wicket-dev"
 
 
@@ -84,7 +87,7 @@ def test_without_numpy_only_intervals_are_missing(thin: Thin) -> None:
     code = "import pkgutil, importlib, wicket.server as s, wicket.completion as c; "
     code += "names = [m.name for r in (s, c) for m in pkgutil.iter_modules(r.__path__, r.__name__"
     code += " + '.')]; [importlib.import_module(n) for n in names if not n.endswith("
-    code += "('__main__', '.llama', '.scoring'))]; print(len(names))"
+    code += f"{NEEDS_NUMPY})]; print(len(names))"
     ran = subprocess.run(
         [thin.python, "-I", "-c", code], env=thin.environment, capture_output=True, text=True,
         check=False,
