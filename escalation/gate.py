@@ -25,7 +25,8 @@ from .house import Closed, House
 from .kinds import AWAY, PROBE
 from .noting import Note
 from .outgoing import Considered, Denial, consider, summed
-from .policy import Destination
+from .policy import Destination, Policy
+from .policy import digest as digest_of
 from .prepared import (
     Prepared,
     approval,
@@ -391,6 +392,12 @@ class Gate:
             raise Malformed(f"only {', '.join(SCOPES)} can be frozen by themselves")
         self.house.freeze(frozen, reason, scope)
         await self.heed()
+
+    def bind(self, policies: tuple[Policy, ...]) -> None:
+        """These policies decide from now on; what waits for a yes has to be prepared anew."""
+        if digest_of(policies) != digest_of(self.house.policies):
+            self.house = replace(self.house, policies=policies)
+            self._prepared.clear()
 
     async def heed(self) -> None:
         """Look whether the gate was frozen or thawed; what runs is cancelled then."""

@@ -38,6 +38,7 @@ from . import (
     launcher,
     limits,
     perimeter,
+    policies,
     processes,
     settings,
     settings_file,
@@ -146,8 +147,12 @@ async def _serve(
     timer = asyncio.ensure_future(anchoring.run(lambda: log.news)) if log is not None else None
 
     async def look() -> None:
+        stamps = None
         while True:
             await asyncio.sleep(freezing.LOOK_SECONDS)
+            if stamps != (now := policies.stamps(paths)):
+                stamps = now
+                gate.bind(policies.load(paths).binding)
             with contextlib.suppress(Closed):
                 await gate.heed()
 

@@ -21,6 +21,19 @@ class Policies:
     faults: tuple[str, ...] = ()
 
 
+def stamps(paths: Paths) -> tuple[tuple[int, ...] | None, ...]:
+    """What tells that a policy is another one than before; it never raises."""
+    found: list[tuple[int, ...] | None] = []
+    for path in paths.policies:
+        try:
+            stat = path.stat()
+        except (OSError, ValueError):
+            found.append(None)
+        else:
+            found.append((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_mode))
+    return tuple(found)
+
+
 def load(paths: Paths, folders: Sequence[Path] = ()) -> Policies:
     """Never raises.  A user's policy inside one of the open `folders` is somebody else's."""
     managed, user = paths.policies

@@ -51,6 +51,24 @@ async def test_prepare_and_send_over_the_socket(home: Home, server: ProviderServ
     assert home.records("outcome")[0]["data"]["status"] == "ok"
 
 
+async def test_a_policy_that_changes_binds_a_gate_that_runs(
+    home: Home, server: ProviderServer
+) -> None:
+    """Also what was prepared before; and what is no policy at all forbids everything."""
+    await home.start()
+    waiting = await home.prepared()
+    policy = home.paths.policies[1]
+    for said, code in (('default = "never"\n', 403), ("default = ", 403), ("", 200)):
+        policy.write_text(said)
+        async with asyncio.timeout(10):
+            while (await home.post("/v1/prepare", TASK)).status_code != code:
+                await asyncio.sleep(0.05)
+        if code == 403:
+            assert (await home.post("/v1/send", waiting)).status_code == 404
+    assert server.connections == 0
+    assert (await home.post("/v1/send", await home.prepared())).status_code == 200
+
+
 @pytest.mark.parametrize(
     "headers",
     [
