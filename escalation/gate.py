@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from . import abilities, probing, recorded, standing
-from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Offer, Scope, narrowed
+from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Scope, narrowed
 from .audit import AuditLog, Receipt
 from .audit.records import Tool
 from .budgets import Limits
@@ -38,7 +38,7 @@ from .prepared import (
     tokens_of,
     widened,
 )
-from .providers.provider import Provider, ProviderError
+from .providers.provider import Converse, Provider, ProviderError
 from .redaction.known import known
 from .redaction.masking import Masks
 from .retries import Retries
@@ -48,8 +48,6 @@ from .tools import EDIT
 from .transport import Refused
 from .way import Way
 
-# How long a prepared request, and the approval of it, is good.
-EXPIRES_SECONDS = MINUTES * 60
 MOST_PREPARED = 64
 # What a provider does not know it will not know a second later.
 ONCE = Retries(attempts=1)
@@ -118,7 +116,7 @@ class Gate:
             task, tools=abilities.offered(task.tools, self.house.abilities().of(provider))
         )
         conversation = Conversation(rewritten(task, considered), masks=masks)
-        way = Way(provider, f"wicket/{self.house.version}", self.house.network, self._key)
+        way = self._way(provider)
         try:
             envelope = await way.rehearse(conversation)
         except ProviderError as error:
@@ -130,7 +128,6 @@ class Gate:
         except Denial as denial:
             await recorded.denial(log, self.house, task, provider, denial)
             raise
-        offer = Offer(envelope.digest, provider.name, provider.model, envelope.url, provider.region)
         scope = Scope(
             paths=frozenset(document.path for document in task.documents),
             globs=task.readable if task.tools else (),
@@ -139,18 +136,13 @@ class Gate:
             expires=datetime.now(UTC) + timedelta(minutes=MINUTES),
             classes=considered.classes,
         )
-        folder = log.pseudonym(task.folder) if task.folder else None
-        size, now = len(envelope.body), datetime.now(UTC)
-        kept = self.house.standing()
-        reach = (*task.tools, *scope.globs)
-        if yes := standing.covering(kept, folder, task.kind, offer, considered, reach, size, now):
-            scope = yes.bounded(scope)
-            considered = replace(considered, decision="allow", rule=f"{standing.RULE} {yes.id}")
-        due = time.monotonic() + EXPIRES_SECONDS
         left = self._choosing.meter(task, provider, self.house.user).left
-        prepared = Prepared(
-            conversation, way, envelope, considered, offer, scope, due, route, left, judged
-        )
+        prepared = Prepared(conversation, way, envelope, considered, scope, route, left, judged)
+        if (asked := _compared(log, prepared, scope)) and (
+            yes := standing.covering(self.house.standing(), asked, datetime.now(UTC))
+        ):
+            allowed = replace(considered, decision="allow", rule=f"{standing.RULE} {yes.id}")
+            prepared = replace(prepared, considered=allowed, scope=yes.bounded(scope))
         self._keep(prepared)
         return summary(prepared)
 
@@ -217,18 +209,13 @@ class Gate:
         heard: probing.Heard,
     ) -> Prepared:  # fmt: skip
         """One question of a probe, ready for `begin`.  Raises Denial."""
-        agent = f"wicket/{self.house.version}"
-        way = Way(provider, agent, self.house.network, self._key, heard.converse)
+        way = self._way(provider, heard.converse)
         conversation = Conversation(task)
         envelope = await way.rehearse(conversation)
         judged = await self._judged(question(self.house, task, provider, envelope, considered))
-        offer = Offer(envelope.digest, provider.name, provider.model, envelope.url, provider.region)
         expires = datetime.now(UTC) + timedelta(minutes=MINUTES)
         scope = Scope(frozenset(), (), max(len(envelope.body), 1), 1, expires)
-        due, left = time.monotonic() + EXPIRES_SECONDS, None
-        prepared = Prepared(
-            conversation, way, envelope, considered, offer, scope, due, route, left, judged
-        )
+        prepared = Prepared(conversation, way, envelope, considered, scope, route, judged=judged)
         self._keep(prepared)
         return prepared
 
@@ -240,7 +227,8 @@ class Gate:
         """
         log = self._opened()
         self._forget_expired()
-        if (prepared := self._prepared.get(digest)) is None:
+        prepared = self._prepared.get(digest)
+        if prepared is None or prepared.considered.policies is not self.house.policies:
             raise Unprepared(digest[:64])
         if why := self._choosing.stopped(prepared.conversation.task, prepared.provider.name):
             raise Closed(why, "wicket gate thaw")
@@ -397,7 +385,6 @@ class Gate:
         """These policies decide from now on; what waits for a yes has to be prepared anew."""
         if digest_of(policies) != digest_of(self.house.policies):
             self.house = replace(self.house, policies=policies)
-            self._prepared.clear()
 
     async def heed(self) -> None:
         """Look whether the gate was frozen or thawed; what runs is cancelled then."""
@@ -456,20 +443,10 @@ class Gate:
 
     def _hold(self, log: AuditLog, prepared: Prepared, approval: str, scope: Scope) -> None:
         """Keep a yes that is to hold on; where it cannot be kept, the next one is asked for."""
-        task, now = prepared.conversation.task, datetime.now(UTC)
-        if task.folder is None:
-            return
-        new = standing.granted(
-            approval,
-            log.pseudonym(task.folder),
-            task.kind,
-            prepared.offer,
-            prepared.considered,
-            (*task.tools, *scope.globs),
-            len(prepared.envelope.body),
-            now,
-        )
-        self.house.keep_standing(standing.added(self.house.standing(), new, now))
+        if asked := _compared(log, prepared, scope):
+            now = datetime.now(UTC)
+            new = standing.granted(approval, asked, now)
+            self.house.keep_standing(standing.added(self.house.standing(), new, now))
 
     def _considered(self, task: Task, provider: Provider, masks: Masks) -> Considered:
         """What of a task may leave: all words of it go through `consider`."""
@@ -499,6 +476,9 @@ class Gate:
     def _spent(self, limits: Limits) -> dict[str, Any]:
         return self.house.ledger.spent(self.house.user).as_json(limits)
 
+    def _way(self, provider: Provider, wire: Converse | None = None) -> Way:
+        return Way(provider, f"wicket/{self.house.version}", self.house.network, self._key, wire)
+
     def _key(self, value: str) -> str:
         assert self._log
         return f"key {self._log.pseudonym(value)[:16]}"
@@ -525,3 +505,15 @@ class Gate:
         now = time.monotonic()
         for digest in [d for d, prepared in self._prepared.items() if prepared.due < now]:
             del self._prepared[digest]
+
+
+def _compared(log: AuditLog, prepared: Prepared, scope: Scope) -> standing.Request | None:
+    """What a standing yes is compared with; None for a request that is about no folder."""
+    task = prepared.conversation.task
+    if not task.folder:
+        return None
+    reach = (*task.tools, *scope.globs)
+    return standing.Request(
+        log.pseudonym(task.folder), task.kind, prepared.offer, prepared.considered, reach,
+        len(prepared.envelope.body),
+    )  # fmt: skip

@@ -38,6 +38,8 @@ class Considered:
     # By path.
     classified: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     masked: tuple[Masked, ...] = field(default=(), repr=False)
+    # Those that decided: where others bind by now, it has to be decided anew.
+    policies: Sequence[Policy] = ()
 
 
 def consider(
@@ -73,6 +75,7 @@ def consider(
         decision.rule,
         decision.classified,
         tuple(files),
+        policies,
     )
 
 

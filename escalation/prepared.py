@@ -4,13 +4,14 @@ import base64
 import json
 import re
 import secrets
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, cast
 
-from .approval import Offer, Scope
+from .approval import MINUTES, Offer, Scope
 from .audit import AuditLog
 from .audit.records import (
     Approval,
@@ -43,21 +44,27 @@ PARAMETERS = ("max_completion_tokens", "max_output_tokens", "max_tokens", "store
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
+    """`due` is until when it is good, by the monotonic clock; `judged` is what somebody
+    else's program said of it."""
+
     conversation: Conversation
     way: Way
     envelope: Envelope
     considered: Considered
-    offer: Offer
     scope: Scope
-    due: float
     route: Route
     budget_left: int | None = None
-    # What somebody else's program said of it.
     judged: str | None = None
+    due: float = field(default_factory=lambda: time.monotonic() + MINUTES * 60)
 
     @property
     def provider(self) -> Provider:
         return self.way.provider
+
+    @property
+    def offer(self) -> Offer:
+        whom, sent = self.provider, self.envelope
+        return Offer(sent.digest, whom.name, whom.model, sent.url, whom.region)
 
     @property
     def shown(self) -> tuple[Shown, ...]:

@@ -23,6 +23,19 @@ MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What there is to compare: `folder` is its pseudonym, `reach` the tools and readable
+    patterns that go with it, `size` the bytes of its body."""
+
+    folder: str
+    kind: str
+    offer: Offer
+    considered: Considered
+    reach: tuple[str, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """`id` names the approval in the log, `folder` is its pseudonym there; `bytes` is the size
     of the body that was seen, `reach` the tools and readable patterns that were shown with it,
@@ -40,55 +53,37 @@ class Standing:
     bytes: int
     until: str
 
-    def covers(self, folder: str, kind: str, offer: Offer, size: int) -> bool:
-        same = (folder, kind, offer.provider, offer.model, offer.endpoint, offer.region)
+    def covers(self, asked: Request, now: datetime) -> bool:
+        offer = asked.offer
+        same = (asked.folder, asked.kind, offer.provider, offer.model, offer.endpoint, offer.region)
         mine = (self.folder, self.kind, self.provider, self.model, self.endpoint, self.region)
-        return same == mine and size <= GROWTH * self.bytes
+        return (
+            same == mine
+            and asked.size <= GROWTH * self.bytes
+            and set(asked.considered.classes) <= set(self.classes)
+            and set(asked.reach) <= set(self.reach)
+            and now < datetime.fromisoformat(self.until)
+        )
 
     def bounded(self, scope: Scope) -> Scope:
         """Later requests of the exchange grow no further than was shown with the yes."""
         return replace(scope, bytes_max=min(scope.bytes_max, max(GROWTH * self.bytes, LEAST_BYTES)))
 
 
-def covering(
-    kept: Iterable[Standing],
-    folder: str | None,
-    kind: str,
-    offer: Offer,
-    considered: Considered,
-    reach: Iterable[str],
-    size: int,
-    now: datetime,
-) -> Standing | None:
+def covering(kept: Iterable[Standing], asked: Request, now: datetime) -> Standing | None:
     """The standing yes that covers this request, or None: then a person is asked."""
-    if folder is None or (considered.decision, considered.rule) != ("ask", "default"):
+    considered = asked.considered
+    if (considered.decision, considered.rule) != ("ask", "default") or considered.redactions:
         return None
-    if considered.redactions:
-        return None
-    for one in kept:
-        if (
-            one.covers(folder, kind, offer, size)
-            and set(considered.classes) <= set(one.classes)
-            and set(reach) <= set(one.reach)
-            and now < datetime.fromisoformat(one.until)
-        ):
-            return one
-    return None
+    return next((one for one in kept if one.covers(asked, now)), None)
 
 
-def granted(
-    approval: str,
-    folder: str,
-    kind: str,
-    offer: Offer,
-    considered: Considered,
-    reach: Iterable[str],
-    size: int,
-    now: datetime,
-) -> Standing:
-    until = (now + timedelta(days=DAYS)).isoformat(timespec="seconds")
-    whom = (offer.provider, offer.model, offer.endpoint, offer.region)
-    return Standing(approval, folder, *whom, kind, considered.classes, tuple(reach), size, until)
+def granted(approval: str, asked: Request, now: datetime) -> Standing:
+    offer, until = asked.offer, (now + timedelta(days=DAYS)).isoformat(timespec="seconds")
+    return Standing(
+        approval, asked.folder, offer.provider, offer.model, offer.endpoint, offer.region,
+        asked.kind, asked.considered.classes, asked.reach, asked.size, until,
+    )  # fmt: skip
 
 
 def added(kept: Iterable[Standing], new: Standing, now: datetime) -> list[Standing]:

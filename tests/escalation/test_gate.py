@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from wicket.escalation import policy
 from wicket.escalation.gate import Gate, Unprepared
+from wicket.escalation.hook import Hook
 from wicket.escalation.house import Closed
 from wicket.escalation.outgoing import Denial
 from wicket.escalation.providers.provider import Provider
@@ -471,6 +472,20 @@ async def test_a_policy_decides_about_each_file(
         assert prepared["scope"]["classes"] == classes
     assert world.server.connections == 0
     await world.stop()
+
+
+async def test_a_policy_that_comes_while_a_request_is_prepared_counts(world: World) -> None:
+    """What an earlier one decided is not sent, also where the new one came in between."""
+
+    async def ask(_question: bytes) -> bytes:
+        world.gate.bind((policy.read(b'default = "never"'),))
+        return b'{"decision": "allow"}'
+
+    world.gate.house = replace(world.gate.house, hook=Hook(ask, 9))
+    prepared = await world.gate.prepare(read(TASK))
+    with pytest.raises(Unprepared):
+        await world.gate.begin(prepared["digest"], approved(prepared))
+    assert (world.server.connections, world.records("intent")) == (0, [])
 
 
 async def test_a_record_says_the_class_of_each_file(tmp_path: Path) -> None:
