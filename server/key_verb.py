@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from . import gate_client, keys, processes, settings
 from .paths import Paths, UnsafePath
-from .settings_checks import ProviderSource, plain
+from .settings_checks import plain
+from .settings_rows import ProviderSource
 
 # Characters read from standard input: longer than any key.
 LONGEST = 16_384
