@@ -55,7 +55,7 @@ def _change(paths: Paths, rows: Mapping[str, ProviderSource], action: str, name:
         where = keys.keep(paths, name, _asked(shown), row.key)
         in_file = f"file {paths.provider_keys}, which only you can read"
         print(f"the key of {shown} is kept in the {where if where == 'keyring' else in_file}")
-    _stop_gate(paths)
+    stop_gate(paths)
     return 0
 
 
@@ -75,7 +75,7 @@ def _list(paths: Paths, rows: Mapping[str, ProviderSource], as_json: bool) -> in
         kind = found["kind"] or "in no [providers] of yours"
         print(f"{plain(str(found['provider']))}  {kind}  {found['key'] or 'no key'}")
     if not said:
-        print("no providers; add [providers.NAME] to your wicket.toml")
+        print("no providers; `wicket setup` adds one")
     return 0
 
 
@@ -86,7 +86,7 @@ def _asked(name: str) -> str:
     return sys.stdin.read(LONGEST).strip()
 
 
-def _stop_gate(paths: Paths) -> None:
+def stop_gate(paths: Paths) -> None:
     """The gate read its keys when it started: the next one reads the new ones."""
     place = gate_client.socket_path(paths)
     for running in processes.running(place.parent):
