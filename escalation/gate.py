@@ -508,12 +508,13 @@ class Gate:
 
 
 def _compared(log: AuditLog, prepared: Prepared, scope: Scope) -> standing.Request | None:
-    """What a standing yes is compared with; None for a request that is about no folder."""
+    """What a standing yes is compared with; None for a request that is about no folder, or
+    whose caller does not say what lies in it."""
     task = prepared.conversation.task
-    if not task.folder:
+    if not task.folder or not task.identity:
         return None
     reach = (*task.tools, *scope.globs)
     return standing.Request(
-        log.pseudonym(task.folder), task.kind, prepared.offer, prepared.considered, reach,
-        len(prepared.envelope.body),
+        log.pseudonym(task.folder), log.pseudonym(task.identity), task.kind, prepared.offer,
+        prepared.considered, reach, len(prepared.envelope.body),
     )  # fmt: skip

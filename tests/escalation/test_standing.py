@@ -15,7 +15,7 @@ from wicket.escalation.task import read
 
 from .gate_world import TASK, World, approved
 
-FOLDER = {"folder": "/home/ada/shop"}
+FOLDER = {"folder": "/home/ada/shop", "identity": "1f" * 32}
 ASKING = b'[[rule]]\nname = "look"\npaths = ["src/"]\ndecision = "ask"\n'
 CLASSED = (
     b'[[rule]]\nname = "c"\npaths = ["crm/"]\nclassification = "customers"\ndecision = "allow"'
@@ -60,8 +60,10 @@ async def test_what_is_alike_is_not_asked_about_again(world: tuple[World, Kept])
     one, two = (row["data"]["consent"] for row in here.records("intent"))
     assert (one["mode"], one["id"], two["mode"]) == ("standing", yes.id, "auto")
     assert here.records("intent")[1]["data"]["decision"]["rule"].endswith(yes.id)
-    # The folder's name is nowhere in what is kept.
-    assert "shop" not in str(standing.as_json(kept.rows))
+    # The folder's name and what lies in it are nowhere in what is kept.
+    written = str(standing.as_json(kept.rows))
+    assert "shop" not in written
+    assert FOLDER["identity"] not in written
     assert here.gate.status()["standing"] == 1
 
 
@@ -70,6 +72,8 @@ async def test_what_is_alike_is_not_asked_about_again(world: tuple[World, Kept])
     [
         {"folder": "/home/ada/bank"},
         {"folder": None},
+        {"identity": "2f" * 32},
+        {"identity": None},
         {"kind": "ask"},
         {"instruction": "x" * 40_000},
         {"tools": ["read"]},
@@ -178,7 +182,7 @@ def test_what_is_not_understood_is_no_yes(said: object) -> None:
 
 def test_kept_and_read_again() -> None:
     until = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    one = Standing("a", "b", "p", "m", "e", None, "ask", ("c",), ("read", "**"), 9, until)
+    one = Standing("a", "b", "i", "p", "m", "e", None, "ask", ("c",), ("read", "**"), 9, until)
     assert standing.read(standing.as_json([one])) == [one]
     naive = replace(one, until=until.partition("+")[0])
     assert standing.read(standing.as_json([naive])) == []
