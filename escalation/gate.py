@@ -58,7 +58,11 @@ class Unprepared(Exception):
 
 
 class Outside(Exception):
-    """A tool's result is not covered by the approval; another yes is needed."""
+    """A tool's result is not covered by the approval; another yes is needed, to `needs`."""
+
+    def __init__(self, why: str, needs: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(why)
+        self.needs = needs
 
 
 class Gate:
@@ -343,9 +347,10 @@ class Gate:
         size = exchange.size + len(json.dumps(result.text))
         paths = [document.path for document in considered.documents]
         now = datetime.now(UTC)
-        why = exchange.scope.outside(paths, considered.classes)
-        if why or (why := exchange.scope.spent(exchange.turn + 1, size, None, now)):
-            raise Outside(why)
+        masked = [row.rule for row in considered.redactions]
+        lack = exchange.scope.outside(paths, considered.classes, masked)
+        if why := lack.why or exchange.scope.spent(exchange.turn + 1, size, None, now):
+            raise Outside(why, lack.as_json())
         await recorded.note(log, Tool(name, tool, "ok", len(result.text.encode())), exchange.asking)
         # While that was written somebody else may have answered, or it was cancelled.
         if not exchange.wants(call):

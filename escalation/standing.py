@@ -68,8 +68,10 @@ class Standing:
         )
 
     def bounded(self, scope: Scope) -> Scope:
-        """Later requests of the exchange grow no further than was shown with the yes."""
-        return replace(scope, bytes_max=min(scope.bytes_max, max(GROWTH * self.bytes, LEAST_BYTES)))
+        """Later requests of the exchange grow no further than was shown with the yes, and what
+        its tools read holds nothing that has to be masked."""
+        most = min(scope.bytes_max, max(GROWTH * self.bytes, LEAST_BYTES))
+        return replace(scope, bytes_max=most, masked=())
 
 
 def covering(kept: Iterable[Standing], asked: Request, now: datetime) -> Standing | None:

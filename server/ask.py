@@ -260,8 +260,7 @@ async def _tool(
             return
         answer.questions += 1
         if await desk.widen(error.reason):
-            paths = [row["path"] for row in said.get("documents", ())]
-            wider = {"paths": paths, "bytes_max": LARGEST_BODY, "turns_max": MOST_TURNS}
+            wider = {**error.needs, "bytes_max": LARGEST_BODY, "turns_max": MOST_TURNS}
             await gate.answer(answer.exchange, said | {"approval": wider})
         else:
             await gate.answer(answer.exchange, said | {"declined": True})
