@@ -58,7 +58,11 @@ class Unprepared(Exception):
 
 
 class Outside(Exception):
-    """A tool's result is not covered by the approval; another yes is needed."""
+    """A tool's result is not covered by the approval; another yes is needed, to `needs`."""
+
+    def __init__(self, why: str, needs: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(why)
+        self.needs = needs
 
 
 class Gate:
@@ -343,9 +347,10 @@ class Gate:
         size = exchange.size + len(json.dumps(result.text))
         paths = [document.path for document in considered.documents]
         now = datetime.now(UTC)
-        why = exchange.scope.outside(paths, considered.classes)
-        if why or (why := exchange.scope.spent(exchange.turn + 1, size, None, now)):
-            raise Outside(why)
+        masked = [row.rule for row in considered.redactions]
+        lack = exchange.scope.outside(paths, considered.classes, masked)
+        if why := lack.why or exchange.scope.spent(exchange.turn + 1, size, None, now):
+            raise Outside(why, lack.as_json())
         await recorded.note(log, Tool(name, tool, "ok", len(result.text.encode())), exchange.asking)
         # While that was written somebody else may have answered, or it was cancelled.
         if not exchange.wants(call):
@@ -508,12 +513,13 @@ class Gate:
 
 
 def _compared(log: AuditLog, prepared: Prepared, scope: Scope) -> standing.Request | None:
-    """What a standing yes is compared with; None for a request that is about no folder."""
+    """What a standing yes is compared with; None for a request that is about no folder, or
+    whose caller does not say what lies in it."""
     task = prepared.conversation.task
-    if not task.folder:
+    if not task.folder or not task.identity:
         return None
     reach = (*task.tools, *scope.globs)
     return standing.Request(
-        log.pseudonym(task.folder), task.kind, prepared.offer, prepared.considered, reach,
-        len(prepared.envelope.body),
+        log.pseudonym(task.folder), log.pseudonym(task.identity), task.kind, prepared.offer,
+        prepared.considered, reach, len(prepared.envelope.body),
     )  # fmt: skip

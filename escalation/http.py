@@ -122,7 +122,7 @@ def _said(handler: Handler) -> Handler:
         except Denial as error:
             return JSONResponse({"rule": error.rule, "reason": str(error)}, 403)
         except Outside as error:
-            return JSONResponse({"reason": str(error)}, 409)
+            return JSONResponse({"reason": str(error), "needs": error.needs}, 409)
         except Unprepared:
             reason = "no such request waits: it was sent, or has expired"
             return JSONResponse({"reason": reason}, 404)
