@@ -48,10 +48,14 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"version": __version__, "findings": rows}))
     else:
         for finding in findings:
-            print(f"{'ok' if finding.ok else '!!'}  {finding.name}: {finding.detail}")
-            if finding.fix:
-                print(f"      -> {finding.fix}")
+            show(finding)
     return 0 if all(finding.ok for finding in findings) else 1
+
+
+def show(finding: Finding) -> None:
+    print(f"{'ok' if finding.ok else '!!'}  {finding.name}: {finding.detail}")
+    if finding.fix:
+        print(f"      -> {finding.fix}")
 
 
 def examine(startup: Startup) -> Iterator[Finding]:

@@ -50,7 +50,7 @@ from .audit_place import Place
 from .gate_anchoring import Anchoring, by_launcher
 from .paths import Paths, UnsafePath, private_directory, private_file
 from .settings import Effective, Settings
-from .settings_checks import ProviderSource
+from .settings_rows import ProviderSource
 
 # Tables that may say what must not leave, and that this version does not read yet.
 UNREAD = ("network", "policy")

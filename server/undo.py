@@ -5,7 +5,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,19 +53,23 @@ def keep(
 
 def latest(paths: Paths) -> Applied | None:
     """The last one that was applied and not undone.  Raises OSError and UnsafePath."""
+    return next(every(paths), None)
+
+
+def every(paths: Paths) -> Iterator[Applied]:
+    """All of them, the last one first.  Raises OSError and UnsafePath."""
     if not paths.undo.is_dir():
-        return None
+        return
     for place in sorted(private_directory(paths.undo).glob("*.json"), reverse=True):
         with private_file(place, "r+b") as file:
             content = file.read()
         try:
             body: dict[str, Any] = json.loads(content)
             rows = tuple(Change(r["path"], r["before"], r["after"]) for r in body["files"])
-            return Applied(place, body["exchange"], body["digest"], Path(body["folder"]), rows)
+            yield Applied(place, body["exchange"], body["digest"], Path(body["folder"]), rows)
         except (ValueError, KeyError, TypeError):
             # A crash while it was kept: nothing of it had been written yet.
             continue
-    return None
 
 
 def write(folder: Path, changes: Sequence[Change], force: bool = False) -> None:

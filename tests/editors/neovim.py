@@ -233,6 +233,15 @@ class Neovim:
             lambda: self.lua("return vim.g.wicket_status") == "wicket: ready",
         )
 
+    def attached(self) -> None:
+        """Wait for a server, whatever it says of itself: one that completes nothing is `off`."""
+        self.until(
+            "the server",
+            lambda: self.lua("""
+                local client = vim.lsp.get_clients({ name = 'wicket' })[1]
+                return client ~= nil and client.initialized == true"""),
+        )
+
     def report(self) -> str:
         status = self.lua("return require('wicket.status').sentence()")
         return f"{status}; cursor {self.cursor}, ghost {self.ghost!r}, {self.lines}"

@@ -72,13 +72,7 @@ def test_asked_in_neovim(version: str) -> None:
             path = place.project / "store.py"
             path.write_text(SOURCE)
             editor.edit(path)
-            editor.until(
-                "the server",
-                lambda: editor.lua(
-                    "local c = vim.lsp.get_clients({ name = 'wicket' })[1]"
-                    " return c ~= nil and c.initialized == true"
-                ),
-            )
+            editor.attached()
             editor.lua(PICKER)
             # The Neovim that is installed for tests comes without its parser of Markdown,
             # which that file type of 0.12 wants.

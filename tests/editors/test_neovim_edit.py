@@ -68,13 +68,7 @@ def test_an_edit_is_shown_in_place_and_taken_or_refused(version: str) -> None:
             path = place.project / "store.py"
             path.write_text(SOURCE)
             editor.edit(path)
-            editor.until(
-                "the server",
-                lambda: editor.lua(
-                    "local c = vim.lsp.get_clients({ name = 'wicket' })[1]"
-                    " return c ~= nil and c.initialized == true"
-                ),
-            )
+            editor.attached()
             editor.lua(PICKER)
             source, edited = SOURCE.split("\n")[:-1], EDITED.split("\n")[:-1]
             # The words are asked for where none are given; a key refuses.
