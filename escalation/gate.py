@@ -296,7 +296,7 @@ class Gate:
         made = Exchange(
             exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
             meter, ONCE if task.kind == PROBE else self.house.retries, prepared.route.order[1:],
-            Editing(prepared.shown, prepared.conversation.masks),
+            Editing(prepared.shown, prepared.conversation.masks, task.instruction),
         )  # fmt: skip
         self._exchanges[exchange], self._paths[exchange] = made, set()
         # While its intent was written `heed` did not know of it.
