@@ -12,17 +12,15 @@ from wicket.escalation.reach import Network
 from wicket.escalation.task import read
 from wicket.escalation.way import Way
 
-from .gate_world import TASK, World
+from .gate_world import TASK, World, running
 from .servers_wire import ONE_CALL, REFUSALS, TWO_CALLS, UNCOUNTED, WHOLE
 from .test_rounds import FOUND, begun
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
+    async with running(tmp_path) as made:
+        yield made
 
 
 @pytest.mark.parametrize(
