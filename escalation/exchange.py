@@ -217,6 +217,8 @@ class Exchange:
         emit("record", {"seq": position.seq})
         for edit in self._editing.proposals:
             emit("edit", edit.as_json())
+        if self._editing.unfit:
+            emit("unfit", {"reason": self._editing.unfit})
         return sending, outcome
 
     async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T:

@@ -165,7 +165,7 @@ class Gate:
             name, log, prepared.way, prepared.conversation, scope, receipt,
             len(prepared.envelope.body), partial(self._intend, prepared, first, meter), meter,
             ONCE if task.kind == PROBE else self.house.retries, prepared.route.order[1:],
-            Editing(prepared.shown, prepared.conversation.masks),
+            Editing(prepared.shown, prepared.conversation.masks, task.instruction),
         )  # fmt: skip
         self._exchanges[name], self._paths[name] = made, set()
         # While its intent was written `heed` did not know of it.
@@ -381,7 +381,7 @@ class Gate:
         if self._log.trouble is not None:
             raise Closed(self._log.trouble, "mend the cause, then: wicket stop gate")
         if not self.house.providers:
-            raise Closed("no provider is set up", "add a [providers.NAME] to your wicket.toml")
+            raise Closed("no provider is set up", "wicket setup")
         if why := everything(self.house.frozen()):
             raise Closed(f"the gate is frozen: {why}", "wicket gate thaw")
         if (hindrance := self.house.hindrance()) is not None:

@@ -113,6 +113,8 @@ class Answer:
     tools: list[str] = field(default_factory=list[str])
     places: tuple[Place, ...] = ()
     edits: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+    # Why the last edits that were proposed could not be made.
+    unfit: str | None = None
     questions: int = 1
     first_ms: int | None = None
     # Providers that may be asked after this one did not answer, the next first.
@@ -216,6 +218,9 @@ async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near, gr
                     answer.requests += filter(None, [members.get("request_base64")])
                 case "edit":
                     answer.edits.append(members)
+                case "unfit":
+                    answer.unfit = str(members["reason"])
+                    desk.note(f"an edit does not fit: {answer.unfit[:400]}")
                 case "usage":
                     answer.usage.append(members)
                 case "retry":

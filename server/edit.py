@@ -120,5 +120,7 @@ async def recorded(
 
 def _nothing(answer: Answer) -> str:
     """Why there is nothing to apply, with the model's own last words."""
+    if answer.unfit:
+        return f"no edit that fits was proposed: {answer.unfit}"
     words = " ".join(answer.text.split())[-200:]
     return "no edit was proposed" + (f"; it said: {words}" if words else "")

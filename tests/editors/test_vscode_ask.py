@@ -82,7 +82,7 @@ def case(
 @pytest.mark.parametrize(
     ("answer", "send", "says", "more"),
     [
-        case("no provider", "no provider is set up; add a [providers.NAME]", settings=""),
+        case("no provider", "no provider is set up; wicket setup", settings=""),
         case("no key", "wicket key set home", key=""),
         case("frozen", "wicket gate thaw", frozen=True),
         case("wrong key", "401", answer="claude unauthorized", send=True),

@@ -80,7 +80,7 @@ async def test_an_edit_ends_the_exchange_and_comes_after_its_record(world: World
     edits = named(events, "edit")
     text = TEXT
     for one in reversed(edits):
-        assert (one["document"], one["path"], one["foreign"]) == (1, "src/a.py", [])
+        assert (one["document"], one["path"]) == (1, "src/a.py")
         text = text[: one["start"]] + one["text"] + text[one["end"] :]
     assert text == TEXT.replace("key", "token").replace("1\n", "2\n")
     (outcome,) = world.records("outcome")
