@@ -20,9 +20,10 @@ from .conversation import Conversation, Result, Round
 from .editing import Editing
 from .envelope import Envelope
 from .providers.provider import Call, Ended, Event, Provider, ProviderError, Text, Usage
+from .reach import Refused
 from .retries import Retries, elsewhere
 from .tools import EDIT
-from .transport import ReceiptTransport, Refused
+from .transport import ReceiptTransport
 from .way import Way
 
 # What a provider calls things is short; a record has no room for more.
@@ -165,6 +166,9 @@ class Exchange:
         arguments = _arguments(call.arguments)
         if (edits := self._editing.said.get(call.id)) is not None:
             future.set_result(Result(call.id, *edits))
+        elif self.wants(call.id):
+            # Nobody could tell whose a result is.
+            future.set_result(Result(call.id, "not done: another call has this id", failed=True))
         elif call.name not in self.conversation.task.tools or arguments is None:
             why = "there is no such tool" if arguments is not None else "no JSON object"
             future.set_result(Result(call.id, f"not done: {why}", failed=True))

@@ -45,13 +45,15 @@ async def intent(log: AuditLog, record: Intent, task: Task, envelope: Envelope) 
 
 
 async def denial(
-    log: AuditLog, house: House, task: Task, provider: Provider | None, denied: Denial
+    log: AuditLog, house: House, task: Task | None, provider: Provider | None, denied: Denial
 ) -> None:
-    """Raises Closed."""
-    decision = decided(house, "never", denied.rule, veiled(log, task, str(denied)))
+    """`task` is None where nobody knows what was to be sent.  Raises Closed."""
+    why = veiled(log, task, str(denied)) if task else str(denied)
+    decision = decided(house, "never", denied.rule, why)
     name, model = (provider.name, provider.model) if provider else (None, None)
-    size = sum(len(document.text.encode()) for document in task.documents)
-    await note(log, Denied(house.actor, task.kind, decision, name, model, bytes=size))
+    size = sum(len(document.text.encode()) for document in task.documents) if task else 0
+    kind = task.kind if task else "unknown"
+    await note(log, Denied(house.actor, kind, decision, name, model, bytes=size))
 
 
 async def freezes(

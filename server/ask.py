@@ -20,7 +20,16 @@ from ..escalation.kinds import KINDS
 from ..escalation.tools import EDIT
 from ..indexing.research import gather
 from ..indexing.research.repository import Repository
-from . import ask_tools, asked, env_secrets, exclusions, gate_client, processes, spending
+from . import (
+    ask_tools,
+    asked,
+    env_secrets,
+    exclusions,
+    folder_identity,
+    gate_client,
+    processes,
+    spending,
+)
 from .app import Startup
 from .ask_places import Place, places
 from .paths import UnsafePath
@@ -256,8 +265,7 @@ async def _tool(
             return
         answer.questions += 1
         if await desk.widen(error.reason):
-            paths = [row["path"] for row in said.get("documents", ())]
-            wider = {"paths": paths, "bytes_max": LARGEST_BODY, "turns_max": MOST_TURNS}
+            wider = {**error.needs, "bytes_max": LARGEST_BODY, "turns_max": MOST_TURNS}
             await gate.answer(answer.exchange, said | {"approval": wider})
         else:
             await gate.answer(answer.exchange, said | {"declined": True})
@@ -307,6 +315,7 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
         "prefer": question.prefer,
         "client": {"editor": question.editor[0], "version": question.editor[1]},
         "folder": os.path.realpath(question.folder),
+        "identity": folder_identity.identity(question.folder),
     }
 
 

@@ -14,7 +14,7 @@ from . import app, jsonrpc, launcher, limits, logs
 from .app import Startup
 from .paths import UnsafePath, private_directory, socket_directory
 from .session import Session
-from .settings_checks import is_path
+from .settings_rows import is_path
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ const lc = require("vscode-languageclient/node");
 const asking = require("./ask");
 const { serverCommand } = require("./command");
 const editing = require("./edit");
+const imports = require("./imports");
 
 // Pauses before the first restarts; a third crash within the window ends them.
 const RESTART_AFTER_MS = [500, 2000];
@@ -85,6 +86,7 @@ async function start() {
   mine.registerFeature(asking.feature);
   mine.registerFeature(editing.feature);
   mine.onNotification("wicket/answer", asking.heard);
+  mine.onRequest("window/showMessageRequest", asking.choose);
   mine.onRequest("wicket/proposeEdit", (proposal) => editing.propose(mine, proposal));
   mine.onNotification("wicket/status", (news) => mine === client && show(news));
   mine.onDidChangeState(({ newState }) => newState === lc.State.Stopped && crashed(mine));
@@ -132,6 +134,9 @@ function options() {
     outputChannel: log,
     revealOutputChannelOn: lc.RevealOutputChannelOn.Never,
     stdioOptions: { stderr: listen },
+    middleware: {
+      workspace: { handleApplyEdit: (edit, next) => imports.apply(client, edit, next) },
+    },
     // `crashed` decides about restarts, also about those of a server that never came up.
     initializationFailedHandler: () => false,
     errorHandler: {

@@ -14,9 +14,9 @@ from wicket.escalation.audit.records import Actor, Open
 from wicket.escalation.gate import Gate
 from wicket.escalation.house import Closed, House
 from wicket.escalation.providers.provider import Provider
+from wicket.escalation.reach import Network
 from wicket.escalation.retries import Retries
 from wicket.escalation.task import Task, read
-from wicket.escalation.transport import Network
 
 from .provider import ProviderServer
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from wicket.escalation.house import Closed
 from wicket.escalation.providers.provider import Provider
+from wicket.escalation.reach import Network
 from wicket.escalation.task import read
-from wicket.escalation.transport import Network
 from wicket.escalation.way import Way
 
 from .gate_world import KEY, TASK, World, approved

@@ -15,8 +15,9 @@ from wicket.escalation.hook import Hook
 from wicket.escalation.house import Closed
 from wicket.escalation.outgoing import Denial
 from wicket.escalation.providers.provider import Provider
+from wicket.escalation.reach import Network
 from wicket.escalation.task import Malformed, read
-from wicket.escalation.transport import Network
+from wicket.escalation.unapproved import MOST, SECONDS, Tally, with_others
 
 from .gate_world import KEY, TASK, World, approved
 
@@ -200,26 +201,41 @@ async def test_a_gate_that_closes_ends_what_runs(world: World) -> None:
     assert world.records()[-1]["type"] == "close"
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"digest": "0" * 64},
-        {"provider": "other"},
-        {"model": "larger"},
-        {"endpoint": "http://127.0.0.1:1/v1/chat/completions"},
-        {"mode": "nobody"},
-        {"mode": None},
-    ],
-)
-async def test_an_approval_of_something_else_is_none(world: World, changes: Any) -> None:
+REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"digest": "0" * 64}, Denial, "the approval is for another digest"),
+    ({"provider": "other"}, Denial, "the approval is for another provider"),
+    ({"model": "larger"}, Denial, "the approval is for another model"),
+    ({"endpoint": "http://127.0.0.1:1/v1/chat/completions"}, Denial, "for another endpoint"),
+    ({"region": "elsewhere"}, Denial, "for another region"),
+    ({"mode": "nobody"}, Denial, "mode must be"),
+    ({"mode": None}, Denial, "mode must be"),
+    ({"mode": "auto"}, Denial, "nobody was asked"),
+    ({"bytes_max": "all"}, Malformed, "bytes_max must be a whole number"),
+    ({"turns_max": -1}, Malformed, "turns_max must be a whole number"),
+    ({"globs": ["!**"]}, Malformed, "globs must hold"),
+]
+
+
+@pytest.mark.parametrize(("changes", "error", "why"), REFUSED)
+async def test_an_approval_of_something_else_is_none_and_on_record(
+    world: World, changes: dict[str, Any], error: type[Exception], why: str
+) -> None:
     prepared = await world.gate.prepare(read(TASK))
-    with pytest.raises(Denial, match="approval"):
+    with pytest.raises(error, match=why):
         await world.gate.begin(prepared["digest"], approved(prepared, **changes))
+    (denied,) = (row["data"] for row in world.records("denied"))
+    assert (denied["decision"]["rule"], denied["purpose"]) == ("approval", "explain")
+    assert why in denied["decision"]["reason"]
+    assert (denied["provider"], denied["model"]) == ("home", "m")
     for nothing in (None, [], "yes"):
         with pytest.raises(Denial):
             await world.gate.begin(prepared["digest"], nothing)
     assert world.server.connections == 0
     assert world.records("intent") == []
+    # It waits on for the yes that is meant for it.
+    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
+    await exchange.start(lambda _name, _members: None)
+    assert len(world.records("outcome")) == 1
 
 
 async def test_a_digest_is_good_once(world: World) -> None:
@@ -231,6 +247,40 @@ async def test_a_digest_is_good_once(world: World) -> None:
         with pytest.raises(Unprepared):
             await world.gate.begin(digest, approval)
     assert world.server.connections == 1
+    rows = [row["data"] for row in world.records("denied")]
+    assert [(row["purpose"], row["decision"]["reason"]) for row in rows] == [
+        ("unknown", "no such request waits: never prepared, sent by now, or expired")
+    ] * 3
+
+
+async def test_an_approval_that_comes_too_late_is_on_record(world: World) -> None:
+    prepared = await world.gate.prepare(read(TASK))
+    (digest,) = world.gate._prepared
+    late = replace(world.gate._prepared[digest], due=0.0)
+    world.gate._prepared[digest] = late
+    with pytest.raises(Unprepared):
+        await world.gate.begin(digest, approved(prepared))
+    assert "expired" in world.records("denied")[0]["data"]["decision"]["reason"]
+
+
+async def test_a_client_that_cannot_stop_does_not_fill_the_log(world: World) -> None:
+    """A few are written, and the close says how many were not."""
+    for _ in range(MOST + 30):
+        with pytest.raises(Unprepared):
+            await world.gate.begin("0" * 64, {})
+    assert len(world.records("denied")) == MOST
+    await world.gate.close()
+    last = world.records("denied")[-1]["data"]["decision"]
+    assert (len(world.records("denied")), last["reason"]) == (MOST + 1, "30 more were refused")
+
+
+def test_a_tally_counts_what_it_leaves_out() -> None:
+    tally = Tally()
+    assert [tally.due(now) for now in range(MOST + 2)] == [True] * MOST + [False] * 2
+    assert not tally.due(SECONDS - 1)
+    assert tally.due(SECONDS)
+    assert with_others("why", tally.uncounted()) == "why; 3 more before it were refused"
+    assert tally.uncounted() == 0
 
 
 TOKEN = "ghp_k3Jv8Qw2Nz5Xm7Lp1Rt9Yb4Hc6Gf0DsAe3Wu"

@@ -114,6 +114,20 @@ async def test_calls_that_make_no_sense_are_answered_by_the_gate(world: World) -
     assert run.named("tool") == []
 
 
+async def test_two_calls_with_one_id_are_told_apart_at_once(world: World) -> None:
+    """The first is answered by its tool, the second by the gate: nobody waits for it."""
+    world.server.script = [world.says("twin tools")]
+    run = await begun(world)
+    (call,) = await run.calls(1)
+    await run.answer(call, documents=[FOUND])
+    async with asyncio.timeout(30):
+        await run.work
+    assert run.events[-1][1]["status"] == "ok"
+    assert len(run.named("tool")) == 1
+    assert b"another call has this id" in world.server.requests[1][1]
+    assert b"y = 3" in world.server.requests[1][1]
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [
