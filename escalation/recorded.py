@@ -12,7 +12,7 @@ from .envelope import Envelope
 from .freezes import Frozen
 from .house import Closed, House
 from .noting import Note
-from .offered import decided_on, find
+from .offered import again, decided_on, find
 from .outgoing import Denial
 from .prepared import decided, veiled
 from .providers.provider import Provider
@@ -76,6 +76,8 @@ async def decision_on_edits(log: AuditLog, exchange: str, said: Mapping[str, Any
         offered = await asyncio.to_thread(find, log.directory, exchange)
         if offered is None:
             return None
+        if (number := again(offered, said, log.pseudonym)) is not None:
+            return number
         record = decided_on(exchange, offered, said, log.pseudonym)
         return (await log.note(record, ref=offered.seq)).seq
     except AuditError as error:

@@ -80,7 +80,7 @@ def of_folder(paths: Paths, folder: Path) -> tuple[Path, ...]:
     """What is kept of one folder alone: its index, and what undoes edits in it."""
     real = Path(os.path.realpath(folder))
     place = index.directory(paths, real)
-    kept = [applied.place for applied in undo.every(paths) if applied.folder == real]
+    kept = [applied.place for applied in undo.all_kept(paths) if applied.folder == real]
     return (*((place,) if _mode(place) else ()), *kept)
 
 

@@ -208,7 +208,7 @@ VERBS = (
     ),
     Verb(
         "revert",
-        "undo the edits that `wicket refactor` applied last",
+        "undo the edits that were applied last, in the terminal or in an editor",
         "refactor_verb:revert",
         (
             argument("--force", action="store_true", help="also a file that changed since"),

@@ -153,15 +153,18 @@ async def test_what_became_of_it_is_on_record_once(world: World) -> None:
 
     await decide(first, "applied")
     await decide(second, "rejected")
-    await decide(first, "reverted")
+    number = await decide(first, "reverted")
+    assert await decide(first, "reverted") == number, "asked once more: the answer was lost"
     for exchange, decision in (
-        *((first, one) for one in ("applied", "rejected", "partly", "reverted")),
+        *((first, one) for one in ("applied", "rejected", "partly")),
         *((second, one) for one in ("applied", "reverted", "nonsense")),
     ):
         with pytest.raises(Malformed):
             await decide(exchange, decision)
     with pytest.raises(Malformed):
         await decide(first, "reverted", diff_sha256="short")
+    with pytest.raises(Malformed):
+        await decide(first, "reverted", diff_sha256="d2" * 32)
     with pytest.raises(Unprepared):
         await decide("00" * 16, "applied")
     rows = world.records("applied")
@@ -183,7 +186,8 @@ async def test_of_two_decisions_at_once_one_is_on_record(world: World) -> None:
     found = await asyncio.gather(
         *(world.gate.applied(exchange, one) for one in said), return_exceptions=True
     )
-    assert [isinstance(one, Malformed) for one in found] == [False, True, True]
+    assert [isinstance(one, Malformed) for one in found] == [False, True, False]
+    assert found[0] == found[2], "the same decision is the same record"
     assert len(world.records("applied")) == 1
 
 

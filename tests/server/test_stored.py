@@ -103,7 +103,7 @@ async def test_one_folder_alone(home: Home) -> None:
     await work_in(home, "two")
     code, said = await home.wicket("purge", "--repo", str(home.root.parent / "one"), "--yes")
     assert code == 0, said
-    assert [applied.exchange for applied in undo.every(home.paths)] == ["e-two"]
+    assert [applied.exchange for applied in undo.all_kept(home.paths)] == ["e-two"]
     assert len(list((home.paths.cache / "index").iterdir())) == 1
     assert (await home.wicket("purge", "--repo", "/nowhere"))[1] == "there is nothing to remove\n"
     assert (await home.wicket("purge", "--repo", "/nowhere", "--audit"))[0] == 1
