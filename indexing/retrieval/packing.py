@@ -197,7 +197,9 @@ def by_file(items: Iterable[Item]) -> list[Piece]:
         for around, every in names.items():
             rows.append(f"{around}: {', '.join(every)}" if around else ", ".join(every))
         lines = (members[0].lines[0], max(item.lines[1] for item in members))
-        why = "; ".join(dict.fromkeys(item.why for item in members))
+        # Reasons that differ in a number alone are one.
+        reasons = {re.sub(r"\d+", "", item.why): item.why for item in reversed(members)}
+        why = "; ".join(reversed(reasons.values()))
         tokens = FILE_TOKENS + sum(item.tokens for item in members)
         pieces.append(Piece(path, "\n".join(rows), lines, why, tokens))
     return pieces

@@ -283,6 +283,8 @@ def test_items_of_a_file_become_one_text() -> None:
     assert "imported and not used yet" in why
     row = Item("a", "Row.price", "def price(self): ...", (2, 2), "member", 1.0, 9)
     tokens = FILE_TOKENS + row.tokens
+    twice = [row._replace(why=f"imported by {n} other files") for n in (2, 3)] + [row]
+    assert by_file(twice)[0].why == "imported by 2 other files; member"
     assert by_file([row]) == [("a", "Row:\n    def price(self): ...", (2, 2), "member", tokens)]
 
 
