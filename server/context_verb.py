@@ -13,12 +13,12 @@ from ..indexing.reader import Reader
 from ..indexing.research import across
 from ..indexing.retrieval import Item, retrieve
 from .app import start
-from .complete_verb import BadPlace, cursor_at, repository, split
+from .complete_verb import BadPlace, cursor_at, split
 from .exclusions import excluded
 from .index import order
 from .lookup import LARGEST, texts
 from .paths import UnsafePath
-from .repositories import opened, reading
+from .repositories import opened, reading, repository
 
 
 class NoContext(Exception):
