@@ -282,8 +282,9 @@ class _Sending:
     def measured(self, outcome: Outcome) -> Outcome:
         """With what the transport saw."""
         first = None if self._first is None else round((self._first - self._began) * 1000)
-        if outcome.status != "ok" and (weighed := self._weighed()) != self.outcome:
-            # What was cut off was not counted by anybody else.
+        untold = outcome.status != "ok" or outcome.tokens_out is None
+        if untold and (weighed := self._weighed()) != self.outcome:
+            # What was cut off, or is not told, was not counted by anybody else.
             flags = (*outcome.flags, ESTIMATED)
             outcome = replace(outcome, tokens_out=weighed.tokens_out, flags=flags)
         outcome = replace(outcome, sent=self.transport.sent)

@@ -64,8 +64,9 @@ def _inode(path: Path, moment: bool = False) -> bytes:
         found = os.lstat(path)
     except OSError as error:
         return f"error {error.errno}".encode()
+    # Not the device: btrfs and network file systems number theirs anew at every mount.
     when = found.st_ctime_ns if moment else 0
-    return f"{found.st_dev} {found.st_ino} {stat.S_IFMT(found.st_mode)} {when}".encode()
+    return f"{found.st_ino} {stat.S_IFMT(found.st_mode)} {when}".encode()
 
 
 def _content(path: Path) -> bytes:

@@ -42,7 +42,7 @@ def rows(paths: Paths) -> tuple[Kept, ...]:
     left = tuple(paths.state.glob("bench-audit-*"))
     return (
         Kept("index", "names, outlines and text of your code", (paths.cache / "index",)),
-        Kept("undo", "files as they were before and after edits", (paths.undo,)),
+        Kept("undo", "files as they were before and after edits", _undo(paths), but=("editor",)),
         Kept("evaluation", "answers of models to holes in code", (paths.cache / "evaluation",)),
         Kept("tune", "half-made models and the code for them", (paths.cache / "tune",)),
         Kept("views", "the audit log's records once more, to search", (paths.cache / "audit",)),
@@ -80,7 +80,7 @@ def of_folder(paths: Paths, folder: Path) -> tuple[Path, ...]:
     """What is kept of one folder alone: its index, and what undoes edits in it."""
     real = Path(os.path.realpath(folder))
     place = index.directory(paths, real)
-    kept = [applied.place for applied in undo.all_kept(paths) if applied.folder == real]
+    kept = [one.place for one in undo.all_kept(paths) if one.folder == real]
     return (*((place,) if _mode(place) else ()), *kept)
 
 
@@ -91,6 +91,12 @@ def remove(entry: Path) -> None:
         shutil.rmtree(entry)
     else:
         entry.unlink(missing_ok=True)
+
+
+def _undo(paths: Paths) -> tuple[Path, ...]:
+    # The second is a folder of the first and stays: the kernel lets a language server that
+    # runs write into this one and into no other that is made in its place.
+    return (paths.undo, paths.undone_in_editors)
 
 
 def _freezes(paths: Paths) -> tuple[Path, ...]:

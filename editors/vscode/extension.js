@@ -80,7 +80,7 @@ async function start() {
     return show({ state: "off", reason: "wicket.enabled is false", fix: "Wicket: Toggle" });
   }
   const { command, problem } = serverCommand(settings.get("command"));
-  if (problem) return fail(problem, "install Wicket, or set wicket.command", "Open Settings");
+  if (problem) return fail(problem, "install Wicket, or set wicket.command", "Show How");
   show({ state: "loading", reason: "the server is starting" });
   const mine = (client = new Client("wicket", "Wicket", server(command), options()));
   mine.registerFeature(asking.feature);
@@ -176,8 +176,8 @@ async function fail(reason, fix, action) {
   const message = `Wicket: ${reason}. To mend it: ${fix}.`;
   const chosen = await vscode.window.showErrorMessage(message, action);
   if (chosen === "Show Log") log.show();
-  if (chosen === "Open Settings") {
-    vscode.commands.executeCommand("workbench.action.openSettings", "wicket.command");
+  if (chosen === "Show How") {
+    vscode.commands.executeCommand("workbench.action.openWalkthrough", "wicket.wicket#start");
   }
 }
 

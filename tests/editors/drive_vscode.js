@@ -13,6 +13,7 @@ const {
   ghost,
   line,
   status,
+  answered,
   why,
   command,
   settled,
@@ -192,6 +193,12 @@ const scenarios = {
     await page.waitForTimeout(asked.wait);
     seen.message = await page.locator(TOAST).first().textContent();
     if (asked.picture) await page.screenshot({ path: asked.picture });
+    seen.messages = await page.locator(TOAST).count();
+    if (asked.shows) {
+      await answered(page, "Show How");
+      await page.locator(".gettingStartedContainer", { hasText: asked.shows }).waitFor();
+      await page.waitForTimeout(asked.wait);
+    }
     return seen;
   },
 };

@@ -83,6 +83,16 @@ def test_asked_in_neovim(version: str) -> None:
             # which that file type of 0.12 wants.
             editor.nvim.command("filetype plugin off")
             editor.nvim.command("1,2WicketAsk What is this?")
+            editor.press("o")
+            said = "a question waits"
+            editor.until(
+                "it", lambda: said in editor.nvim.command_output("messages"), ASKING_SECONDS
+            )
+            editor.type("1")
+            assert editor.lua("return vim.g.asked") == [], "whoever types is asked afterwards"
+            assert "1" in [line.strip() for line in editor.lines]
+            editor.press("<Esc>")
+            editor.nvim.command("messages clear")
             editor.until("an answer", lambda: ended(editor, "# What is this?"), ASKING_SECONDS)
             (asked,) = editor.lua("return vim.g.asked")
             assert [line.split()[0] for line in asked.split("\n")] == [

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import anthropic_wire, aws_wire, openai_wire
+from . import anthropic_wire, aws_wire, openai_wire, servers_wire
 from .wire import head, refusal
 
 
@@ -124,6 +124,7 @@ ANSWERS |= {
 }
 
 ANSWERS |= anthropic_wire.ANSWERS | openai_wire.ANSWERS | aws_wire.ANSWERS
+ANSWERS |= servers_wire.ANSWERS
 
 
 @dataclass(slots=True)

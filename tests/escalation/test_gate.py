@@ -1,7 +1,6 @@
 """The gate with a real log and a real socket: what is sent, recorded, and said of the end."""
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -19,47 +18,19 @@ from wicket.escalation.reach import Network
 from wicket.escalation.task import Malformed, read
 from wicket.escalation.unapproved import MOST, SECONDS, Tally, with_others
 
-from .gate_world import KEY, TASK, World, approved
+from .gate_world import TASK, World, approved, running, shown_recorded_sent
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
-    assert made.unrecorded == [], "bytes came without a durable intent"
-    assert len(made.server.received) == 0 or made.records("intent")
+    async with running(tmp_path) as made:
+        yield made
 
 
 async def test_what_was_shown_is_what_is_recorded_and_sent(world: World) -> None:
-    prepared = await world.gate.prepare(read(TASK))
-    shown = base64.b64decode(prepared["request_base64"])
-    assert world.server.connections == 0
-    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
-    events: list[tuple[str, Any]] = []
-    await exchange.start(lambda name, members: events.append((name, members)))
-    ((head, body),) = world.server.requests
-    assert shown.partition(b"\n\n")[2] == body
-    assert KEY.encode() not in shown
-    lines = head.lower().split(b"\r\n")
-    assert lines[0] == b"post /v1/chat/completions http/1.1"
-    assert {line.split(b":")[0] for line in lines[1:]} == {
-        *(b"host", b"accept", b"authorization", b"content-type", b"user-agent"),
-        b"content-length",
-    }
-    assert f"authorization: bearer {KEY}".encode() in lines
-    assert [name for name, _ in events] == ["record", "text", "text", "usage", "record", "done"]
-    assert "".join(m["text"] for name, m in events if name == "text") == "Hello world"
-    (intent,), (outcome,) = world.records("intent"), world.records("outcome")
-    assert intent["data"]["bytes"] == len(body) == outcome["data"]["sent"]
-    assert [m["seq"] for name, m in events if name == "record"] == [intent["seq"], outcome["seq"]]
-    found = {name: outcome["data"][name] for name in ("status", "finish", "model", "request_id")}
-    assert found == {"status": "ok", "finish": "stop", "model": "m-2026", "request_id": "req-1"}
-    assert (outcome["data"]["tokens_in"], outcome["data"]["tokens_out"]) == (11, 7)
-    log = b"".join(file.read_bytes() for file in world.directory.iterdir())
-    for word in (KEY, "x = 1", "src/a.py", "What is this?", "Hello"):
-        assert word.encode() not in log, f"{word} is in the log in clear"
+    found = (await shown_recorded_sent(world, "/v1/chat/completions")).outcome
+    names = ("status", "finish", "model", "request_id", "tokens_in", "tokens_out")
+    assert [found[name] for name in names] == ["ok", "stop", "m-2026", "req-1", 11, 7]
 
 
 @pytest.mark.parametrize(

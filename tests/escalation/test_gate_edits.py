@@ -13,7 +13,7 @@ from wicket.escalation.house import Closed
 from wicket.escalation.task import Malformed, read
 
 from . import anthropic_wire
-from .gate_world import World, approved
+from .gate_world import World, approved, running
 from .provider import ANSWERS, called, chunk, head, said
 
 SECRET = "Zt6Vb9Wn1Lk5"
@@ -55,12 +55,8 @@ proposes("another file", [{"path": "src/b.py", "old": "y", "new": "z"}])
 
 @pytest.fixture(params=["compatible", "anthropic"])
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start(request.param)
-    made.server.answer = made.says("whole")
-    yield made
-    await made.stop()
-    assert made.unrecorded == [], "bytes came without a durable intent"
+    async with running(tmp_path, request.param) as made:
+        yield made
     assert SECRET.encode() not in made.server.received
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and
                 SECRET.encode() in path.read_bytes()]  # fmt: skip

@@ -13,7 +13,7 @@ from wicket.escalation.gate import Gate, Outside, Unprepared
 from wicket.escalation.outgoing import Denial
 from wicket.escalation.task import Malformed, read
 
-from .gate_world import TASK, World, approved
+from .gate_world import TASK, World, approved, running
 
 ASK = TASK | {"kind": "ask", "tools": ["read", "search"], "readable": ["/src/"]}
 FOUND = {"path": "src/b.py", "language": "python", "text": "y = 3\n", "range": [1, 1]}
@@ -21,12 +21,8 @@ FOUND = {"path": "src/b.py", "language": "python", "text": "y = 3\n", "range": [
 
 @pytest.fixture(params=["compatible", "anthropic", "openai"])
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start(request.param)
-    made.server.answer = made.says("whole")
-    yield made
-    await made.stop()
-    assert made.unrecorded == [], "bytes came without a durable intent"
+    async with running(tmp_path, request.param) as made:
+        yield made
     assert len(made.records("outcome")) == len(made.records("intent"))
 
 

@@ -14,7 +14,7 @@ from wicket.escalation.outgoing import Denial
 from wicket.escalation.standing import Standing
 from wicket.escalation.task import read
 
-from .gate_world import TASK, World, approved
+from .gate_world import TASK, World, approved, running
 from .test_rounds import begun
 
 FOLDER = {"folder": "/home/ada/shop", "identity": "1f" * 32}
@@ -39,10 +39,9 @@ class Kept:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[tuple[World, Kept]]:
-    kept, world = Kept(), World(tmp_path)
-    await world.start(standing=kept.read, keep_standing=kept.write)
-    yield world, kept
-    await world.stop()
+    kept = Kept()
+    async with running(tmp_path, standing=kept.read, keep_standing=kept.write) as made:
+        yield made, kept
 
 
 async def say_yes(world: World, mode: str = "standing", **changes: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from wicket.escalation.reach import CLOUDS, Network, Reach, Refused, is_loopback
 from wicket.escalation.task import read
 from wicket.escalation.transport import ReceiptTransport
 
-from .gate_world import TASK, World
+from .gate_world import TASK, World, running
 
 BODY = b'{"model":"m"}'
 HEADERS = {"content-type": "application/json", "authorization": "Bearer key"}
@@ -36,11 +36,8 @@ def hidden(value: str) -> str:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
-    assert made.unrecorded == []
+    async with running(tmp_path) as made:
+        yield made
 
 
 def request(world: World, **changes: Any) -> httpx2.Request:

@@ -2,7 +2,10 @@
 
 import asyncio
 import base64
+import contextlib
 import json
+import os
+import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator
@@ -163,6 +166,35 @@ async def test_results_of_tools_are_asked_about(home: Home, server: ProviderServ
     rows = [json.loads(line)["asked"] for line in told.read_text().splitlines()]
     assert [row["turn"] for row in rows] == [1, 2]
     assert rows[1]["paths"] == ["src/a.py", "src/b.py"]
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # It has ended by now.
+            if int(file.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(file.parent.name))
+    return found
+
+
+async def test_who_runs_the_command_is_killed(home: Home, server: ProviderServer) -> None:
+    """The question that is open is denied at once, not after its time, and so is the next."""
+    number = home.root / "number"
+    waits = f"import signal; open('{number}', 'w').write(str(os.getpid())); signal.pause()"
+    _settle(home, server.port, waits)
+    gate_process = await home.start()
+    async with GateClient(home.socket) as gate, asyncio.timeout(50):
+        asking = asyncio.ensure_future(gate.prepare(TASK))
+        while not (number.exists() and number.read_text()):
+            await asyncio.sleep(0.02)
+        (runner,) = _children(gate_process.pid)
+        os.kill(runner, signal.SIGKILL)
+        for question in (asking, gate.prepare(TASK), gate.prepare(TASK)):
+            with pytest.raises(Declined, match="nobody is left who could run it"):
+                await question
+        os.kill(int(number.read_text()), signal.SIGKILL)
+    assert [row["data"]["decision"]["rule"] for row in home.records("denied")] == ["hook"] * 3
+    assert server.connections == 0
 
 
 class Desk:

@@ -37,7 +37,9 @@ async def work_in(home: Home, name: str) -> None:
     (folder / "a.py").write_text(SOURCE)
     code, said = await home.wicket("index", str(folder), "--json")
     assert code == 0, said
-    undo.keep(home.paths, f"e-{name}", "d", folder.resolve(), [Change("a.py", "x", "y")])
+    for by_editor in (False, True):
+        change = Change("a.py", "x", "y")
+        undo.keep(home.paths, f"e-{name}", "d", folder.resolve(), [change], by_editor)
 
 
 async def told(home: Home) -> dict[str, dict[str, Any]]:
@@ -95,6 +97,7 @@ async def test_what_stays_is_what_was_said(home: Home, words: list[str], left: s
     assert (code, json.loads(said)["done"]) == (0, True)
     assert set(await told(home)) == left
     assert not processes.running(home.socket.parent), "who runs would write it again"
+    assert home.paths.undone_in_editors.is_dir(), "a language server that runs may write here"
     code, said = await home.wicket("audit", "verify")
     assert code == (0 if "log" in left else 3), said
 
@@ -103,7 +106,7 @@ async def test_one_folder_alone(home: Home) -> None:
     await work_in(home, "two")
     code, said = await home.wicket("purge", "--repo", str(home.root.parent / "one"), "--yes")
     assert code == 0, said
-    assert [applied.exchange for applied in undo.all_kept(home.paths)] == ["e-two"]
+    assert [kept.exchange for kept in undo.all_kept(home.paths)] == ["e-two"] * 2
     assert len(list((home.paths.cache / "index").iterdir())) == 1
     assert (await home.wicket("purge", "--repo", "/nowhere"))[1] == "there is nothing to remove\n"
     assert (await home.wicket("purge", "--repo", "/nowhere", "--audit"))[0] == 1

@@ -48,6 +48,26 @@ function M.ask(question, range)
   vim.ui.input({ prompt = answer and 'Wicket, ask more: ' or 'Wicket, ask: ' }, asked)
 end
 
+local NORMAL = { n = true, nt = true }
+
+--- A question of the server's waits until nobody types any more: Neovim's own prompt would take
+--- the keys, and a digit among them for a yes.
+function M.choose(...)
+  if not NORMAL[vim.api.nvim_get_mode().mode] then
+    local waiting = coroutine.running()
+    vim.api.nvim_create_autocmd('ModeChanged', {
+      pattern = { '*:n', '*:nt' },
+      once = true,
+      callback = vim.schedule_wrap(function()
+        coroutine.resume(waiting)
+      end),
+    })
+    vim.api.nvim_echo({ { 'Wicket: a question waits until you are in normal mode' } }, true, {})
+    coroutine.yield()
+  end
+  return vim.lsp.handlers['window/showMessageRequest'](...)
+end
+
 --- The document is a file that the server replaces as the answer grows.
 vim.lsp.handlers['wicket/answer'] = function(_, news, context)
   local buffer = vim.fn.bufnr(vim.uri_to_fname(news.uri))
