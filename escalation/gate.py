@@ -189,6 +189,9 @@ class Gate:
         prepared.offer.refuse_other(said)
         scope = narrowed(prepared.scope, said)
         consent = consented(said, self.house.actor.user, prepared.considered.decision)
+        kept, rule = self.house.standing(), prepared.considered.rule
+        if consent.mode == "auto" and not standing.holds(kept, rule, datetime.now(UTC)):
+            raise Denial("approval", f"the {rule} holds no more")
         del self._prepared[digest]
         return prepared, scope, consent
 

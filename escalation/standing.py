@@ -80,6 +80,15 @@ def covering(kept: Iterable[Standing], asked: Request, now: datetime) -> Standin
     return next((one for one in kept if one.covers(asked, now)), None)
 
 
+def holds(kept: Iterable[Standing], rule: str | None, now: datetime) -> bool:
+    """Whether a decision that a standing yes made, if one did, may still be gone by: it may
+    have been taken back, or have ended, while the request waited."""
+    if not rule or not rule.startswith(f"{RULE} "):
+        return True
+    until = (one.until for one in kept if rule == f"{RULE} {one.id}")
+    return any(now < datetime.fromisoformat(moment) for moment in until)
+
+
 def granted(approval: str, asked: Request, now: datetime) -> Standing:
     offer, until = asked.offer, (now + timedelta(days=DAYS)).isoformat(timespec="seconds")
     return Standing(

@@ -226,6 +226,25 @@ async def test_frozen_while_its_intent_is_written(world: tuple[World, Kept]) -> 
     assert (outcome["data"]["status"], outcome["data"]["flags"]) == ("cancelled", ["frozen"])
 
 
+@pytest.mark.parametrize("ended", [False, True])
+async def test_one_that_is_taken_back_while_a_request_waits(
+    world: tuple[World, Kept], ended: bool
+) -> None:
+    """Who took it back, or whose yes has ended, is asked; their yes to this one still counts."""
+    here, kept = world
+    await say_yes(here)
+    prepared = await here.gate.prepare(read(TASK | FOLDER))
+    assert prepared["decision"] == "allow"
+    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    kept.rows = [replace(kept.rows[0], until=past)] if ended else []
+    with pytest.raises(Denial, match="holds no more"):
+        await here.gate.begin(prepared["digest"], approved(prepared, mode="auto"))
+    assert (here.server.connections, len(here.records("denied"))) == (1, 1)
+    exchange = await here.gate.begin(prepared["digest"], approved(prepared))
+    await exchange.start(lambda _name, _members: None)
+    assert here.server.connections == 2
+
+
 async def test_it_ends(world: tuple[World, Kept]) -> None:
     here, kept = world
     await say_yes(here)
