@@ -13,7 +13,7 @@ from .choosing import Choosing
 from .conversation import Conversation
 from .house import Closed, House
 from .outgoing import Considered, Denial, consider
-from .policy import Destination
+from .policy import STANDING, Destination
 from .prepared import Prepared, question, rewritten, tokens_of
 from .providers.provider import Converse, Provider, ProviderError
 from .redaction.known import known
@@ -139,7 +139,7 @@ class Preparing:
         if not asked or not (yes := standing.covering(kept, asked, datetime.now(UTC))):
             return prepared
         allowed = replace(
-            prepared.considered, decision="allow", rule=f"{standing.RULE} {yes.id}"
+            prepared.considered, decision="allow", rule=f"{STANDING} {yes.id}"
         )  # fmt: skip
         return replace(prepared, considered=allowed, scope=yes.bounded(prepared.scope))
 

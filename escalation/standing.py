@@ -16,8 +16,6 @@ from .approval import GROWTH, LEAST_BYTES, Offer, Scope
 from .outgoing import Considered
 
 DAYS = 30
-# What a decision's rule begins with where a standing yes made it.
-RULE = "standing approval"
 # One for each folder and provider; the oldest goes first.
 MOST = 200
 

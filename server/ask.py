@@ -8,7 +8,12 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+)
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -148,12 +153,13 @@ async def ask(
         raise NoAnswer(why)
     try:
         async with (
-            connected(startup, spawn) as gate,
+            _ahead(connected(startup, spawn)) as starting,
             _repositories(question, startup, unsaved) as near,
         ):
             if near.repository is None:
                 desk.note(f"{question.folder} has no index; `wicket index` makes answers better")
             task = await near.run(_task, question, startup, near.repository)
+            gate = await starting
             answer = await _asked(gate, task, startup, desk, near)
             while answer is not None and answer.others:
                 # Another provider is another request, and another question.
@@ -353,6 +359,19 @@ async def connected(
             yield gate
         finally:
             writer.close()
+
+
+@asynccontextmanager
+async def _ahead(entered: AbstractAsyncContextManager[T]) -> AsyncGenerator[asyncio.Task[T]]:
+    """Something is entered while something else is done; a gate takes a second to start."""
+    async with AsyncExitStack() as stack:
+        entering = asyncio.ensure_future(stack.enter_async_context(entered))
+        try:
+            yield entering
+        finally:
+            if not entering.done():
+                entering.cancel()
+            await asyncio.gather(entering, return_exceptions=True)
 
 
 @asynccontextmanager

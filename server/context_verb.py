@@ -15,12 +15,12 @@ from ..indexing.research import across
 from ..indexing.retrieval import Item, retrieve
 from ..indexing.retrieval.packing import alone
 from .app import start
-from .complete_verb import BadPlace, cursor_at, repository, split
+from .complete_verb import BadPlace, cursor_at, split
 from .exclusions import excluded
 from .index import order
 from .lookup import LARGEST, texts
 from .paths import UnsafePath
-from .repositories import opened, reading
+from .repositories import opened, reading, repository
 
 
 class NoContext(Exception):

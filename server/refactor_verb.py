@@ -16,9 +16,9 @@ from .app import Startup, start
 from .ask import NoAnswer
 from .ask_verb import RANGE, BadQuestion, Refused, Terminal, piece, typed
 from .change import Change, Target
-from .complete_verb import repository
 from .edit import Proposal, Wanted
 from .paths import UnsafePath
+from .repositories import repository
 
 UNDO = "wicket revert"
 STYLES = {"+": "green", "-": "red", "@": "cyan"}

@@ -91,6 +91,10 @@ def test_edits_of_what_is_shown_are_edits_of_what_is_there(
         ([edit("/etc/passwd", "root", "me")], "is not a file that can be edited"),
         ([edit("a.py", "def f(x)", "1"), edit("a.py", "f(x):", "2")], "two edits overlap"),
         ([edit("a.py", "WICKET_SECRET", "X")], "inside of a placeholder"),
+        # A file is neither made, renamed nor deleted.
+        ([edit("new.py", None, "x = 1\n")], "new.py is not a file that can be edited here"),
+        ([{"path": "a.py", "rename": "d.py"}], "path and new must be text"),
+        ([{"path": "a.py", "old": A, "new": None}], "path and new must be text"),
     ],
 )
 def test_one_edit_that_does_not_fit_is_none_at_all(rows: list[dict[str, Any]], why: str) -> None:

@@ -66,6 +66,10 @@ def test_each_rule_finds_its_examples(rule: Rule) -> None:
         "«\U000e0041\U000e0042»hidden",
         "AWS = '«AKIAZ7Q4\u200bWXK2\u200dM5N3P6RT»'",
         "Authorization: Bearer «k3Jv8Qw2Nz5Xm7Lp1Rt9»",
+        # The last piece of a key, which may be one line, or less than one.
+        "«k3Jv8Qw2Nz5Xm7Lp1Rt9==»\n-----END PRIVATE KEY-----\nx = 1",
+        '    "«k3Jv8Qw2Nz5Xm7Lp1Rt9»\\n"\n    "-----END RSA PRIVATE KEY-----"',
+        'assert text.endswith("-----END PRIVATE KEY-----")',
     ],
 )
 def test_what_is_masked(text: str) -> None:
@@ -167,9 +171,20 @@ def test_a_known_secret_is_found_in_every_form(way: object, secret: str) -> None
     assert {cut.rule for cut in masked.cuts} == {"known-secret"}
 
 
-@pytest.mark.parametrize("value", ["true", "8080", "localhost", "production", "/usr/bin", "word"])
+ORDINARY = ["true", "8080", "localhost", "production", "word", "/usr/bin", "~/.ssh/id_ed25519"]
+ORDINARY += ["/opt/Python3/lib/libQt5Core.so.5", "./certs/server1.key", "/home/Ada/MyApp2/run"]
+
+
+@pytest.mark.parametrize("value", ORDINARY)
 def test_ordinary_settings_are_no_secrets(value: str) -> None:
     assert known([value]) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "value", ["/k3Jv8Qw2Nz5Xm7Lp1Rt9bD4", "/a/k3Jv8Qw2Nz5Xm7Lp1+Rt9/bD4=", "~/k3Jv8Qw2Nz5Xm7Lp"]
+)
+def test_a_secret_may_begin_with_a_slash(value: str) -> None:
+    assert known([value]).values == (value,)
 
 
 @given(st.integers(1, len(SECRET) - 1), st.text("ab c\n", max_size=20))
