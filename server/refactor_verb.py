@@ -16,6 +16,7 @@ from .app import Startup, start
 from .ask import NoAnswer
 from .ask_verb import RANGE, BadQuestion, Refused, Terminal, piece, typed
 from .change import Change, Target
+from .control_files import is_obeyed
 from .edit import Proposal, Wanted
 from .paths import UnsafePath
 from .repositories import repository
@@ -143,6 +144,8 @@ async def _revert(startup: Startup, arguments: argparse.Namespace) -> int:
         if kept is None:
             print("wicket revert: there is nothing to undo", file=sys.stderr)
             return 1
+        if kept.by_editor:
+            _refuse_foreign(kept, repository(Path.cwd() / "any"), arguments.force)
         if kept.by_editor and kept.stand == "before" and not arguments.force:
             why = "is on the disk as it was before the edit: your editor holds it unsaved"
             raise undo.Changed(f"{kept.files} {why}, or has undone it; undo it there")
@@ -167,6 +170,21 @@ async def _revert(startup: Startup, arguments: argparse.Namespace) -> int:
         if kept.by_editor:
             print("if it is open in an editor, load it there again", file=sys.stderr)
     return 0
+
+
+def _refuse_foreign(kept: undo.Kept, here: Path, force: bool) -> None:
+    """What a language server has kept is believed of the repository `here`, and not of files that
+    programs obey: who took that process over could have kept an edit that never was, to have it
+    written by this one, which may write anywhere.
+
+    Raises UnsafePath and Changed.
+    """
+    for one in kept.changes:
+        place = kept.folder / one.path
+        if not place.is_relative_to(here):
+            raise UnsafePath(f"{place} was edited in an editor, outside of {here}; undo it there")
+        if not force and is_obeyed(place.relative_to(here).as_posix()):
+            raise undo.Changed(f"{place} was edited in an editor, and programs obey it")
 
 
 def target(said: str, here: Path, folder: Path) -> Target:
