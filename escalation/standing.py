@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from .approval import GROWTH, LEAST_BYTES, Offer, Scope
 from .outgoing import Considered
+from .policy import STANDING
 
 DAYS = 30
 # One for each folder and provider; the oldest goes first.
@@ -83,9 +84,9 @@ def covering(kept: Iterable[Standing], asked: Request, now: datetime) -> Standin
 def holds(kept: Iterable[Standing], rule: str | None, now: datetime) -> bool:
     """Whether a decision that a standing yes made, if one did, may still be gone by: it may
     have been taken back, or have ended, while the request waited."""
-    if not rule or not rule.startswith(f"{RULE} "):
+    if not rule or not rule.startswith(f"{STANDING} "):
         return True
-    until = (one.until for one in kept if rule == f"{RULE} {one.id}")
+    until = (one.until for one in kept if rule == f"{STANDING} {one.id}")
     return any(now < datetime.fromisoformat(moment) for moment in until)
 
 
