@@ -1,11 +1,10 @@
-"""Write what the code itself knows best: the README's map, all settings, all commands.
+"""Write what the code itself knows best: the map of all modules, all settings, all commands.
 
 `make docs` runs this, and a test sees that running it again would change nothing.
 """
 
 import ast
 import json
-import re
 from argparse import SUPPRESS
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from wicket.server.settings_table import TABLE
 from wicket.server.verbs import VERBS
 
 ROOT = Path(__file__).parents[1]
-MAP = re.compile(r"(?<=<!-- map: `make docs` writes it -->\n).*?(?=<!-- end)", re.DOTALL)
 
 ROOMS = (
     ("completion/", "**a suggestion at the cursor**"),
@@ -35,7 +33,16 @@ LETTERS = {
 
 
 def the_map() -> str:
-    rows = ["", "| path | what it is |", "|---|---|"]
+    rows = [
+        "# The map",
+        "",
+        "Every module with its first sentence. What a folder is for, and what is absent from it,",
+        "is said by its `__init__.py`; how the processes go together, by",
+        "[the README](../README.md#how-it-is-built).",
+        "",
+        "| path | what it is |",
+        "|---|---|",
+    ]
     for room, meaning in ROOMS:
         rows.append(f"| `{room}` | {meaning} |")
         for file in sorted((ROOT / room).rglob("*.py")):
@@ -44,7 +51,7 @@ def the_map() -> str:
             if contract or place.parts[0] in ("tests", "docs", "editors"):
                 continue
             rows.append(f"| `{place}` | {first_sentence(file)} |")
-    return "\n".join(rows) + "\n\n"
+    return "\n".join(rows) + "\n"
 
 
 def first_sentence(file: Path) -> str:
@@ -91,9 +98,8 @@ def commands() -> str:
 
 def written() -> dict[Path, str]:
     """Every file that is written, with what belongs into it."""
-    readme = ROOT / "README.md"
     return {
-        readme: MAP.sub(lambda _match: the_map(), readme.read_text()),
+        ROOT / "docs" / "map.md": the_map(),
         ROOT / "docs" / "settings.md": settings(),
         ROOT / "docs" / "commands.md": commands(),
     }

@@ -13,6 +13,7 @@ from ..indexing.languages import language_of
 from ..indexing.reader import Reader
 from ..indexing.research import across
 from ..indexing.retrieval import Item, retrieve
+from ..indexing.retrieval.packing import alone
 from .app import start
 from .complete_verb import BadPlace, cursor_at, split
 from .exclusions import excluded
@@ -94,14 +95,14 @@ def shown(said: dict[str, Any]) -> str:
         lines += ["", path]
         names: dict[str, list[str]] = {}
         for item in group:
-            if item["text"] == item["name"]:
+            if alone(Item(**item)):
                 names.setdefault(item["why"], []).append(item["name"])
                 continue
             lines += [f"  {item['lines'][0]}: {row}" for row in item["text"].split("\n")[:1]]
             lines += [f"      {row.strip()}" for row in item["text"].split("\n")[1:]]
             lines.append(f"      -- {item['why']}")
-        for why, alone in names.items():
-            lines += [f"  {', '.join(alone)}", f"      -- {why}"]
+        for why, every in names.items():
+            lines += [f"  {', '.join(every)}", f"      -- {why}"]
     for item in said.get("repositories", ()):
         lines += ["", f"{item['repository']}: {item['path']}"]
         lines += [f"  {item['lines'][0]}: {item['text']}", f"      -- {item['why']}"]

@@ -16,6 +16,9 @@ const BELL = "The question is at the lower right. Where it was hidden, the bell 
 const GONE = "This answer was not kept. `wicket audit tail` says what was sent.\n";
 // The server's answer that asks for more to look at, so the question comes again.
 const SHOW = "Show every byte";
+// LSP's code of a request that was cancelled, and those of one whose server is gone.
+const CANCELLED = -32800;
+const STOPPED = [-32096, -32097];
 const LINK = /\[([^\]]+)\]\((file:\/\/\S+)\)/g;
 
 // By URI: {text, links, grown}.
@@ -158,8 +161,7 @@ async function ask(client, what) {
   const params = { command: "wicket.ask", arguments: [{ ...what.said, question }] };
   const answer = await client
     .sendRequest("workspace/executeCommand", params)
-    // Nothing is said of what the person cancelled.
-    .catch(({ code, message }) => ({ why: code === exports.CANCELLED ? "" : message }));
+    .catch((error) => ({ why: failed(error) }));
   if (answer.status === "ok") unanswered = "";
   // A document that was opened says it itself.
   if (answer.why && !pages.has(answer.uri)) {
@@ -167,5 +169,9 @@ async function ask(client, what) {
   }
 }
 
-// LSP's code of a request that was cancelled.
-exports.CANCELLED = -32800;
+// What is to be said of a request that failed; nothing of one that the person cancelled.
+const failed = ({ code, message }) => {
+  if (code === CANCELLED) return "";
+  return STOPPED.includes(code) ? "the server stopped before it was done; try again" : message;
+};
+exports.failed = failed;

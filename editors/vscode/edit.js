@@ -3,7 +3,7 @@
 "use strict";
 
 const vscode = require("vscode");
-const { CANCELLED } = require("./ask");
+const { failed } = require("./ask");
 
 const SCHEME = "wicket-proposal";
 const APPLY = "Apply";
@@ -57,8 +57,9 @@ async function edit(client, where) {
   // What went wrong is said by the server itself, as long as it is there.
   const { status } = await client
     .sendRequest("workspace/executeCommand", params)
-    .catch(({ code, message }) => {
-      if (code !== CANCELLED) vscode.window.showWarningMessage(`Wicket: ${message}`);
+    .catch((error) => {
+      const why = failed(error);
+      if (why) vscode.window.showWarningMessage(`Wicket: ${why}`);
       return {};
     });
   if (["applied", "rejected", "partly"].includes(status)) unused = "";

@@ -15,6 +15,7 @@ const imports = require("./imports");
 const RESTART_AFTER_MS = [500, 2000];
 const CRASH_WINDOW_MS = 60_000;
 const ICONS = { ready: "$(check)", loading: "$(loading~spin)", off: "$(circle-slash)" };
+const ID = "wicket.wicket";
 const EXPLANATION = "wicket-explanation";
 // Settings that are the extension's own; the others are the server's.
 const OWN = ["wicket.enabled", "wicket.command"];
@@ -82,6 +83,7 @@ async function start() {
   const { command, problem } = serverCommand(settings.get("command"));
   if (problem) return fail(problem, "install Wicket, or set wicket.command", "Show How");
   show({ state: "loading", reason: "the server is starting" });
+  log.info(`starts ${command.join(" ")}`);
   const mine = (client = new Client("wicket", "Wicket", server(command), options()));
   mine.registerFeature(asking.feature);
   mine.registerFeature(editing.feature);
@@ -176,9 +178,7 @@ async function fail(reason, fix, action) {
   const message = `Wicket: ${reason}. To mend it: ${fix}.`;
   const chosen = await vscode.window.showErrorMessage(message, action);
   if (chosen === "Show Log") log.show();
-  if (chosen === "Show How") {
-    vscode.commands.executeCommand("workbench.action.openWalkthrough", "wicket.wicket#start");
-  }
+  if (chosen === "Show How") firstSteps();
 }
 
 // `now` is {state, model, reason, fix, progress}, all but the state may be missing.
@@ -194,17 +194,29 @@ function show(now) {
 
 async function details() {
   const { state, model, reason, fix } = status;
-  const actions = [
+  const run = vscode.commands.executeCommand;
+  const ofServer = [
     { label: "$(question) Why this suggestion", run: why },
+    { label: "$(comment-discussion) Ask about the selection", run: () => run("wicket.askSelection") },
+    { label: "$(edit) Edit the selection", run: () => run("wicket.editSelection") },
+  ];
+  const actions = [
+    ...(client ? ofServer : []),
     { label: "$(circle-slash) Turn on or off", run: toggle },
     { label: "$(refresh) Restart the server", run: begin },
     { label: "$(output) Show the log", run: () => log.show() },
+    { label: "$(gear) Settings", run: () => run("workbench.action.openSettings", `@ext:${ID}`) },
+    { label: "$(book) First steps", run: firstSteps },
   ];
-  const chosen = await vscode.window.showQuickPick(client ? actions : actions.slice(1), {
+  const chosen = await vscode.window.showQuickPick(actions, {
     title: ["Wicket", state, model].filter(Boolean).join(" · "),
     placeHolder: [reason, fix].filter(Boolean).join("; ") || "Inline completion is ready",
   });
   await chosen?.run();
+}
+
+function firstSteps() {
+  return vscode.commands.executeCommand("workbench.action.openWalkthrough", `${ID}#start`);
 }
 
 function toggle() {

@@ -17,6 +17,9 @@ from .likeness import Likeness, likeness, parts
 from .receivers import holder
 from .symbols import Names, Symbol
 
+# What stands behind a dot, or is called around the cursor, has at least such a value, and little
+# else has.
+MEMBER = 30
 # Names that so many files define mean nothing without a type.
 DEFINERS = 3
 # Files of a directory whose imports are looked at, and names that are looked up.
@@ -101,10 +104,11 @@ def of_receiver(names: Names, spot: Spot) -> Iterator[Candidate]:
     if found is None:
         return
     for name, symbol in names.members(found).items():
-        if name.startswith(spot.word) and not (name.startswith("__") and name.endswith("__")):
+        special = name.startswith("__") and name.endswith("__") and spot.receiver != "super()"
+        if name.startswith(spot.word) and not special:
             near = _nearness(spot, name)
             hidden = name.startswith(("_", "#")) and spot.receiver not in ("self", "cls", "this")
-            value = 60 + 20 * near + _popular(names, name, spot) - 30 * hidden
+            value = 2 * MEMBER + 20 * near + _popular(names, name, spot) - MEMBER * hidden
             yield Candidate(symbol, value, f"member of {spot.receiver}")
 
 

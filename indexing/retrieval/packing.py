@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 from ..facts import Definition
 from ..parse import CLASSES
-from .candidates import Candidate
+from .candidates import MEMBER, Candidate
 from .symbols import Names, Symbol
 
 # Of code; measured for the families of `completion.formats` it is 2.9 to 3.8.
 CHARACTERS_PER_TOKEN = 3.5
 # Separators and the path that each file costs, and the line break of each item.
 FILE_TOKENS, ITEM_TOKENS = 8, 2
-# The largest part of the budget for one file.
-SHARE = 0.4
+# The largest part of the budget for one file; behind a dot, where it is of one class mostly.
+SHARE, MEMBERS_SHARE = 0.4, 0.8
 # Of a budget beyond so many tokens, this part is kept for what is not imported yet; so much of
 # the part is for signatures, and the rest for names alone.
 BOUND_TOKENS, UNBOUND, SIGNED = 180, 0.6, 0.3
@@ -61,9 +61,15 @@ def pack(found: Iterable[Candidate], names: Names, budget: int, member: bool = F
         (unbound if one.unbound else bound).append(row)
     ranked, missing = ([row[-1] for row in sorted(rows)] for rows in (bound, unbound))
     kept = 0 if member else round(max(0, budget - BOUND_TOKENS) * UNBOUND)
-    room = _Room(names, budget)
+    room = _Room(names, budget, MEMBERS_SHARE if member else SHARE)
     missing = room.take(missing, kept, (brief, named), SIGNED * kept)
-    room.take(ranked, budget, (rendered, brief), FULL * budget)
+    if member:
+        # One of them is needed: what does not fit as a signature is there by its name.
+        needed = [one for one in ranked if one.value >= MEMBER]
+        left = room.take(needed, SHARE * budget, (rendered, brief), FULL * budget)
+        room.take(left, budget, (named, named), 0)
+        ranked = [one for one in ranked if one.value < MEMBER]
+    room.take(ranked, budget, (rendered, brief), 0 if member else FULL * budget)
     room.take(missing, budget, (named, named), 0)
     return sorted(room.items, key=lambda item: (item.path, item.lines))
 
@@ -75,9 +81,10 @@ Form = Callable[[Names, Symbol, Definition], str]
 class _Room:
     """A budget that fills with items."""
 
-    def __init__(self, names: Names, budget: int) -> None:
+    def __init__(self, names: Names, budget: int, share: float) -> None:
         self.items: list[Item] = []
         self._names, self._budget = names, budget
+        self._most = max(share * budget, 60)  # For one file.
         self._spent: dict[str, int] = {}  # Tokens by file.
 
     def take(
@@ -91,7 +98,7 @@ class _Room:
             item = _item(self._names, one, forms[used >= until])
             before = self._spent.get(item.path, 0)
             cost = item.tokens + (0 if before else FILE_TOKENS)
-            if used + cost > min(most, left) or before + cost > max(SHARE * self._budget, 60):
+            if used + cost > min(most, left) or before + cost > self._most:
                 rest.append(one)
                 continue
             self.items.append(item)
@@ -104,8 +111,7 @@ def _item(names: Names, candidate: Candidate, form: Form) -> Item:
     symbol = candidate.symbol
     one = names.definition(symbol)
     text = form(names, symbol, one)
-    # Names alone stand in one row.
-    own = 1 if text == one.name else ITEM_TOKENS
+    own = 1 if form is named else ITEM_TOKENS  # Names alone stand in one row.
     lines = (one.line + 1, one.last + 1)
     return Item(
         symbol.path,
@@ -178,17 +184,22 @@ def by_file(items: Iterable[Item]) -> list[Piece]:
         rows: list[str] = []
         members = list(group)
         inside = ""
+        names: dict[str, list[str]] = {}
         for item in members:
+            around, _, name = item.name.rpartition(".")
             if alone(item):
+                names.setdefault(around, []).append(name)
                 continue
-            around = item.name.rpartition(".")[0]
             if around and around != inside:
                 rows.append(f"{around}:")
             inside = around or item.name
             rows += (f"    {row}" if around else row for row in item.text.split("\n"))
-        rows += filter(None, [", ".join(item.name for item in members if alone(item))])
+        for around, every in names.items():
+            rows.append(f"{around}: {', '.join(every)}" if around else ", ".join(every))
         lines = (members[0].lines[0], max(item.lines[1] for item in members))
-        why = "; ".join(dict.fromkeys(item.why for item in members))
+        # Reasons that differ in a number alone are one.
+        reasons = {re.sub(r"\d+", "", item.why): item.why for item in reversed(members)}
+        why = "; ".join(reversed(reasons.values()))
         tokens = FILE_TOKENS + sum(item.tokens for item in members)
         pieces.append(Piece(path, "\n".join(rows), lines, why, tokens))
     return pieces
@@ -196,7 +207,7 @@ def by_file(items: Iterable[Item]) -> list[Piece]:
 
 def alone(item: Item) -> bool:
     """Whether an item is a name and nothing else."""
-    return item.text == item.name != ""
+    return item.text == item.name.rpartition(".")[2] != ""
 
 
 def _full_name(names: Names, symbol: Symbol) -> str:

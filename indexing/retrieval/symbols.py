@@ -200,8 +200,12 @@ class Names:
         one = self.definition(symbol)
         if one.kind in CLASSES:
             return symbol
-        said = one.type or self._assigned_parameter(symbol, one)
-        return self.class_of(symbol.path, said, symbol, hops)
+        return self.class_of(symbol.path, self.said_of(symbol), symbol, hops)
+
+    def said_of(self, symbol: Symbol) -> str:
+        """The type of a definition as it is written, "" where nothing is said."""
+        one = self.definition(symbol)
+        return one.type or self._assigned_parameter(symbol, one)
 
     def class_of(
         self, path: str, said: str, inside: Symbol | None = None, hops: int = HOPS
@@ -281,7 +285,7 @@ class Names:
     def _assigned_parameter(self, symbol: Symbol, one: Definition) -> str:
         """The type of `self.store = store`, which the constructor's parameter tells."""
         facts = self.facts(symbol.path)
-        given = re.fullmatch(r"(?:self|this)\.\w+ = (\w+)", one.signature)
+        given = re.fullmatch(r"(?:self|this)\.\w+ = (\w+)(?: or .*)?", one.signature)
         if not given or not facts:
             return ""
         for other in facts.definitions:

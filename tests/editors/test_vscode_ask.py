@@ -87,7 +87,8 @@ def case(
         case("frozen", "wicket gate thaw", frozen=True),
         case("wrong key", "401", answer="claude unauthorized", send=True),
         case("cut in the middle", "Hel *the", answer="claude cut", send=True),
-        case("cancelled", "cancelled", answer="claude stalls", send=True, cancelled="Hel"),
+        case("cancelled", "cancelled", answer="claude stalls", send=True, growing="Hel"),
+        case("killed", "Hel", answer="claude stalls", send=True, growing="Hel", killed=True),
     ],
 )
 def test_no_answer_is_one_line_and_the_question_is_kept(
@@ -104,7 +105,8 @@ def test_no_answer_is_one_line_and_the_question_is_kept(
     try:
         seen = editor.drive(
             *("askInVain", workspace),
-            **asked, says=says, answer=send, wait=500, cancelled=more.get("cancelled"),
+            **asked, says=says, answer=send, wait=500, growing=more.get("growing"),
+            killed=more.get("killed") and f"HOME={editor.home}",
             picture=str(editor.home / "vain.png"),
         )  # fmt: skip
     finally:
@@ -112,7 +114,11 @@ def test_no_answer_is_one_line_and_the_question_is_kept(
             editor.wicket("gate", "thaw")
     assert seen["answer"].startswith(f"# {WORDS}")
     assert "Traceback" not in seen["answer"]
-    assert seen["toasts"] == 0
+    if more.get("killed"):
+        # Then the server cannot say it.
+        assert "the server stopped before it was done; try again" in seen["message"]
+    else:
+        assert seen["toasts"] == 0
     assert seen["kept"] == WORDS
     assert len(server.requests) == (1 if send else 0)
     # The file is VS Code's to save; what was typed is in it, or waits to be saved.

@@ -26,7 +26,8 @@ module.exports = {
     await page.keyboard.press("Control+s");
     seen.written = await settled(page, () => fs.readFileSync(asked.file, "utf8") === asked.after);
     const link = page.locator(".detected-link", { hasText: asked.link }).last();
-    await link.click({ modifiers: ["Control"] });
+    // What hovers over it is no reason to wait.
+    await link.click({ modifiers: ["Control"], force: true });
     await page.locator(".statusbar-item [aria-label^='Ln 1,']").first().waitFor();
     seen.place = await page.locator(".tab.active.selected").last().getAttribute("data-resource-name");
     await page.locator(`.tab${ANSWER}`).first().click();
@@ -45,8 +46,13 @@ module.exports = {
     await say(page, "Wicket: Ask About the Selection", asked.words);
     if (asked.answer) await answered(page, asked.answer);
     const seen = {};
-    if (asked.cancelled) {
-      seen.growing = await shown(page, ANSWER, asked.cancelled);
+    if (asked.growing) await shown(page, ANSWER, asked.growing);
+    if (asked.killed) {
+      killServer();
+      seen.message = await page.locator(TOAST).first().textContent();
+      // Of the next server.
+      await status(page, "completion.enabled");
+    } else if (asked.growing) {
       await page.locator(".statusbar-item", { hasText: "Wicket: asking" }).first().click();
       await page.locator(".notifications-center .monaco-button", { hasText: "Cancel" }).click();
     }
@@ -82,6 +88,19 @@ module.exports = {
     return seen;
   },
 };
+
+// The server of this home, and its twin.
+function killServer() {
+  for (const pid of fs.readdirSync("/proc").filter(Number)) {
+    try {
+      const words = fs.readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      const environment = fs.readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+      if (words.includes("\0lsp\0") && environment.includes(asked.killed)) process.kill(pid, 9);
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
 
 // Selects the first lines of the file.
 async function select(page) {

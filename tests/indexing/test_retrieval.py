@@ -11,7 +11,7 @@ from wicket.indexing.retrieval import Item, by_file, retrieve
 from wicket.indexing.retrieval.cursor import focus
 from wicket.indexing.retrieval.freezing import Moment, around, in_time, reason_to_choose
 from wicket.indexing.retrieval.packing import FILE_TOKENS, without_types
-from wicket.indexing.retrieval.receivers import local_type
+from wicket.indexing.retrieval.receivers import last_said
 
 SHOP = {
     "shop/__init__.py": "from .store import Store, open_store\n",
@@ -31,6 +31,7 @@ SHOP = {
             def __init__(self, path: str, rows: list[Row]) -> None:
                 self.path = path
                 self.first: Row = rows[0]
+                self.rows = rows
                 self.cache = Cache(path)
             def find(self, name: str) -> Row | None: ...
             @property
@@ -164,6 +165,29 @@ RECEIVERS = {
         "    def m(self):\n        self.store.$0",
         "Store.find",
     ),
+    "an element": ("def f(rows: list[Row]):\n    for row in rows:\n        row.$0", "Row.price"),
+    "an element of a field": (
+        "s = Store('a', [])\nfor row in s.rows:\n    row.$0",
+        "Row.price",
+    ),
+    "an element, counted": (
+        "def f(rows: 'Sequence[Sale] | None'):\n    for n, sale in enumerate(rows):\n"
+        "        sale.$0",
+        "Sale.rebate",
+    ),
+    "itself, called": (
+        "def f(sale: Sale):\n    sale = sale.rebate(0.5)\n    sale.$0",
+        "Sale.rebate",
+    ),
+    "a default": (
+        "class A:\n    def __init__(self, store: Store | None = None):\n"
+        "        self.store = store or open_store('b')\n    def m(self):\n        self.store.$0",
+        "Store.find",
+    ),
+    "the constructor above": (
+        "class A(Store):\n    def __init__(self):\n        super().$0",
+        "Store.__init__",
+    ),
     "super": ("class A(Store):\n    def m(self):\n        super().$0", "Store.find"),
 }
 
@@ -171,7 +195,8 @@ RECEIVERS = {
 @pytest.mark.parametrize("case", RECEIVERS)
 def test_members_of_what_stands_before_the_dot(case: str) -> None:
     text, name = RECEIVERS[case]
-    text = f"from .store import Store, open_store\n\n{text}\n\ndef after(): ...\n"
+    bound = "from .rows import Row, Sale\nfrom .store import Store, open_store\n"
+    text = f"{bound}\n{text}\n\ndef after(): ...\n"
     items = found("shop/a.py", text)
     assert "member of" in {key.split(":")[1]: item for key, item in items.items()}[name].why
 
@@ -207,10 +232,20 @@ def test_a_private_member_comes_last() -> None:
         ("x = a.b", "=a.b"),
         ("async with a.open(1) as x:", "a.open()"),
         ("xx = A()", ""),
+        ("x = A()\nf(x=B())", "A()"),
+        ("x = A()\nwhile (x := B()):", "B()"),
+        ("for x in rows:", "*rows"),
+        ("[x for x in self.rows()]", "*self.rows()"),
+        ("for n, x in enumerate(rows, 1):", "*rows"),
+        ("for (const x of this.rows) {", "*this.rows"),
+        ("const x = new A(1)", "A()"),
+        ("A x = makeA();", "makeA()"),
+        ("def f(x: dict[str, int], y: A):", "dict[str, int]"),
     ],
 )
 def test_the_last_that_was_said_of_a_name_counts(text: str, said: str) -> None:
-    assert local_type(text, "x") == said
+    told = last_said(text, "x")
+    assert (told[1] if told else "") == said
 
 
 @settings(max_examples=40, deadline=None)
@@ -248,6 +283,8 @@ def test_items_of_a_file_become_one_text() -> None:
     assert "imported and not used yet" in why
     row = Item("a", "Row.price", "def price(self): ...", (2, 2), "member", 1.0, 9)
     tokens = FILE_TOKENS + row.tokens
+    twice = [row._replace(why=f"imported by {n} other files") for n in (2, 3)] + [row]
+    assert by_file(twice)[0].why == "imported by 2 other files; member"
     assert by_file([row]) == [("a", "Row:\n    def price(self): ...", (2, 2), "member", tokens)]
 
 
@@ -266,6 +303,18 @@ def test_a_name_alone_is_enough_where_many_could_be_meant() -> None:
     items = retrieve(files, "app/a.py", "python", text, len(text), 200)
     assert max(items, key=lambda item: item.value).name == "make_9"
     assert not any("(" in item.text for item in items if item.name != "make_9")
+
+
+def test_all_members_of_a_large_class_are_there_by_name() -> None:
+    """Behind a dot, of a class of sixty methods, the nearest have signatures and all have names."""
+    methods = "".join(f"    def run_{n}(self, first: int, second: str): ...\n" for n in range(60))
+    files = InMemory({"app/large.py": f"class Large:\n{methods}"})
+    text = "from .large import Large\ndef f(large: Large):\n    large.run_7(1)\n    large."
+    items = retrieve(files, "app/a.py", "python", text, len(text), 512)
+    assert {f"Large.run_{n}" for n in range(60)} <= {item.name for item in items}
+    (piece,) = by_file(items)
+    assert "    def run_7(self, first: int, second: str):" in piece.text.split("\n")
+    assert piece.text.split("\n")[-1].startswith("Large: run_")
 
 
 @pytest.mark.parametrize("budget", [256, 512, 1024])
