@@ -21,6 +21,9 @@ Verdict = Literal["never", "this-machine", "on-prem", "ask", "allow"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 Tier = Literal["on-prem", "frontier"]
 
+# What a decision's rule begins with where a standing yes made it.
+STANDING = "standing approval"
+
 _LISTS = ("paths", "kinds", "providers", "regions")
 _MEMBERS = {"name", "classification", "decision", *_LISTS}
 

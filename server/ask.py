@@ -8,7 +8,12 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+)
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -20,7 +25,16 @@ from ..escalation.kinds import KINDS
 from ..escalation.tools import EDIT
 from ..indexing.research import gather
 from ..indexing.research.repository import Repository
-from . import ask_tools, asked, env_secrets, exclusions, gate_client, processes, spending
+from . import (
+    ask_tools,
+    asked,
+    env_secrets,
+    exclusions,
+    folder_identity,
+    gate_client,
+    processes,
+    spending,
+)
 from .app import Startup
 from .ask_places import Place, places
 from .paths import UnsafePath
@@ -104,6 +118,8 @@ class Answer:
     tools: list[str] = field(default_factory=list[str])
     places: tuple[Place, ...] = ()
     edits: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+    # Why the last edits that were proposed could not be made.
+    unfit: str | None = None
     questions: int = 1
     first_ms: int | None = None
     # Providers that may be asked after this one did not answer, the next first.
@@ -137,12 +153,13 @@ async def ask(
         raise NoAnswer(why)
     try:
         async with (
-            connected(startup, spawn) as gate,
+            _ahead(connected(startup, spawn)) as starting,
             _repositories(question, startup, unsaved) as near,
         ):
             if near.repository is None:
                 desk.note(f"{question.folder} has no index; `wicket index` makes answers better")
             task = await near.run(_task, question, startup, near.repository)
+            gate = await starting
             answer = await _asked(gate, task, startup, desk, near)
             while answer is not None and answer.others:
                 # Another provider is another request, and another question.
@@ -207,6 +224,9 @@ async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near, gr
                     answer.requests += filter(None, [members.get("request_base64")])
                 case "edit":
                     answer.edits.append(members)
+                case "unfit":
+                    answer.unfit = str(members["reason"])
+                    desk.note(f"an edit does not fit: {answer.unfit[:400]}")
                 case "usage":
                     answer.usage.append(members)
                 case "retry":
@@ -251,8 +271,7 @@ async def _tool(
             return
         answer.questions += 1
         if await desk.widen(error.reason):
-            paths = [row["path"] for row in said.get("documents", ())]
-            wider = {"paths": paths, "bytes_max": LARGEST_BODY, "turns_max": MOST_TURNS}
+            wider = {**error.needs, "bytes_max": LARGEST_BODY, "turns_max": MOST_TURNS}
             await gate.answer(answer.exchange, said | {"approval": wider})
         else:
             await gate.answer(answer.exchange, said | {"declined": True})
@@ -302,6 +321,7 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
         "prefer": question.prefer,
         "client": {"editor": question.editor[0], "version": question.editor[1]},
         "folder": os.path.realpath(question.folder),
+        "identity": folder_identity.identity(question.folder),
     }
 
 
@@ -339,6 +359,19 @@ async def connected(
             yield gate
         finally:
             writer.close()
+
+
+@asynccontextmanager
+async def _ahead(entered: AbstractAsyncContextManager[T]) -> AsyncGenerator[asyncio.Task[T]]:
+    """Something is entered while something else is done; a gate takes a second to start."""
+    async with AsyncExitStack() as stack:
+        entering = asyncio.ensure_future(stack.enter_async_context(entered))
+        try:
+            yield entering
+        finally:
+            if not entering.done():
+                entering.cancel()
+            await asyncio.gather(entering, return_exceptions=True)
 
 
 @asynccontextmanager

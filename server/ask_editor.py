@@ -219,8 +219,8 @@ class Desk:
         notes += [
             "",
             "---",
-            f"{answer.status}: {len(answer.requests)} requests left, {what}; on record as "
-            f"`wicket audit show {numbers}`.",
+            f"{answer.status}: {approval.count(len(answer.requests), 'request')} left, {what}; "
+            f"on record as `wicket audit show {numbers}`.",
         ]
         self._notes = "\n".join(notes)
         await self.end(answer.why)

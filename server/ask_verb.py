@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
 
-from ..escalation.standing import RULE
+from ..escalation.policy import STANDING
 from . import approval
 from .app import Startup, start
 from .ask import Answer, NoAnswer, Piece, Question, Yes, ask
-from .complete_verb import repository
+from .repositories import repository
 
 RANGE = re.compile(r"(.+?)(?::(\d{1,9})(?:-(\d{1,9}))?)?")
 FENCE = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
@@ -96,7 +96,7 @@ class Terminal:
             return ""
         for line in approval.summary(prepared):
             self._plain(line, self._error)
-        stands = str(prepared["rule"]).startswith(RULE)
+        stands = str(prepared["rule"]).startswith(STANDING)
         # Without a terminal only the policy may say yes.
         if prepared["decision"] == "allow" and (sys.stdin.isatty() or not stands):
             return "auto"

@@ -25,6 +25,7 @@ from .explanations import explain
 from .imports import at_once
 from .languages import language_of
 from .nearby import Nearby
+from .repositories import repository
 from .settings import CompletionSettings
 
 # Nobody types meanwhile: the answer may take as long as a cold start does.
@@ -180,10 +181,3 @@ def offset_of_line(text: str, line: int) -> int:
         if text[at - 1 : at + 1] == "\r\n":
             at += 1
     return at
-
-
-def repository(path: Path) -> Path:
-    """The folder that an editor would open for `path`: the nearest with a .git, else its
-    own."""
-    folder = path.resolve().parent
-    return next((f for f in (folder, *folder.parents) if (f / ".git").exists()), folder)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from . import app, settings
-from .complete_verb import repository
+from .repositories import repository
 
 
 def run(arguments: argparse.Namespace) -> int:

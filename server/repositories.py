@@ -105,3 +105,10 @@ def _unique(root: Path, names: set[str]) -> str:
     name = "/".join(parts[-count:])
     names.add(name)
     return name
+
+
+def repository(path: Path) -> Path:
+    """The folder that an editor would open for `path`: the nearest with a .git, else its
+    own."""
+    folder = path.resolve().parent
+    return next((f for f in (folder, *folder.parents) if (f / ".git").exists()), folder)

@@ -17,8 +17,8 @@ from ..escalation.kinds import KINDS, Kind
 from . import spending
 from .app import Startup, start
 from .ask import connected
-from .complete_verb import repository
 from .paths import UnsafePath
+from .repositories import repository
 from .settings import for_folder
 from .settings_checks import plain
 

@@ -77,8 +77,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--until", type=float, default=math.inf, metavar="SECONDS", help="stop then, to go on")
     add("--resume", action="store_true", help="go on from the last saved state")
-    add("--start", type=Path, metavar="GGUF", help="begin with the weights of this model")
+    add("--start", type=Path, metavar="GGUF", help="begin with this model, of whatever size")
     add("--rate", type=float, default=1.0, help="multiplies both learning rates")
+    add("--fall", type=float, default=0.65, help="share of the way from which rates fall to 0")
+    add("--hidden", type=float, default=1.0, help="what a token of hidden text weighs in the loss")
+    add("--keep", action="store_true", help="keep the model of each measuring, in FOLDER/kept")
+    add("--holes", type=int, default=300, help="that `match` asks each kept model to fill")
     add("--batch", type=int, help="tokens of a step (default: what the size's row says)")
     add("--at-once", type=int, default=0, help="tokens that are computed at a time (default: all)")
     add("--every", type=int, default=200, help="steps between measuring and saving")
@@ -139,12 +143,14 @@ def run_training(arguments: Any) -> None:
     texts = corpus.load(_corpus(arguments))
     plan = train.Plan(
         size=size,
-        tokens=arguments.tokens or size.tokens,
+        tokens=arguments.tokens or SIZES[arguments.size].tokens,
         seconds=arguments.seconds,
         until=arguments.until,
         seed=arguments.seed,
         every=arguments.every,
         rate=arguments.rate,
+        fall=arguments.fall,
+        hidden=arguments.hidden,
         at_once=arguments.at_once,
         processes=arguments.processes,
         compiled=arguments.compile,
@@ -158,16 +164,37 @@ def run_training(arguments: Any) -> None:
         start=start,
         resume=arguments.resume,
         say=lambda said: print(said, flush=True),
+        **({"keep": _keeper(arguments, made)} if arguments.keep else {}),
     )
     draw_curve(arguments)
 
 
-def draw_curve(arguments: Any) -> None:
-    from . import train  # noqa: PLC0415
+def match_kept(arguments: Any) -> None:
+    """Exact match of each kept model that has none on record; a training may still go on."""
+    from . import match, train  # noqa: PLC0415
 
-    record = train.record(arguments.folder / "log.jsonl")
-    picture = curve.drawn(record, f"{arguments.name}: loss, nats per token")
-    (arguments.folder / "loss.svg").write_text(picture, "utf-8")
+    texts = corpus.load(_corpus(arguments))
+    holes = match.holes_of(texts.validate or texts.train, arguments.holes)
+    known = {row["step"] for row in _record(arguments) if row.get("holes") == len(holes)}
+    for path in sorted((arguments.folder / "kept").glob("*.gguf")):
+        step = int(path.stem)
+        if step in known:
+            continue
+        found = match.measured(path, holes)
+        said = {"step": step, "exact": found.value, "low": found.low, "high": found.high}
+        train.note(arguments.folder, said | {"holes": found.count})
+        print(
+            f"step {step}: {found.value:.1%} of {found.count} hidden line ends word for word, "
+            f"[{found.low:.1%}, {found.high:.1%}]",
+            flush=True,
+        )
+    draw_curve(arguments)
+
+
+def draw_curve(arguments: Any) -> None:
+    (arguments.folder / "loss.svg").write_text(
+        curve.drawn(_record(arguments), arguments.name), "utf-8"
+    )
 
 
 def export(arguments: Any) -> None:
@@ -176,7 +203,9 @@ def export(arguments: Any) -> None:
     network, _way = train.load(arguments.folder / "state.pt")
     made = tokens.load(arguments.folder / "tokenizer.json")
     languages = tuple(arguments.language or ["python"])
-    about = weights.About(arguments.name, languages=languages)
+    start = arguments.start
+    base = f"{start.name}, sha256 {weights.digest(start)}" if start else ""
+    about = weights.About(arguments.name, languages=languages, base=base)
     path = _model(arguments)
     digest = weights.write(path, network, made, arguments.kind, about)
     print(f"{path}: {path.stat().st_size} bytes, sha256 {digest}")
@@ -233,6 +262,7 @@ STEPS: dict[str, Callable[[Any], None]] = {
     "export": export,
     "verify": verify,
     "card": write_card,
+    "match": match_kept,
     "curve": draw_curve,
     "sizes": show_sizes,
 }
@@ -244,6 +274,24 @@ def _weights(path: Path) -> Any:
     from . import weights  # noqa: PLC0415
 
     return weights.read(path)[0]
+
+
+def _record(arguments: Any) -> Any:
+    from . import train  # noqa: PLC0415
+
+    return train.record(arguments.folder / "log.jsonl")
+
+
+def _keeper(arguments: Any, made: Any) -> Callable[[Any, int], None]:
+    from . import weights  # noqa: PLC0415
+
+    folder = arguments.folder / "kept"
+    folder.mkdir(exist_ok=True)
+
+    def keep(network: Any, step: int) -> None:
+        weights.write(folder / f"{step:06}.gguf", network, made, "q8_0", weights.About())
+
+    return keep
 
 
 def _corpus(arguments: Any) -> Path:

@@ -147,6 +147,7 @@ def way_of(record: Sequence[Mapping[str, Any]], size: Size, made: Tokens) -> lis
     if not record:
         return ["There is no record of it."]
     last = record[-1]
+    lengths = " and then ".join(str(length) for length in dict.fromkeys(size.lengths))
     watts = [row["watts"] for row in record if "watts" in row]
     energy = (
         f"about {sum(watts) / len(watts) * last['seconds'] / 3.6e6:.3f} kWh of the accelerator"
@@ -155,7 +156,7 @@ def way_of(record: Sequence[Mapping[str, Any]], size: Size, made: Tokens) -> lis
     )
     return [
         f"{last['tokens'] / 1e6:.1f} M tokens in {last['step']:,} steps of {size.batch:,}, in rows "
-        f"of {size.lengths[0]} and then {size.lengths[1]} tokens; {made.size:,} tokens are known",
+        f"of {lengths} tokens; {made.size:,} tokens are known",
         "Muon for the hidden matrices, AdamW for the rest; warm-up, level, linear decay; bf16",
         f"{last['seconds'] / 60:,.0f} minutes, {last['tokens'] / last['seconds']:,.0f} tokens a "
         f"second on {last.get('machine', platform.machine())}; energy: {energy}",
@@ -166,10 +167,16 @@ def figures_of(record: Sequence[Mapping[str, Any]]) -> list[str]:
     held = [row for row in record if "validation" in row]
     if not held:
         return []
-    return [
+    said = [
         f"Loss on held-out packages: {held[-1]['validation']:.3f} nats per token, "
         f"{held[-1]['answers']:.3f} on the hidden text alone",
     ]
+    if "exact" in (last := held[-1]):
+        said.append(
+            f"Line ends of held-out packages: {100 * last['exact']:.1f} % "
+            f"[{100 * last['low']:.1f}, {100 * last['high']:.1f}] of {last['holes']} word for word"
+        )
+    return said
 
 
 def _by_heart(found: Memory | None) -> list[str]:

@@ -197,10 +197,10 @@ class Sampler:
 
 
 def _size(random: Random, length: int) -> int:
-    """Characters of a sample: more are short than long, so that a row holds several holes."""
+    """Characters of a sample: any length, as what stands before a cursor has any."""
     whole = int(length * CHARACTERS * 0.95)
     least = min(300, whole // 2)
-    return least + int((whole - least) * random.random() ** 2)
+    return least + int((whole - least) * random.random())
 
 
 def _folder(path: str) -> str:

@@ -10,7 +10,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +28,9 @@ from .sizes import SHORT, Size
 WARM, FALL, LAST = 60, 0.65, 0.02
 # Only what Muon does not see is clipped; Muon's steps have one length anyway.
 CLIP = 1.0
+# A step that takes so many times what the others took, and so many seconds at least, was
+# stopped in between: a suspended machine, or a signal.
+STOPPED, STOPPED_SECONDS = 10.0, 60.0
 # The seed of what the loss is measured on: never that of a training.
 VALIDATION_SEED, VALIDATION_ROWS = -1, 64
 # How much an average over steps forgets at each.
@@ -43,9 +46,11 @@ class Plan:
     """What to train and how far.
 
     The way ends after `tokens`, or after so many `seconds` of training, those before a
-    restart counted in, whichever comes first; rates and row lengths follow it.  `until`
+    restart counted in and those in which the process stood still left out, whichever comes
+    first; rates and row lengths follow it.  `until`
     seconds after this process began, it stops with everything saved, to be gone on with.
     `rate` multiplies both learning rates, which fall from the share `fall` of the way on.
+    A token of hidden text weighs `hidden` times as much as one around it.
     `every` so many steps the loss is measured and everything saved.  Of each `batch` so many
     tokens are computed at a time as `at_once` says; 0 means all.
     """
@@ -58,6 +63,7 @@ class Plan:
     every: int = 200
     rate: float = 1.0
     fall: float = FALL
+    hidden: float = 1.0
     at_once: int = 0
     processes: int = 0
     compiled: bool = False
@@ -92,6 +98,12 @@ def rate_at(share: float, step: int, fall: float = FALL) -> float:
     return min(1.0, (step + 1) / WARM) * level
 
 
+def counted(took: float, seconds: float, steps: int) -> float:
+    """What a step that `took` so long adds to the `seconds` of the steps before it.  Pure."""
+    most = max(STOPPED_SECONDS, STOPPED * seconds / steps) if steps else took
+    return min(took, most)
+
+
 def train(
     plan: Plan,
     train_on: Sampler,
@@ -101,13 +113,15 @@ def train(
     start: Network | None = None,
     resume: bool = False,
     say: Callable[[str], None] = print,
+    keep: Callable[[Network, int], None] = lambda _network, _step: None,
 ) -> Network:
     """Train in `folder`: `state.pt` is where it goes on from, `log.jsonl` its record.
 
     `start` is what to begin with instead of noise.  With `resume` it goes on, with the same
-    batches in the same order as if it had never stopped.  Raises CannotTrain.
+    batches in the same order as if it had never stopped.  `keep` is given the network and the
+    step wherever the loss is measured.  Raises CannotTrain.
     """
-    began = time.monotonic()
+    began = at = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / "state.pt"
     if resume and not state.exists():
@@ -126,8 +140,11 @@ def train(
         _forget(folder, way)
         loss_of = torch.compile(network.loss) if plan.compiled else network.loss
         held = validation_rows(validate_on, plan.size)
+        if start and not resume:
+            found = validation(network, held, train_on.fim.mid, plan.device)
+            note(folder, asdict(way) | _held(found))
+            keep(network, 0)
         mean: float | None = None
-        before = way.seconds
         stream, streamed = None, 0
         while (share := way.share(plan)) < 1:
             length = plan.size.lengths[share >= SHORT]
@@ -138,11 +155,14 @@ def train(
             for optimiser, rate in optimisers:
                 for group in optimiser.param_groups:
                     group["lr"] = rate * plan.rate * rate_at(share, way.step, plan.fall)
-            lost = _step(plan, network, loss_of, optimisers, rows)
+            weights = worth(rows, train_on.fim.mid, plan.hidden)
+            lost = _step(plan, network, loss_of, optimisers, rows, weights)
             mean = lost if mean is None else (1 - FORGET) * mean + FORGET * lost
-            took = time.monotonic() - began
-            way = Way(way.step + 1, way.tokens + rows[:, 1:].size, before + took)
-            last = way.share(plan) >= 1 or took >= plan.until
+            now = time.monotonic()
+            seconds = way.seconds + counted(now - at, way.seconds, way.step)
+            way = Way(way.step + 1, way.tokens + rows[:, 1:].size, seconds)
+            at, stop = now, now - began >= plan.until
+            last = way.share(plan) >= 1 or stop
             if way.step % 20 == 0 or last:
                 said = {
                     "step": way.step,
@@ -153,12 +173,12 @@ def train(
                 }
                 if way.step % plan.every == 0 or last:
                     found = validation(network, held, train_on.fim.mid, plan.device)
-                    said |= {"validation": round(found.all, 4), "answers": round(found.answers, 4)}
-                    said |= machine(plan.device)
+                    said |= _held(found) | machine(plan.device)
                     _save(state, network, optimisers, way, plan)
-                _record(folder, said)
+                    keep(network, way.step)
+                note(folder, said)
                 say(_sentence(said, share))
-            if took >= plan.until:
+            if stop:
                 break
     return network
 
@@ -204,6 +224,12 @@ def answers(rows: Rows, middle: int | None, end: int = 0) -> np.ndarray:
     return inside[:, 1:]
 
 
+def worth(rows: Rows, middle: int | None, hidden: float) -> np.ndarray:
+    """What the loss of each token after the first is multiplied by; 1 on average.  Pure."""
+    found = np.where(answers(rows, middle), hidden, 1.0).astype(np.float32)
+    return found / found.mean()
+
+
 def load(state: Path) -> tuple[Network, Way]:
     """The network of a training, and how far it came.  Raises CannotTrain."""
     said = _read(state)
@@ -218,17 +244,19 @@ def _step(
     loss_of: Callable[[Tensor], Tensor],
     optimisers: Sequence[tuple[torch.optim.Optimizer, float]],
     rows: Rows,
+    weights: np.ndarray,
 ) -> float:
-    """One step on one batch, computed in as many pieces as memory needs."""
+    """One step on one batch, computed in as many pieces as memory needs; its mean loss."""
     length = rows.shape[1] - 1
     piece = max(1, plan.at_once // length) if plan.at_once else len(rows)
     lost = torch.zeros((), device=plan.device)
     for at in range(0, len(rows), piece):
         some = _tensor(rows[at : at + piece], plan.device)
         with torch.autocast(plan.device.split(":")[0], dtype=torch.bfloat16):
-            loss = loss_of(some).mean() * (len(some) / len(rows))
-        loss.backward()
-        lost += loss.detach()
+            costs = loss_of(some)
+        here = torch.from_numpy(weights[at : at + piece]).to(plan.device)
+        (costs * here).mean().mul(len(some) / len(rows)).backward()
+        lost += costs.detach().mean() * (len(some) / len(rows))
     nn.utils.clip_grad_norm_(_others(network), CLIP)
     for optimiser, _rate in optimisers:
         optimiser.step()
@@ -312,7 +340,8 @@ def _read(state: Path, device: str = "cpu") -> dict:
         raise CannotTrain(f"{state}: is no state of a training ({type(error).__name__})") from None
 
 
-def _record(folder: Path, said: dict[str, float]) -> None:
+def note(folder: Path, said: Mapping[str, object]) -> None:
+    """Add to the record what is known of a step; a training may do so at the same time."""
     with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
         log.write(json.dumps(said) + "\n")
 
@@ -325,13 +354,18 @@ def _forget(folder: Path, way: Way) -> None:
 
 
 def record(log: Path) -> list[dict[str, float]]:
-    """The rows of a record; the torn last one of a crash is left out."""
-    found: list[dict[str, float]] = []
+    """What is known of each step, in their order; the torn last line of a crash is left out."""
+    found: dict[int, dict[str, float]] = {}
     if log.exists():
         for line in log.read_text("utf-8").splitlines():
             with contextlib.suppress(ValueError):
-                found.append(json.loads(line))
-    return found
+                said = json.loads(line)
+                found.setdefault(said["step"], {}).update(said)
+    return [found[step] for step in sorted(found)]
+
+
+def _held(found: Loss) -> dict[str, float]:
+    return {"validation": round(found.all, 4), "answers": round(found.answers, 4)}
 
 
 def _sentence(said: dict[str, float], share: float) -> str:

@@ -142,7 +142,8 @@ def size_of(header: Gguf) -> Size:
         kv_heads=header.number("attention.head_count_kv"),
         hidden=header.number("feed_forward_length"),
         vocabulary=header.vocabulary_size,
-        lengths=(context // 2, context),
+        # What is trained further knows short rows already.
+        lengths=(context, context),
         batch=8_192,
         tokens=1,
         rope=float(header.metadata.get("llama.rope.freq_base", 10_000.0)),

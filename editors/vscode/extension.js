@@ -9,11 +9,13 @@ const lc = require("vscode-languageclient/node");
 const asking = require("./ask");
 const { serverCommand } = require("./command");
 const editing = require("./edit");
+const imports = require("./imports");
 
 // Pauses before the first restarts; a third crash within the window ends them.
 const RESTART_AFTER_MS = [500, 2000];
 const CRASH_WINDOW_MS = 60_000;
 const ICONS = { ready: "$(check)", loading: "$(loading~spin)", off: "$(circle-slash)" };
+const ID = "wicket.wicket";
 const EXPLANATION = "wicket-explanation";
 // Settings that are the extension's own; the others are the server's.
 const OWN = ["wicket.enabled", "wicket.command"];
@@ -79,12 +81,14 @@ async function start() {
     return show({ state: "off", reason: "wicket.enabled is false", fix: "Wicket: Toggle" });
   }
   const { command, problem } = serverCommand(settings.get("command"));
-  if (problem) return fail(problem, "install Wicket, or set wicket.command", "Open Settings");
+  if (problem) return fail(problem, "install Wicket, or set wicket.command", "Show How");
   show({ state: "loading", reason: "the server is starting" });
+  log.info(`starts ${command.join(" ")}`);
   const mine = (client = new Client("wicket", "Wicket", server(command), options()));
   mine.registerFeature(asking.feature);
   mine.registerFeature(editing.feature);
   mine.onNotification("wicket/answer", asking.heard);
+  mine.onRequest("window/showMessageRequest", asking.choose);
   mine.onRequest("wicket/proposeEdit", (proposal) => editing.propose(mine, proposal));
   mine.onNotification("wicket/status", (news) => mine === client && show(news));
   mine.onDidChangeState(({ newState }) => newState === lc.State.Stopped && crashed(mine));
@@ -132,6 +136,9 @@ function options() {
     outputChannel: log,
     revealOutputChannelOn: lc.RevealOutputChannelOn.Never,
     stdioOptions: { stderr: listen },
+    middleware: {
+      workspace: { handleApplyEdit: (edit, next) => imports.apply(client, edit, next) },
+    },
     // `crashed` decides about restarts, also about those of a server that never came up.
     initializationFailedHandler: () => false,
     errorHandler: {
@@ -171,9 +178,7 @@ async function fail(reason, fix, action) {
   const message = `Wicket: ${reason}. To mend it: ${fix}.`;
   const chosen = await vscode.window.showErrorMessage(message, action);
   if (chosen === "Show Log") log.show();
-  if (chosen === "Open Settings") {
-    vscode.commands.executeCommand("workbench.action.openSettings", "wicket.command");
-  }
+  if (chosen === "Show How") firstSteps();
 }
 
 // `now` is {state, model, reason, fix, progress}, all but the state may be missing.
@@ -189,17 +194,29 @@ function show(now) {
 
 async function details() {
   const { state, model, reason, fix } = status;
-  const actions = [
+  const run = vscode.commands.executeCommand;
+  const ofServer = [
     { label: "$(question) Why this suggestion", run: why },
+    { label: "$(comment-discussion) Ask about the selection", run: () => run("wicket.askSelection") },
+    { label: "$(edit) Edit the selection", run: () => run("wicket.editSelection") },
+  ];
+  const actions = [
+    ...(client ? ofServer : []),
     { label: "$(circle-slash) Turn on or off", run: toggle },
     { label: "$(refresh) Restart the server", run: begin },
     { label: "$(output) Show the log", run: () => log.show() },
+    { label: "$(gear) Settings", run: () => run("workbench.action.openSettings", `@ext:${ID}`) },
+    { label: "$(book) First steps", run: firstSteps },
   ];
-  const chosen = await vscode.window.showQuickPick(client ? actions : actions.slice(1), {
+  const chosen = await vscode.window.showQuickPick(actions, {
     title: ["Wicket", state, model].filter(Boolean).join(" · "),
     placeHolder: [reason, fix].filter(Boolean).join("; ") || "Inline completion is ready",
   });
   await chosen?.run();
+}
+
+function firstSteps() {
+  return vscode.commands.executeCommand("workbench.action.openWalkthrough", `${ID}#start`);
 }
 
 function toggle() {

@@ -10,6 +10,8 @@ from ..parse import parse
 BEFORE, BEHIND = 60, 20
 # Lines before a cursor at the top level that say what its names are.
 TOP = 200
+# Lines above that are searched for what a local name is.
+LOCAL = 400
 # Characters before the cursor in which an open call begins.
 CALL = 1000
 
@@ -27,7 +29,7 @@ class Spot:
     called by the innermost open bracket.  `near` are names with their distance from the
     cursor in lines, imports aside.  `scope` is the definition around it, the innermost
     one, -1 at the top.  `text` is the text up to the cursor, from the start of the
-    outermost definition around.
+    outermost definition around, or the last of it.
     """
 
     path: str
@@ -76,7 +78,7 @@ def spot(path: str, language: str, text: str, offset: int) -> Spot:
         word,
         near,
         around[-1] if around else -1,
-        "\n".join([*lines[min(first, row) : row], before]),
+        "\n".join([*lines[max(min(first, row), row - LOCAL) : row], before]),
     )
 
 

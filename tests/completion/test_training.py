@@ -26,6 +26,7 @@ format = pytest.importorskip("gguf", reason=WHY)
 from wicket.completion.training import (  # noqa: E402
     card,
     corpus,
+    match,
     memory,
     spans,
     tokens,
@@ -71,16 +72,24 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     (folder / "toy.toml").write_text(manifest)
     common = ["--folder", str(folder), "--manifest", str(folder / "toy.toml"), "--size", "toy"]
     short = ["--tokens", "60000", "--every", "10", "--name", "wicket-toy", "--threads", "1"]
-    codes = [main([step, *common, *short, "--kind", "q8_0"]) for step in ("all", "curve", "sizes")]
+    kept = ["--keep", "--holes", "12", "--kind", "q8_0"]
+    codes = [main([step, *common, *short, *kept]) for step in ("all", "match", "match", "sizes")]
     return SimpleNamespace(folder=folder, codes=codes, model=folder / "wicket-toy-q8_0.gguf")
 
 
 def test_every_step_by_its_command(made: SimpleNamespace) -> None:
-    assert made.codes == [0, 0, 0]
+    assert made.codes == [0, 0, 0, 0]
     record = train.record(made.folder / "log.jsonl")
     held = [row["validation"] for row in record if "validation" in row]
     assert held[-1] < held[0] < 7.2, "it learns something that was held out"
-    assert (made.folder / "loss.svg").read_text().startswith("<svg")
+    measured = [row["step"] for row in record if row.get("holes") == 12]
+    assert measured == [row["step"] for row in record if "validation" in row]
+    noted = re.findall('"holes"', (made.folder / "log.jsonl").read_text())
+    assert len(noted) == len(measured), "what was measured is not measured again"
+    picture = (made.folder / "loss.svg").read_text()
+    assert picture.startswith("<svg")
+    assert "loss, nats per token" in picture
+    assert "exact match, %" in picture
     said = (made.folder / "CARD.md").read_text()
     for heading in (
         "## Training",
@@ -124,6 +133,41 @@ def test_a_toy_again_is_the_same_toy(documents: list[Document], tmp_path: Path) 
         assert torch.equal(tensor, stopped[name]), name
     last = [train.record(tmp_path / name / "log.jsonl")[-1] for name in "abc"]
     assert {(row["step"], row["validation"]) for row in last} == {(12, last[0]["validation"])}
+
+
+@pytest.mark.parametrize(
+    ("took", "seconds", "steps", "counts"),
+    [
+        (40.0, 0.0, 0, 40.0),  # The first may compile, or wait for the first rows.
+        (3.0, 300.0, 100, 3.0),
+        (50.0, 300.0, 100, 50.0),  # Others need the machine, too.
+        (600.0, 300.0, 100, 60.0),  # It stood still.
+        (600.0, 9000.0, 100, 600.0),  # A slow machine does not.
+        (7200.0, 9000.0, 100, 900.0),
+    ],
+)
+def test_time_in_which_it_stood_still_does_not_count(
+    took: float, seconds: float, steps: int, counts: float
+) -> None:
+    assert train.counted(took, seconds, steps) == counts
+
+
+def test_hidden_text_weighs_what_is_said(words: tokens.Tokens, documents: list[Document]) -> None:
+    rows = Sampler(documents, words).rows(1, 0, 8, 256)
+    assert (train.worth(rows, words.fim.mid, 1.0) == 1).all()
+    found, hidden = train.worth(rows, words.fim.mid, 4.0), train.answers(rows, words.fim.mid)
+    assert found.mean() == pytest.approx(1)
+    assert found[hidden].min() == pytest.approx(4 * found[~hidden].max())
+
+
+def test_exact_match_tells_models_apart(made: SimpleNamespace, documents: list[Document]) -> None:
+    """The shipped model knows some line ends of this project, a toy of a minute hardly one."""
+    holes = match.holes_of(documents, 40)
+    assert {hole.kind for hole in holes} == {"rest"}
+    shipped, toy = match.measured(SHIPPED, holes), match.measured(made.model, holes)
+    assert shipped.count == toy.count == 40
+    assert shipped.value > toy.value + 0.05
+    assert shipped.low < shipped.value < shipped.high
 
 
 def test_training_needs_little(made: SimpleNamespace, tmp_path: Path) -> None:

@@ -1,9 +1,13 @@
 """What a corpus is made of: licences, held-out packages, copies, and what machines wrote."""
 
 import hashlib
+import http.server
 import io
+import json
 import re
+import shutil
 import tarfile
+import threading
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -192,16 +196,76 @@ def test_an_archive_with_another_licence_stops_everything(tmp_path: Path) -> Non
         corpus.build([Row("a", "1", "MIT", digest)], tmp_path)
 
 
+def packed(files: Mapping[str, str]) -> bytes:
+    """An archive as npm and crates make them: everything is in a first folder."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as opened:
+        for name, text in files.items():
+            info = tarfile.TarInfo(f"package/{name}")
+            info.size = len(text.encode())
+            opened.addfile(info, io.BytesIO(text.encode()))
+    return made.getvalue()
+
+
 def test_npm_and_crates_come_as_tar(tmp_path: Path) -> None:
-    path = tmp_path / "a-1.tgz"
-    with tarfile.open(path, "w:gz") as opened:
-        data = source(1).encode()
-        info = tarfile.TarInfo("package/a/own.py")
-        info.size = len(data)
-        opened.addfile(info, io.BytesIO(data))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    row = Row("a", "1", "MIT", digest, registry="npm")
-    assert dict(archives.files(row, tmp_path, False)) == {"a/own.py": data}
+    data = packed({"a/own.py": source(1)})
+    (tmp_path / "a-1.tgz").write_bytes(data)
+    row = Row("a", "1", "MIT", hashlib.sha256(data).hexdigest(), registry="npm")
+    assert dict(archives.files(row, tmp_path, False)) == {"a/own.py": source(1).encode()}
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
+def test_npm_fetches_what_is_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real client, and a registry on this machine; scripts of the package do not run."""
+    about = {
+        "name": "@some/thing", "version": "1.2.0", "scripts": {"prepack": "touch ran"},
+    }  # fmt: skip
+    data = packed({"package.json": json.dumps(about), "a.js": "const a = 1;\n" * 40})
+
+    class Registry(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            host = f"http://127.0.0.1:{self.server.server_port}"  # pyright: ignore
+            dist = {"tarball": f"{host}/thing.tgz", "shasum": hashlib.sha1(data).hexdigest()}
+            one = {"name": about["name"], "version": "1.2.0", "dist": dist}
+            known = {"name": about["name"], "versions": {"1.2.0": one}, "dist-tags": {}}
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(data if self.path.endswith(".tgz") else json.dumps(known).encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nobody reads it."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}/")
+        monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
+        digest = hashlib.sha256(data).hexdigest()
+        row = Row("@some/thing", "1.2.0", "MIT", digest, registry="npm")
+        found = dict(archives.files(row, tmp_path / "archives", True))
+        missing = Row("@some/thing", "9.0.0", "MIT", ZEROS, registry="npm")
+        with pytest.raises(BadManifest, match=r"npm gave no @some/thing 9\.0\.0"):
+            archives.archive(missing, tmp_path / "archives", True)
+        server.shutdown()
+    assert set(found) == {"package.json", "a.js"}
+    assert [path.name for path in (tmp_path / "archives").iterdir()] == ["some-thing-1.2.0.tgz"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "kept"),
+    [
+        # What a compiler made stands beside what it was made from, or elsewhere.
+        (("src/a.ts", "a.js", "a.d.ts", "a.mjs", "a.d.mts"), ["src/a.ts"]),
+        # Somebody typed the script, and its declaration by hand.
+        (("index.js", "index.d.ts"), ["index.js"]),
+        (("src/a.ts", "tool.js"), ["src/a.ts", "tool.js"]),
+    ],
+)
+def test_what_a_compiler_wrote_is_left_out(paths: tuple[str, ...], kept: list[str]) -> None:
+    row = Row("a", "1", "MIT", ZEROS, registry="npm")
+    found = {path: f"// {path}\n{'const value = other(1);' * 2}\n".encode() * 9 for path in paths}
+    account = corpus.Account()
+    languages = ("javascript", "typescript")
+    assert [one.path for one in corpus.documents(row, found, languages, account)] == kept
 
 
 @pytest.mark.parametrize("size", [0, 1_000, 10_000_000])
@@ -242,8 +306,12 @@ def test_a_picture_of_a_record() -> None:
         {"step": 20, "tokens": 1000, "loss": 5.0},
         {"step": 40, "tokens": 2000, "loss": 4.0, "validation": 4.2, "answers": 3.9},
     ]
-    drawn = curve.drawn(record, "loss")
+    drawn = curve.drawn(record, "wicket-toy")
     assert drawn.count("stroke-width='2'") == 3
+    assert "wicket-toy: loss, nats per token<" in drawn
+    both = curve.drawn([*record, {"step": 50, "exact": 0.2, "low": 0.1, "high": 0.4}], "x")
+    assert "x: loss, nats per token and exact match, %<" in both
+    assert ">40.00<" in both
     assert "NaN" not in curve.drawn([], "nothing")
 
 

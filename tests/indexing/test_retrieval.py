@@ -10,8 +10,8 @@ from wicket.indexing.memory import InMemory
 from wicket.indexing.retrieval import Item, by_file, retrieve
 from wicket.indexing.retrieval.cursor import focus
 from wicket.indexing.retrieval.freezing import Moment, around, in_time, reason_to_choose
-from wicket.indexing.retrieval.packing import FILE_TOKENS, brief
-from wicket.indexing.retrieval.receivers import local_type
+from wicket.indexing.retrieval.packing import FILE_TOKENS, without_types
+from wicket.indexing.retrieval.receivers import last_said
 
 SHOP = {
     "shop/__init__.py": "from .store import Store, open_store\n",
@@ -31,6 +31,7 @@ SHOP = {
             def __init__(self, path: str, rows: list[Row]) -> None:
                 self.path = path
                 self.first: Row = rows[0]
+                self.rows = rows
                 self.cache = Cache(path)
             def find(self, name: str) -> Row | None: ...
             @property
@@ -101,6 +102,26 @@ def found(path: str, marked: str, budget: int = 1024) -> dict[str, Item]:
         ("shop/a.py", "from .store import Store\nx = 1\n$0", "money.py:as_euros", "2 other files"),
         ("shop/a.py", "def f():\n    calibrate_flux(1)\n    $0", "odd.py:calibrate_flux", "name"),
         ("shop/a.py", "from .money import LIMIT\n# rows\n$0", "money.py:total", "beside"),
+        ("tests/test_money.py", "x = 1\n$0", "money.py:total", "in the file that this one tests"),
+        ("view/cart.test.ts", "$0", "cart.ts:Owner", "in the file that this one tests"),
+        (
+            "shop/a.py",
+            "from . import store, money\nx = store.open_store(1)\n$0",
+            "store.py:open_store",
+            "member of an imported module, used in this file",
+        ),
+        (
+            "shop/a.py",
+            "from .rows import Sale\ndef f(sale: Sale):\n    $0",
+            "rows.py:Sale.rebate",
+            "member of Sale, which is used near",
+        ),
+        (
+            "shop/a.py",
+            "def here(x): ...\n" + "y = 1\n" * 70 + "z = here(2)\n$0",
+            "a.py:here",
+            "of this file, used near",
+        ),
         ("shop/a.py", "x = 1\n$0", "store.py:_internal", "same directory"),
         (
             "shop/a.py",
@@ -144,6 +165,29 @@ RECEIVERS = {
         "    def m(self):\n        self.store.$0",
         "Store.find",
     ),
+    "an element": ("def f(rows: list[Row]):\n    for row in rows:\n        row.$0", "Row.price"),
+    "an element of a field": (
+        "s = Store('a', [])\nfor row in s.rows:\n    row.$0",
+        "Row.price",
+    ),
+    "an element, counted": (
+        "def f(rows: 'Sequence[Sale] | None'):\n    for n, sale in enumerate(rows):\n"
+        "        sale.$0",
+        "Sale.rebate",
+    ),
+    "itself, called": (
+        "def f(sale: Sale):\n    sale = sale.rebate(0.5)\n    sale.$0",
+        "Sale.rebate",
+    ),
+    "a default": (
+        "class A:\n    def __init__(self, store: Store | None = None):\n"
+        "        self.store = store or open_store('b')\n    def m(self):\n        self.store.$0",
+        "Store.find",
+    ),
+    "the constructor above": (
+        "class A(Store):\n    def __init__(self):\n        super().$0",
+        "Store.__init__",
+    ),
     "super": ("class A(Store):\n    def m(self):\n        super().$0", "Store.find"),
 }
 
@@ -151,7 +195,8 @@ RECEIVERS = {
 @pytest.mark.parametrize("case", RECEIVERS)
 def test_members_of_what_stands_before_the_dot(case: str) -> None:
     text, name = RECEIVERS[case]
-    text = f"from .store import Store, open_store\n\n{text}\n\ndef after(): ...\n"
+    bound = "from .rows import Row, Sale\nfrom .store import Store, open_store\n"
+    text = f"{bound}\n{text}\n\ndef after(): ...\n"
     items = found("shop/a.py", text)
     assert "member of" in {key.split(":")[1]: item for key, item in items.items()}[name].why
 
@@ -187,10 +232,20 @@ def test_a_private_member_comes_last() -> None:
         ("x = a.b", "=a.b"),
         ("async with a.open(1) as x:", "a.open()"),
         ("xx = A()", ""),
+        ("x = A()\nf(x=B())", "A()"),
+        ("x = A()\nwhile (x := B()):", "B()"),
+        ("for x in rows:", "*rows"),
+        ("[x for x in self.rows()]", "*self.rows()"),
+        ("for n, x in enumerate(rows, 1):", "*rows"),
+        ("for (const x of this.rows) {", "*this.rows"),
+        ("const x = new A(1)", "A()"),
+        ("A x = makeA();", "makeA()"),
+        ("def f(x: dict[str, int], y: A):", "dict[str, int]"),
     ],
 )
 def test_the_last_that_was_said_of_a_name_counts(text: str, said: str) -> None:
-    assert local_type(text, "x") == said
+    told = last_said(text, "x")
+    assert (told[1] if told else "") == said
 
 
 @settings(max_examples=40, deadline=None)
@@ -228,7 +283,51 @@ def test_items_of_a_file_become_one_text() -> None:
     assert "imported and not used yet" in why
     row = Item("a", "Row.price", "def price(self): ...", (2, 2), "member", 1.0, 9)
     tokens = FILE_TOKENS + row.tokens
+    twice = [row._replace(why=f"imported by {n} other files") for n in (2, 3)] + [row]
+    assert by_file(twice)[0].why == "imported by 2 other files; member"
     assert by_file([row]) == [("a", "Row:\n    def price(self): ...", (2, 2), "member", tokens)]
+
+
+def test_a_name_alone_is_enough_where_many_could_be_meant() -> None:
+    """Of what is not imported yet, the likeliest have parameters, the others stand in a row."""
+    many = "".join(f"def make_{number}(first, second): ...\n" for number in range(300))
+    files = InMemory({"app/many.py": many, "app/b.py": "from .many import make_7\n"})
+    items = retrieve(files, "app/a.py", "python", "x = 1\n", 6, 600)
+    (piece,) = by_file(items)
+    *signed, names = piece.text.split("\n")
+    assert "def make_7(first, second)" in signed
+    assert len(signed) < 20 < names.count(", ")
+    assert "make_7," not in names
+    # Behind a dot none of them is meant: what the document binds comes before them all.
+    text = "from .many import make_9\nmake_9."
+    items = retrieve(files, "app/a.py", "python", text, len(text), 200)
+    assert max(items, key=lambda item: item.value).name == "make_9"
+    assert not any("(" in item.text for item in items if item.name != "make_9")
+
+
+def test_all_members_of_a_large_class_are_there_by_name() -> None:
+    """Behind a dot, of a class of sixty methods, the nearest have signatures and all have names."""
+    methods = "".join(f"    def run_{n}(self, first: int, second: str): ...\n" for n in range(60))
+    files = InMemory({"app/large.py": f"class Large:\n{methods}"})
+    text = "from .large import Large\ndef f(large: Large):\n    large.run_7(1)\n    large."
+    items = retrieve(files, "app/a.py", "python", text, len(text), 512)
+    assert {f"Large.run_{n}" for n in range(60)} <= {item.name for item in items}
+    (piece,) = by_file(items)
+    assert "    def run_7(self, first: int, second: str):" in piece.text.split("\n")
+    assert piece.text.split("\n")[-1].startswith("Large: run_")
+
+
+@pytest.mark.parametrize("budget", [256, 512, 1024])
+def test_what_is_bound_keeps_its_part(budget: int) -> None:
+    """However much could be imported, what the file imports already is there, in short at least."""
+    many = "".join(f"def make_{number}(first: int, second: str): ...\n" for number in range(300))
+    own = "".join(f"def own_{number}(first: int, second: str): ...\n" for number in range(9))
+    files = InMemory({"app/many.py": many, "app/own.py": own})
+    text = f"from .own import {', '.join(f'own_{n}' for n in range(9))}\nx = "
+    items = retrieve(files, "app/a.py", "python", text, len(text), budget)
+    shown = {item.name: item.text for item in items if item.path == "app/own.py"}
+    assert len(shown) >= (6 if budget == 256 else 9)
+    assert any(": int" in text for text in shown.values())
 
 
 A = Moment("def f():", "store.")
@@ -385,4 +484,4 @@ def test_it_takes_no_more_than_its_part() -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_imported_yet_is_shown_in_short(signature: str, short: str) -> None:
-    assert brief(signature) == short
+    assert without_types(signature) == short

@@ -55,13 +55,50 @@ def test_each_item_says_why(home: Home) -> None:
         ("repository/shop/bill.py:99:1", 2, "line 99 is not one of them"),
         ("repository/none.py:1:1", 2, "cannot read"),
         ("nowhere", 2, "is not PATH:LINE:COL"),
+        ("repository/shop:1:1", 2, "cannot read"),
+        ("repository/shop/picture.py:1:1", 2, "is not UTF-8 text"),
+        ("repository/shop/bill.py:0:1", 2, "line 0 is not one of them"),
+        ("repository/shop/bill.py:1:0", 2, "columns count from 1"),
+        ("repository/shop/bill.py:1:1 --budget 0", 2, "--budget counts tokens from 1"),
     ],
 )
 def test_what_is_not_there_is_one_line(home: Home, place: str, code: int, why: str) -> None:
-    done = home.wicket("context", place)
+    (home.folder / "repository/shop/picture.py").write_bytes(b"\x89PNG\xff\0")
+    done = home.wicket("context", *place.split())
     assert done.returncode == code
+    assert not done.stdout
     assert why in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+LIKE = """def {name}(order, ledger):
+    entry = ledger.open_entry(order.number)
+    entry.add_amount(order.total)
+    {last}
+"""
+
+
+def test_similar_code_and_names_alone(home: Home) -> None:
+    """A window of another file says why it is there; of many names, most stand in a row."""
+    shop = home.folder / "repository" / "shop"
+    (shop / "tax.py").write_text(LIKE.format(name="tax_of", last="entry.close_with(order)"))
+    (shop / "fee.py").write_text(LIKE.format(name="fee_of", last=""))
+    rows = [f"def make_{n}(first: int, second: str): ...\n" for n in range(200)]
+    (shop / "many.py").write_text("".join(rows))
+    assert home.wicket("index", "repository").returncode == 0
+    place = "repository/shop/fee.py:4:5"
+    said = json.loads(home.wicket("context", place, "--json", "--budget", "600").stdout)
+    (like,) = [one for one in said["items"] if one["why"] == "like the lines around the cursor"]
+    assert (like["path"], like["lines"][0]) == ("shop/tax.py", 1)
+    assert "entry.close_with(order)" in like["text"]
+    assert said["tokens"] <= said["budget"] == 600
+    few = json.loads(home.wicket("context", place, "--json", "--budget", "100").stdout)
+    assert few["tokens"] <= 100
+    assert len(few["items"]) < len(said["items"])
+    people = home.wicket("context", place, "--budget", "600").stdout
+    assert "-- like the lines around the cursor" in people
+    assert [1 for line in people.split("\n") if line.count(", make_") > 10] == [1]
+    assert "-- defined in the same directory" in people
 
 
 def test_what_the_settings_exclude_is_in_no_context(home: Home) -> None:

@@ -273,3 +273,14 @@ async def test_similar_code_comes_from_the_folder_but_from_no_hidden_file(world:
     await world.settled()
     world.key(here)
     assert "entry.typed_it(order)" in text_of(world)
+    (tax,) = [one for one in world.contexts._of["bill.py"].snippets if one.path == "tax.py"]
+    assert tax.why.endswith("; like the lines around the cursor")
+    # The same place, once somebody was seen to change it.
+    world.open("tax.py", same.format("tax", "edited_it"))
+    world.contexts.saved((world.desk.folder / "bill.py").as_uri())
+    world.key(here)
+    await world.settled()
+    world.key(here)
+    (tax,) = [one for one in world.contexts._of["bill.py"].snippets if one.path == "tax.py"]
+    assert tax.why.endswith("; edited lately and like the lines around the cursor")
+    assert "entry.edited_it(order)" in tax.text
