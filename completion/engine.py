@@ -40,6 +40,11 @@ class BackendError(Exception):
         self.wait = wait
 
 
+def not_installed() -> BackendError:
+    """What stands where llama.cpp cannot be imported; everything else still works."""
+    return BackendError("llama-cpp-python is not installed", "wicket engine build")
+
+
 class Backend(Protocol):
     """Where tokens come from.  One thread calls it, but for `interrupt`."""
 
@@ -65,13 +70,13 @@ class Missing:
     """A `Backend` of which something is not installed."""
 
     def load(self, progress: Callable[[float], None]) -> None:
-        raise BackendError("llama-cpp-python is not installed", "wicket engine build")
+        raise not_installed()
 
     def describe(self, state: State) -> State:
         return state
 
     def complete(self, request: Complete, halted: Halted) -> Iterator[Answer]:
-        raise BackendError("llama-cpp-python is not installed", "wicket engine build")
+        raise not_installed()
 
     def interrupt(self) -> None:
         """Nothing is computed."""

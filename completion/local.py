@@ -12,7 +12,7 @@ from .budget import UNMEASURED, budget_for
 from .continuations import Lexicon
 from .corpus import Corpus
 from .decoding import Guide, Logits, Spent, decode
-from .engine import Answer, BackendError, Halted
+from .engine import Answer, BackendError, Halted, not_installed
 from .families import Fim
 from .guides import Guides
 from .slots import CannotLoad, DecodeFailed, Interrupted, LlamaError, Slots
@@ -69,7 +69,7 @@ class LocalBackend:
             # Imported late: without the [llama] extra everything else still works.
             from . import llama  # noqa: PLC0415
         except ImportError:
-            raise BackendError("llama-cpp-python is not installed", "wicket engine build") from None
+            raise not_installed() from None
         except (OSError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise BackendError(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from . import families, gguf, prompt
 from .budget import UNMEASURED, budget_for
 from .decoding import Words
-from .engine import BackendError
+from .engine import BackendError, not_installed
 from .local import CONTEXT_TOKENS
 from .slots import LlamaError
 from .wire import Complete
@@ -27,7 +27,7 @@ class Scorer:
             # Imported late: without the [llama] extra everything else still works.
             from . import llama  # noqa: PLC0415
         except ImportError:
-            raise BackendError("llama-cpp-python is not installed", "wicket engine build") from None
+            raise not_installed() from None
         try:
             header = gguf.read(path)
             self._context = min(header.context or CONTEXT_TOKENS, CONTEXT_TOKENS)

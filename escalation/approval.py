@@ -54,7 +54,8 @@ class Scope:
     """What later requests may hold.
 
     `paths` are whole, `globs` patterns as of .gitignore; `bytes_max` is of one body, each
-    of which repeats what was sent before; `cost_max` in micro-USD.
+    of which repeats what was sent before; `cost_max` in micro-USD.  `masked` are the rules by
+    which something may have to be masked in what tools read; None where any may.
     """
 
     paths: frozenset[str]
@@ -64,16 +65,18 @@ class Scope:
     expires: datetime
     classes: tuple[str, ...] = ()
     cost_max: int | None = None
+    masked: tuple[str, ...] | None = None
 
-    def outside(self, paths: Iterable[str], classes: Iterable[str] = ()) -> str | None:
-        """Why content of these files is not covered, or None where it is."""
+    def outside(
+        self, paths: Iterable[str], classes: Iterable[str] = (), masked: Iterable[str] = ()
+    ) -> "Lack":
+        """What of these files, classes and rules that masked something is not covered."""
         allowed = pathspec.PathSpec.from_lines("gitignore", self.globs)
-        for path in paths:
-            if path not in self.paths and not allowed.match_file(path):
-                return f"{path} is not among the approved files"
-        if new := sorted(set(classes) - set(self.classes)):
-            return f"it holds what was not approved: {new[0]}"
-        return None
+        return Lack(
+            tuple(p for p in paths if p not in self.paths and not allowed.match_file(p)),
+            tuple(sorted(set(classes) - set(self.classes))),
+            () if self.masked is None else tuple(sorted(set(masked) - set(self.masked))),
+        )
 
     def spent(self, turn: int, size: int, cost: int | None, now: datetime) -> str | None:
         """Why the `turn`th request, a body of `size` bytes, is not covered, or None."""
@@ -97,6 +100,7 @@ class Scope:
             paths=self.paths | set(texts(more, "paths")),
             globs=(*self.globs, *globs(more, "globs")),
             classes=(*self.classes, *texts(more, "classes")),
+            masked=None if self.masked is None else (*self.masked, *texts(more, "masked")),
             bytes_max=max(self.bytes_max, _number(more, "bytes_max", self.bytes_max)),
             turns_max=max(self.turns_max, _number(more, "turns_max", self.turns_max)),
         )
@@ -111,6 +115,31 @@ class Scope:
             "cost_max": self.cost_max,
             "expires": self.expires.isoformat(timespec="seconds"),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a scope does not cover: members that an approval of it has to name."""
+
+    paths: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """All of it, as one line; empty where nothing is lacking."""
+        said: list[str] = []
+        if self.paths:
+            more = f" and {len(self.paths) - 1} more" if self.paths[1:] else ""
+            said.append(f"{self.paths[0]}{more} is not among the approved files")
+        if self.classes:
+            said.append(f"it holds what was not approved: {', '.join(self.classes)}")
+        if self.masked:
+            said.append(f"something in it had to be masked: {', '.join(self.masked)}")
+        return "; ".join(said)
+
+    def as_json(self) -> dict[str, list[str]]:
+        return {name: list(rows) for name, rows in asdict(self).items() if rows}
 
 
 def narrowed(offered: Scope, said: Mapping[str, Any]) -> Scope:

@@ -13,11 +13,18 @@ TIMEOUT = httpx2.Timeout(30.0, read=None)
 
 
 class Declined(Exception):
-    """The gate said no: `status` as in HTTP, `fix` what to do where there is something."""
+    """The gate said no: `status` as in HTTP, `fix` what to do where there is something, `needs`
+    what an approval has to name besides, where one is asked for."""
 
-    def __init__(self, status: int, reason: str, fix: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        fix: str | None = None,
+        needs: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(f"{reason}; {fix}" if fix else reason)
-        self.status, self.reason, self.fix = status, reason, fix
+        self.status, self.reason, self.fix, self.needs = status, reason, fix, needs or {}
 
 
 class Lost(Exception):
@@ -106,4 +113,4 @@ def _declined(response: httpx2.Response) -> Declined:
     row = cast(dict[str, Any], said) if isinstance(said, dict) else {}
     reason = str(row.get("reason") or f"the gate answered status {response.status_code}")
     fix = row.get("fix")
-    return Declined(response.status_code, reason, str(fix) if fix else None)
+    return Declined(response.status_code, reason, str(fix) if fix else None, row.get("needs"))

@@ -10,11 +10,11 @@ edit of what was shown becomes one of the text that was handed in.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, cast
 
 from .audit.records import Edit as Recorded
-from .redaction.masking import Masked, Masks, Misplaced
+from .redaction.masking import Edit, Masked, Masks, Misplaced
 from .task import Document, Task
 from .tools import EDIT
 
@@ -39,7 +39,7 @@ class Shown:
 class Proposal:
     """Characters `start` to `end` of the document `number`, as handed in, become `text`.
 
-    `added` and `removed` are lines; `foreign` placeholders stood elsewhere, and stay.
+    `added` and `removed` are lines.
     """
 
     number: int
@@ -49,7 +49,6 @@ class Proposal:
     text: str = field(repr=False)
     added: int
     removed: int
-    foreign: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -58,29 +57,32 @@ class Proposal:
             "start": self.start,
             "end": self.end,
             "text": self.text,
-            "foreign": list(self.foreign),
         }
 
 
 @dataclass(slots=True)
 class Editing:
-    """The edits of one exchange.  `said` is what each call of the latest answer is told:
-    the words, and whether it failed."""
+    """The edits of one exchange.  `words` are the user's own, as they were masked; `said` is
+    what each call of the latest answer is told, and whether it failed; `unfit` why it did."""
 
     shown: Sequence[Shown] = ()
     masks: Masks | None = None
+    words: str = ""
+    unfit: str | None = None
     proposals: tuple[Proposal, ...] = ()
     said: dict[str, tuple[str, bool]] = field(default_factory=dict[str, tuple[str, bool]])
 
     def hear(self, calls: Iterable[tuple[str, str]]) -> None:
         """Take in the calls of `edit` in one answer, ids and arguments, as one change."""
         calls = list(calls)
+        self.proposals, self.unfit = (), None
         try:
             rows = [row for _id, arguments in calls for row in edits_of(arguments)]
-            self.proposals = propose(rows, self.shown, self.masks) if rows else ()
+            if rows and self.masks is not None:
+                self.proposals = propose(rows, self.shown, self.masks, self.words)
             said = "taken", False
         except Unfit as error:
-            self.proposals, said = (), (f"nothing was changed: {error}", True)
+            self.unfit, said = str(error), (f"nothing was changed: {error}", True)
         self.said = {number: said for number, _arguments in calls}
 
     def recorded(self, pseudonym: Any) -> tuple[Recorded, ...]:
@@ -100,7 +102,7 @@ def asked(task: Task) -> str:
     if EDIT not in task.tools or not selected:
         return ""
     places = ", ".join(
-        f"{d.path}:{d.selection[0]}-{d.selection[1]}" for d in selected if d.selection
+        f"{d.label or d.path}:{d.selection[0]}-{d.selection[1]}" for d in selected if d.selection
     )
     return (
         f"\n\nThis is about the lines {places}. Call the tool `{EDIT}` once, with every edit that "
@@ -129,24 +131,34 @@ def edits_of(arguments: str) -> list[Mapping[str, Any]]:
 
 
 def propose(
-    rows: Sequence[Mapping[str, Any]], shown: Sequence[Shown], masks: Masks | None
+    rows: Sequence[Mapping[str, Any]], shown: Sequence[Shown], masks: Masks, words: str = ""
 ) -> tuple[Proposal, ...]:
     """The edits of what was handed in, in its order.  Raises Unfit for all where one is."""
-    placed: list[tuple[int, int, int, str]] = []
+    placed: list[tuple[int, Edit]] = []
     for number, row in enumerate(rows, 1):
         try:
             placed.append(_place(row, shown))
         except Unfit as error:
             raise Unfit(f"edit {number}: {error}") from None
-    placed.sort(key=lambda one: one[:3])
-    for (one, _, end, _), (other, start, _, _) in pairwise(placed):
-        if one == other and start < end:
+    placed.sort(key=lambda one: (one[0], one[1].start, one[1].end))
+    for (one, first), (other, second) in pairwise(placed):
+        if one == other and second.start < first.end:
             raise Unfit("two edits overlap")
-    return tuple(_proposal(shown[at], at, start, end, new, masks) for at, start, end, new in placed)
+    found: list[Proposal] = []
+    for at, group in groupby(placed, key=lambda one: one[0]):
+        edits, path = [edit for _, edit in group], shown[at].document.path
+        try:
+            fitted = masks.restored(shown[at].masked, edits, words)
+        except Misplaced as error:
+            raise Unfit(f"{path[:200]}: {error}") from None
+        for edit, put in zip(edits, fitted, strict=True):
+            added, removed = _changed(shown[at].masked.text[edit.start : edit.end], edit.new)
+            found.append(Proposal(at, path, put.start, put.end, put.new, added, removed))
+    return tuple(found)
 
 
-def _place(row: Mapping[str, Any], shown: Sequence[Shown]) -> tuple[int, int, int, str]:
-    """Which document, from where to where in what is shown of it, and the new text."""
+def _place(row: Mapping[str, Any], shown: Sequence[Shown]) -> tuple[int, Edit]:
+    """Which document, and the edit of what is shown of it."""
     path, old, new = row.get("path"), row.get("old"), row.get("new")
     if not isinstance(path, str) or not isinstance(new, str):
         raise Unfit("path and new must be text")
@@ -157,8 +169,9 @@ def _place(row: Mapping[str, Any], shown: Sequence[Shown]) -> tuple[int, int, in
     except UnicodeEncodeError:
         raise Unfit("new is not Unicode text") from None
     mine = [
-        at for at, one in enumerate(shown) if one.document.selection and one.document.path == path
-    ]
+        at for at, one in enumerate(shown)
+        if one.document.selection and path in (one.document.path, one.document.label)
+    ]  # fmt: skip
     if not mine:
         raise Unfit(f"{path[:200]} is not a file that can be edited here")
     if old is None:
@@ -178,7 +191,7 @@ def _place(row: Mapping[str, Any], shown: Sequence[Shown]) -> tuple[int, int, in
         end = start + len(old)
     if shown[at].masked.text[start:end] == new:
         raise Unfit("old and new are the same")
-    return at, start, end, new
+    return at, Edit(start, end, new)
 
 
 def _all(old: str, text: str) -> list[int]:
@@ -198,18 +211,6 @@ def _selected(one: Shown) -> tuple[int, int]:
         starts.append(starts[-1] + len(line) + 1)
     length, begin = len(one.masked.text), first - one.document.start
     return min(starts[begin], length), min(starts[last - one.document.start + 1], length)
-
-
-def _proposal(one: Shown, at: int, start: int, end: int, new: str, masks: Masks | None) -> Proposal:
-    if masks is None:
-        raise Unfit("nothing can be edited here")
-    try:
-        edit = masks.restored(one.masked, start, end, new)
-    except Misplaced:
-        raise Unfit("an edit begins or ends inside of a placeholder") from None
-    path = one.document.path
-    added, removed = _changed(one.masked.text[start:end], new)
-    return Proposal(at, path, edit.start, edit.end, edit.text, added, removed, edit.foreign)
 
 
 def _changed(old: str, new: str) -> tuple[int, int]:

@@ -20,9 +20,10 @@ from .conversation import Conversation, Result, Round
 from .editing import Editing
 from .envelope import Envelope
 from .providers.provider import Call, Ended, Event, Provider, ProviderError, Text, Usage
+from .reach import Refused
 from .retries import Retries, elsewhere
 from .tools import EDIT
-from .transport import ReceiptTransport, Refused
+from .transport import ReceiptTransport
 from .way import Way
 
 # What a provider calls things is short; a record has no room for more.
@@ -165,6 +166,9 @@ class Exchange:
         arguments = _arguments(call.arguments)
         if (edits := self._editing.said.get(call.id)) is not None:
             future.set_result(Result(call.id, *edits))
+        elif self.wants(call.id):
+            # Nobody could tell whose a result is.
+            future.set_result(Result(call.id, "not done: another call has this id", failed=True))
         elif call.name not in self.conversation.task.tools or arguments is None:
             why = "there is no such tool" if arguments is not None else "no JSON object"
             future.set_result(Result(call.id, f"not done: {why}", failed=True))
@@ -213,6 +217,8 @@ class Exchange:
         emit("record", {"seq": position.seq})
         for edit in self._editing.proposals:
             emit("edit", edit.as_json())
+        if self._editing.unfit:
+            emit("unfit", {"reason": self._editing.unfit})
         return sending, outcome
 
     async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T:
@@ -276,8 +282,9 @@ class _Sending:
     def measured(self, outcome: Outcome) -> Outcome:
         """With what the transport saw."""
         first = None if self._first is None else round((self._first - self._began) * 1000)
-        if outcome.status != "ok" and (weighed := self._weighed()) != self.outcome:
-            # What was cut off was not counted by anybody else.
+        untold = outcome.status != "ok" or outcome.tokens_out is None
+        if untold and (weighed := self._weighed()) != self.outcome:
+            # What was cut off, or is not told, was not counted by anybody else.
             flags = (*outcome.flags, ESTIMATED)
             outcome = replace(outcome, tokens_out=weighed.tokens_out, flags=flags)
         outcome = replace(outcome, sent=self.transport.sent)

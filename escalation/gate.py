@@ -1,31 +1,33 @@
 """The gate: prepare a request, show it, record it, send it, record how it ended."""
 
 import asyncio
+import contextlib
 import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
-from . import abilities, probing, recorded, standing
-from .approval import GROWTH, LEAST_BYTES, MINUTES, TURNS, Scope, narrowed
+from . import recorded, standing
+from .approval import Scope, narrowed
 from .audit import AuditLog, Receipt
-from .audit.records import Tool
-from .budgets import Limits
+from .audit.records import Consent, Intent, Tool
+from .budgets import Limits, Meter
 from .choosing import Choosing
 from .conversation import Conversation, Result, shown
 from .editing import Editing
 from .envelope import Envelope
-from .exchange import Exchange
+from .exchange import Emit, Exchange
 from .freezes import SCOPES, everything
 from .health import Health
 from .house import Closed, House
-from .kinds import AWAY, PROBE
+from .kinds import PROBE
 from .noting import Note
-from .outgoing import Considered, Denial, consider, summed
-from .policy import Destination, Policy
+from .outgoing import Denial, summed
+from .policy import Policy
 from .policy import digest as digest_of
 from .prepared import (
     Prepared,
@@ -33,22 +35,19 @@ from .prepared import (
     consented,
     intent,
     question,
-    rewritten,
     summary,
     tokens_of,
     widened,
 )
-from .providers.provider import Converse, Provider, ProviderError
-from .redaction.known import known
-from .redaction.masking import Masks
+from .preparing import Preparing
+from .probe import probe
+from .reach import Refused
 from .retries import Retries
-from .routing import Route
-from .task import Document, Malformed, Task, documents
-from .tools import EDIT
-from .transport import Refused
-from .way import Way
+from .task import Malformed, Task, documents
+from .unapproved import Tally, with_others
 
 MOST_PREPARED = 64
+NOT_WAITING = "no such request waits: never prepared, sent by now, or expired"
 # What a provider does not know it will not know a second later.
 ONCE = Retries(attempts=1)
 
@@ -58,7 +57,11 @@ class Unprepared(Exception):
 
 
 class Outside(Exception):
-    """A tool's result is not covered by the approval; another yes is needed."""
+    """A tool's result is not covered by the approval; another yes is needed, to `needs`."""
+
+    def __init__(self, why: str, needs: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(why)
+        self.needs = needs
 
 
 class Gate:
@@ -71,7 +74,7 @@ class Gate:
         # Of each exchange, the files that tools have read for it.
         self._paths: dict[str, set[str]] = {}
         self._frozen, self._deciding = house.frozen(), asyncio.Lock()
-        self._health = Health()
+        self._health, self._tally = Health(), Tally()
 
     def status(self) -> dict[str, Any]:
         try:
@@ -100,49 +103,7 @@ class Gate:
 
     async def prepare(self, task: Task) -> dict[str, Any]:
         """The request as it would be sent; nothing is.  Raises Closed and Denial."""
-        log = self._opened()
-        if "tools" in self.house.off:
-            task = replace(task, tools=tuple(tool for tool in task.tools if tool == EDIT))
-        masks = Masks(self.house.rules, known(task.known_secrets))
-        provider: Provider | None = None
-        try:
-            # A large text takes seconds: meanwhile others are served.
-            route, provider = await asyncio.to_thread(self._choosing.provider, task)
-            considered = await asyncio.to_thread(self._considered, task, provider, masks)
-        except Denial as denial:
-            await recorded.denial(log, self.house, task, provider, denial)
-            raise
-        task = replace(
-            task, tools=abilities.offered(task.tools, self.house.abilities().of(provider))
-        )
-        conversation = Conversation(rewritten(task, considered), masks=masks)
-        way = self._way(provider)
-        try:
-            envelope = await way.rehearse(conversation)
-        except ProviderError as error:
-            raise Closed(str(error), error.fix or f"wicket key set {provider.name}") from None
-        try:
-            if why := self._choosing.outgrown(provider, tokens_of(envelope)):
-                raise Denial("abilities", why)
-            judged = await self._judged(question(self.house, task, provider, envelope, considered))
-        except Denial as denial:
-            await recorded.denial(log, self.house, task, provider, denial)
-            raise
-        scope = Scope(
-            paths=frozenset(document.path for document in task.documents),
-            globs=task.readable if task.tools else (),
-            bytes_max=max(GROWTH * len(envelope.body), LEAST_BYTES),
-            turns_max=TURNS if task.tools else 1,
-            expires=datetime.now(UTC) + timedelta(minutes=MINUTES),
-            classes=considered.classes,
-        )
-        left = self._choosing.meter(task, provider, self.house.user).left
-        prepared = Prepared(conversation, way, envelope, considered, scope, route, left, judged)
-        if (asked := _compared(log, prepared, scope)) and (
-            yes := standing.covering(self.house.standing(), asked, datetime.now(UTC))
-        ):
-            allowed = replace(considered, decision="allow", rule=f"{standing.RULE} {yes.id}")
-            prepared = replace(prepared, considered=allowed, scope=yes.bounded(scope))
+        prepared = await self._preparing(self._opened()).request(task)
         self._keep(prepared)
         return summary(prepared)
 
@@ -163,61 +124,14 @@ class Gate:
 
         Raises Closed, Denial, and Malformed for a provider that cannot be asked so.
         """
-        log = self._opened()
-        if (wanted := self.house.providers.get(name)) is None:
-            raise Malformed(f"there is no provider {name[:80]}")
-        if wanted.kind != probing.ASKABLE:
-            raise Malformed(f"{name} is of kind {wanted.kind}, whose abilities are documented")
-        task = Task(PROBE, "", (), prefer=name, editor=("wicket", self.house.version))
-        tiers = {PROBE: AWAY} if any_tier else {}
-        choosing = Choosing(
-            replace(self.house, routes=tiers | dict(self.house.routes)), self._health
-        )
-        done: list[probing.Heard] = []
-        while (asked := probing.following(done, wanted.model)) is not None:
-            try:
-                route, provider = choosing.provider(task)
-                considered = self._considered(task, provider, Masks(self.house.rules, known(())))
-                heard = probing.Heard(asked)
-                done.append(heard)
-                prepared = await self._asking(task, route, provider, considered, heard)
-            except Denial as denial:
-                await recorded.denial(log, self.house, task, wanted, denial)
-                raise
+
+        async def send(prepared: Prepared, emit: Emit) -> None:
+            self._keep(prepared)
             said = prepared.offer
             exchange = await self.begin(said.digest, said.as_json() | {"mode": "user"})
-
-            def emit(event: str, members: dict[str, Any], into: probing.Heard = heard) -> None:
-                if event == "error":
-                    into.error = str(members["reason"])
-
             await exchange.start(emit)
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        if (found := probing.found(done, wanted, when)) is not None:
-            rows = self.house.abilities().rows
-            self.house.keep_abilities(abilities.Kept({**rows, name: found}))
-        why = next((one.error for one in reversed(done) if one.error), None)
-        return {
-            "provider": name,
-            "requests": len(done),
-            "abilities": abilities.as_json(abilities.Kept({name: found}))[name] if found else None,
-            "shown": found.shown if found else f"nothing is known: {why}",
-        }
 
-    async def _asking(
-        self, task: Task, route: Route, provider: Provider, considered: Considered,
-        heard: probing.Heard,
-    ) -> Prepared:  # fmt: skip
-        """One question of a probe, ready for `begin`.  Raises Denial."""
-        way = self._way(provider, heard.converse)
-        conversation = Conversation(task)
-        envelope = await way.rehearse(conversation)
-        judged = await self._judged(question(self.house, task, provider, envelope, considered))
-        expires = datetime.now(UTC) + timedelta(minutes=MINUTES)
-        scope = Scope(frozenset(), (), max(len(envelope.body), 1), 1, expires)
-        prepared = Prepared(conversation, way, envelope, considered, scope, route, judged=judged)
-        self._keep(prepared)
-        return prepared
+        return await probe(self._preparing(self._opened()), send, name, any_tier)
 
     async def begin(self, digest: str, approved: object) -> Exchange:
         """Record the approval and the intent to send what was prepared; the exchange is
@@ -226,6 +140,45 @@ class Gate:
         Raises Unprepared, Denial, Malformed and Closed; then nothing leaves.
         """
         log = self._opened()
+        try:
+            prepared, scope, consent = self._approved(digest, approved)
+        except (Unprepared, Denial, Malformed) as error:
+            await self._unapproved(log, digest, error)
+            raise
+        task, provider = prepared.conversation.task, prepared.provider
+        meter = self._choosing.meter(task, provider, self.house.user)
+        if why := meter.over(needs := tokens_of(prepared.envelope)):
+            denial = Denial("budget", why)
+            await recorded.denial(log, self.house, task, provider, denial)
+            raise denial
+        name = secrets.token_hex(16)
+        with meter.holding(needs):
+            await recorded.note(log, approval(log, prepared, consent, scope))
+            if consent.mode == "standing":
+                self._hold(log, prepared, consent.id, scope)
+            first = intent(log, self.house, name, prepared, consent)
+            receipt = await recorded.intent(log, first, task, prepared.envelope)
+            meter.begin(receipt.position.seq, needs)
+        # A crash from here on leaves an intent without an outcome: the next start writes
+        # that bytes may have left.
+        made = Exchange(
+            name, log, prepared.way, prepared.conversation, scope, receipt,
+            len(prepared.envelope.body), partial(self._intend, prepared, first, meter), meter,
+            ONCE if task.kind == PROBE else self.house.retries, prepared.route.order[1:],
+            Editing(prepared.shown, prepared.conversation.masks, task.instruction),
+        )  # fmt: skip
+        self._exchanges[name], self._paths[name] = made, set()
+        # While its intent was written `heed` did not know of it.
+        if self._stopped(made):
+            made.cancel("frozen")
+        made.ended.add_done_callback(lambda _: self._forget(name))
+        return made
+
+    def _approved(self, digest: str, approved: object) -> tuple[Prepared, Scope, Consent]:
+        """What waits under this digest, no more, and the yes to it.
+
+        Raises Unprepared, Denial, Malformed and Closed; then it waits on.
+        """
         self._forget_expired()
         prepared = self._prepared.get(digest)
         if prepared is None or prepared.considered.policies is not self.house.policies:
@@ -236,43 +189,51 @@ class Gate:
         prepared.offer.refuse_other(said)
         scope = narrowed(prepared.scope, said)
         consent = consented(said, self.house.actor.user, prepared.considered.decision)
+        kept, rule = self.house.standing(), prepared.considered.rule
+        if consent.mode == "auto" and not standing.holds(kept, rule, datetime.now(UTC)):
+            raise Denial("approval", f"the {rule} holds no more")
         del self._prepared[digest]
-        task = prepared.conversation.task
-        meter = self._choosing.meter(task, prepared.provider, self.house.user)
-        if why := meter.over(needs := tokens_of(prepared.envelope)):
-            denial = Denial("budget", why)
-            await recorded.denial(log, self.house, task, prepared.provider, denial)
-            raise denial
-        exchange = secrets.token_hex(16)
-        with meter.holding(needs):
-            await recorded.note(log, approval(log, prepared, consent, scope))
-            if consent.mode == "standing":
-                self._hold(log, prepared, consent.id, scope)
-            first = intent(log, self.house, exchange, prepared, consent)
-            receipt = await recorded.intent(log, first, task, prepared.envelope)
-            meter.begin(receipt.position.seq, needs)
+        return prepared, scope, consent
 
-        async def intend(
-            conversation: Conversation, turn: int, attempt: int, envelope: Envelope
-        ) -> Receipt:
-            """The intent of a later request, if the approval covers it."""
-            size, now = len(envelope.body), datetime.now(UTC)
-            if why := made.scope.spent(turn, size, None, now) or self._stopped(made):
-                raise Refused(f"not sent: {why}")
-            tokens = tokens_of(envelope)
-            if why := meter.over(tokens) or self._choosing.outgrown(prepared.provider, tokens):
-                raise Refused(f"not sent: {why}")
-            redactions = summed((*prepared.considered.redactions, *made.redactions))
-            seen = replace(
-                prepared.considered, redactions=redactions, classes=tuple(made.scope.classes)
-            )
-            asked = question(
-                self.house, task, prepared.provider, envelope, seen, self._paths[exchange], turn
-            )
-            left = meter.left
-            with meter.holding(tokens):
+    async def _unapproved(self, log: AuditLog, digest: str, error: Exception) -> None:
+        """Put a send on record that nobody said yes to, or not to this.  Raises Closed."""
+        if not self._tally.due(time.monotonic()):
+            return
+        waiting = self._prepared.get(digest)
+        why = NOT_WAITING if isinstance(error, Unprepared) else str(error)
+        denial = Denial("approval", with_others(why, self._tally.uncounted()))
+        task, provider = (waiting.conversation.task, waiting.provider) if waiting else (None, None)
+        await recorded.denial(log, self.house, task, provider, denial)
+
+    async def _intend(
+        self,
+        prepared: Prepared,
+        first: Intent,
+        meter: Meter,
+        conversation: Conversation,
+        turn: int,
+        attempt: int,
+        envelope: Envelope,
+    ) -> Receipt:
+        """The receipt of a later request, if the approval covers it.  Raises Refused."""
+        made, task = self._exchanges[first.exchange], prepared.conversation.task
+        size, now = len(envelope.body), datetime.now(UTC)
+        if why := made.scope.spent(turn, size, None, now) or self._stopped(made):
+            raise Refused(f"not sent: {why}")
+        tokens = tokens_of(envelope)
+        if why := meter.over(tokens) or self._choosing.outgrown(prepared.provider, tokens):
+            raise Refused(f"not sent: {why}")
+        redactions = summed((*prepared.considered.redactions, *made.redactions))
+        classes = tuple(made.scope.classes)
+        seen = replace(prepared.considered, redactions=redactions, classes=classes)
+        paths = self._paths[first.exchange]
+        asked = question(self.house, task, prepared.provider, envelope, seen, paths, turn)
+        left = meter.left
+        with meter.holding(tokens):
+            try:
+                log = self._opened()
                 try:
-                    judged = await self._judged(asked)
+                    judged = await self._preparing(log).judged(asked)
                 except Denial as denial:
                     await recorded.denial(log, self.house, task, prepared.provider, denial)
                     raise Refused(f"not sent: {denial}") from None
@@ -281,29 +242,12 @@ class Gate:
                     tokens_estimated=tokens, cost_estimated=meter.estimate(tokens),
                     budget_left=left, decision=replace(first.decision, reason=judged),
                 )  # fmt: skip
-                try:
-                    receipt = await recorded.intent(
-                        self._opened(), later, conversation.task, envelope
-                    )
-                except Closed as error:
-                    raise Refused(f"not sent: {error}; {error.fix}") from error
-                meter.begin(receipt.position.seq, tokens)
-            return receipt
-
-        # A crash from here on leaves an intent without an outcome: the next start writes
-        # that bytes may have left.
-        size = len(prepared.envelope.body)
-        made = Exchange(
-            exchange, log, prepared.way, prepared.conversation, scope, receipt, size, intend,
-            meter, ONCE if task.kind == PROBE else self.house.retries, prepared.route.order[1:],
-            Editing(prepared.shown, prepared.conversation.masks),
-        )  # fmt: skip
-        self._exchanges[exchange], self._paths[exchange] = made, set()
-        # While its intent was written `heed` did not know of it.
-        if self._stopped(made):
-            made.cancel("frozen")
-        made.ended.add_done_callback(lambda _: self._forget(exchange))
-        return made
+                # While it was judged the gate may have been closed.
+                receipt = await recorded.intent(self._opened(), later, conversation.task, envelope)
+            except Closed as error:
+                raise Refused(f"not sent: {error}; {error.fix}") from error
+            meter.begin(receipt.position.seq, tokens)
+        return receipt
 
     async def answer(self, name: str, said: Mapping[str, Any]) -> None:
         """Take in what a tool answered: `{id, documents, text}`, or that the user declined.
@@ -327,8 +271,9 @@ class Gate:
             raise Malformed("text must be text")
         try:
             talk = exchange.conversation
+            result = self._preparing(log).result
             considered = await asyncio.to_thread(
-                self._consider, talk.task, exchange.provider, rows, [text], talk.masks
+                result, talk.task, exchange.provider, rows, [text], talk.masks
             )
         except Denial as denial:
             exchange.take(Result(call, f"not done: {denial.rule} forbids it", failed=True))
@@ -338,20 +283,21 @@ class Gate:
             exchange.scope = exchange.scope.wider(said["approval"])
             await recorded.note(log, widened(log, self.house.actor.user, exchange.scope))
         pieces = (*map(shown, considered.documents), *filter(None, considered.texts))
-        result = Result(call, "\n\n".join(pieces) or "nothing found")
+        answer = Result(call, "\n\n".join(pieces) or "nothing found")
         # As JSON it will be as large as this, or a little larger.
-        size = exchange.size + len(json.dumps(result.text))
+        size = exchange.size + len(json.dumps(answer.text))
         paths = [document.path for document in considered.documents]
         now = datetime.now(UTC)
-        why = exchange.scope.outside(paths, considered.classes)
-        if why or (why := exchange.scope.spent(exchange.turn + 1, size, None, now)):
-            raise Outside(why)
-        await recorded.note(log, Tool(name, tool, "ok", len(result.text.encode())), exchange.asking)
+        masked = [row.rule for row in considered.redactions]
+        lack = exchange.scope.outside(paths, considered.classes, masked)
+        if why := lack.why or exchange.scope.spent(exchange.turn + 1, size, None, now):
+            raise Outside(why, lack.as_json())
+        await recorded.note(log, Tool(name, tool, "ok", len(answer.text.encode())), exchange.asking)
         # While that was written somebody else may have answered, or it was cancelled.
         if not exchange.wants(call):
             raise Unprepared(name[:64])
         self._paths[name] |= set(paths)
-        exchange.take(result, considered.redactions)
+        exchange.take(answer, considered.redactions)
 
     async def applied(self, exchange: str, said: Mapping[str, Any]) -> int:
         """Record what became of the edits of an exchange; the record's number.
@@ -418,6 +364,10 @@ class Gate:
             exchange.start(lambda _name, _members: None)
         await asyncio.gather(*(exchange.ended for exchange in running))
         if self._log is not None:
+            if others := self._tally.uncounted():
+                denial = Denial("approval", f"{others} more were refused")
+                with contextlib.suppress(Closed):
+                    await recorded.denial(self._log, self.house, None, None, denial)
             await self._log.close()
 
     def _written(self) -> AuditLog:
@@ -434,7 +384,7 @@ class Gate:
         if self._log.trouble is not None:
             raise Closed(self._log.trouble, "mend the cause, then: wicket stop gate")
         if not self.house.providers:
-            raise Closed("no provider is set up", "add a [providers.NAME] to your wicket.toml")
+            raise Closed("no provider is set up", "wicket setup")
         if why := everything(self.house.frozen()):
             raise Closed(f"the gate is frozen: {why}", "wicket gate thaw")
         if (hindrance := self.house.hindrance()) is not None:
@@ -443,28 +393,13 @@ class Gate:
 
     def _hold(self, log: AuditLog, prepared: Prepared, approval: str, scope: Scope) -> None:
         """Keep a yes that is to hold on; where it cannot be kept, the next one is asked for."""
-        if asked := _compared(log, prepared, scope):
+        if asked := self._preparing(log).compared(prepared, scope):
             now = datetime.now(UTC)
             new = standing.granted(approval, asked, now)
             self.house.keep_standing(standing.added(self.house.standing(), new, now))
 
-    def _considered(self, task: Task, provider: Provider, masks: Masks) -> Considered:
-        """What of a task may leave: all words of it go through `consider`."""
-        earlier = [text for turn in task.earlier for text in (turn.question, turn.answer)]
-        texts = (task.instruction, *earlier)
-        return self._consider(task, provider, task.documents, texts, masks)
-
-    def _consider(
-        self,
-        task: Task,
-        provider: Provider,
-        rows: Sequence[Document],
-        texts: Sequence[str],
-        masks: Masks,
-    ) -> Considered:
-        house = self.house
-        to = Destination(task.kind, provider.name, provider.tier, provider.region)
-        return consider(rows, texts, masks, house.forbidden, house.policies, to)
+    def _preparing(self, log: AuditLog) -> Preparing:
+        return Preparing(self.house, log, self._choosing)
 
     @property
     def _choosing(self) -> Choosing:
@@ -475,22 +410,6 @@ class Gate:
 
     def _spent(self, limits: Limits) -> dict[str, Any]:
         return self.house.ledger.spent(self.house.user).as_json(limits)
-
-    def _way(self, provider: Provider, wire: Converse | None = None) -> Way:
-        return Way(provider, f"wicket/{self.house.version}", self.house.network, self._key, wire)
-
-    def _key(self, value: str) -> str:
-        assert self._log
-        return f"key {self._log.pseudonym(value)[:16]}"
-
-    async def _judged(self, asked: Mapping[str, Any]) -> str | None:
-        """What the hook says of it, where there is one.  Raises Denial."""
-        if self.house.hook is None:
-            return None
-        said = await self.house.hook.judge(dict(asked))
-        if not said.allowed:
-            raise Denial("hook", said.shown)
-        return said.shown
 
     def _forget(self, exchange: str) -> None:
         del self._exchanges[exchange], self._paths[exchange]
@@ -505,15 +424,3 @@ class Gate:
         now = time.monotonic()
         for digest in [d for d, prepared in self._prepared.items() if prepared.due < now]:
             del self._prepared[digest]
-
-
-def _compared(log: AuditLog, prepared: Prepared, scope: Scope) -> standing.Request | None:
-    """What a standing yes is compared with; None for a request that is about no folder."""
-    task = prepared.conversation.task
-    if not task.folder:
-        return None
-    reach = (*task.tools, *scope.globs)
-    return standing.Request(
-        log.pseudonym(task.folder), task.kind, prepared.offer, prepared.considered, reach,
-        len(prepared.envelope.body),
-    )  # fmt: skip

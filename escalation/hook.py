@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from .reach import Network, PinnedTransport, Reach, Refused
+
 LONGEST_REASON = 200
 LARGEST_ANSWER = 1 << 16
 
@@ -67,31 +69,33 @@ def read(answer: bytes) -> Judgement:
     return Judgement(decision == "allow", shown or "no reason given")
 
 
-def over_http(url: str, resolve: Callable[[str, int], object]) -> Ask:
+def over_http(url: str, network: Network) -> Ask:
     """A server that is asked by POST and answers with status 200.
 
-    `resolve` looks its host up, as only then it may be connected to.
+    Its host is looked up once for each question and connected to by the number, as a
+    provider's is; it may be in the network of the house.
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    reach = Reach(parts.scheme, host, port, private=True)
 
     async def ask(question: bytes) -> bytes:
         headers = {"content-type": "application/json"}
         try:
-            await asyncio.to_thread(resolve, host, port)
             async with (
-                httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=None) as client,
+                PinnedTransport(reach, network) as way,
+                httpx2.AsyncClient(transport=way, trust_env=False, timeout=None) as client,
                 client.stream("POST", url, content=question, headers=headers) as response,
             ):
                 if response.status_code != 200:
                     raise HookFailed(f"it answered with status {response.status_code}")
                 said = bytearray()
-                async for chunk in response.aiter_bytes():
+                async for chunk in response.aiter_raw():
                     said += chunk
                     if len(said) > LARGEST_ANSWER:
                         raise HookFailed("its answer is too long")
                 return bytes(said)
-        except (httpx2.HTTPError, OSError) as error:
+        except (httpx2.HTTPError, OSError, Refused) as error:
             why = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
             raise HookFailed(f"{host} cannot be asked: {why}") from None
 

@@ -12,10 +12,10 @@ from .kinds import Tier
 from .outgoing import Forbidden
 from .policy import UNWRITTEN, Policy
 from .providers.provider import Provider
+from .reach import Network
 from .redaction.rules import Pack, shipped
 from .retries import Retries
 from .standing import Standing
-from .transport import Network
 
 
 class Closed(Exception):

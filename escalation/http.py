@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from . import noting, task
 from .exchange import Exchange
 from .freezes import everything
-from .gate import Gate, Outside, Unprepared
+from .gate import NOT_WAITING, Gate, Outside, Unprepared
 from .house import Closed
 from .outgoing import Denial
 
@@ -122,10 +122,9 @@ def _said(handler: Handler) -> Handler:
         except Denial as error:
             return JSONResponse({"rule": error.rule, "reason": str(error)}, 403)
         except Outside as error:
-            return JSONResponse({"reason": str(error)}, 409)
+            return JSONResponse({"reason": str(error), "needs": error.needs}, 409)
         except Unprepared:
-            reason = "no such request waits: it was sent, or has expired"
-            return JSONResponse({"reason": reason}, 404)
+            return JSONResponse({"reason": NOT_WAITING}, 404)
         except TooLarge as error:
             return JSONResponse({"reason": str(error)}, 413)
         except task.Malformed as error:

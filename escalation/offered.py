@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -25,33 +25,55 @@ AFTER: Mapping[str | None, tuple[Decision, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """The edits in the outcome `seq`, and what was decided on them so far."""
+    """The edits in the outcome `seq`, and what was decided on them last: the commitment to
+    the diff, and the number of the record."""
 
     seq: int
     edits: tuple[Edit, ...]
     decided: str | None
+    commit: str | None = None
+    record: int | None = None
 
 
 def find(directory: Path, exchange: str) -> Offered | None:
     """The edits that an exchange proposed; None where it proposed none.  Reads the log."""
     outcomes: dict[int, Leaf] = {}
-    decided = None
+    last: Leaf | None = None
     for leaf in islice(backwards(directory), REACH):
         match leaf.tail.type:
             case "applied":
-                data = leaf.data
-                if decided is None and data["exchange"] == exchange:
-                    decided = data["decision"]
+                if last is None and leaf.data["exchange"] == exchange:
+                    last = leaf
             case "outcome" if leaf.tail.ref is not None:
                 outcomes[leaf.tail.ref] = leaf
             case "intent":
                 outcome = outcomes.pop(leaf.tail.seq, None)
                 if leaf.data["exchange"] == exchange and outcome is not None:
-                    edits = _edits(outcome.data["edits"])
-                    return Offered(outcome.tail.seq, edits, decided) if edits else None
+                    if not (edits := _edits(outcome.data["edits"])):
+                        return None
+                    made = Offered(outcome.tail.seq, edits, None)
+                    if last is None:
+                        return made
+                    data = last.data
+                    return replace(
+                        made, decided=data["decision"], commit=data["commit"], record=last.tail.seq
+                    )
             case _:
                 pass
     return None
+
+
+def again(
+    offered: Offered, said: Mapping[str, Any], commitment: Callable[[str], str]
+) -> int | None:
+    """The record of this very decision, where it was the last one: who was killed before
+    the answer came asks once more."""
+    same = said.get("decision") == offered.decided
+    return (
+        offered.record
+        if same and offered.commit == commitment(str(said.get("diff_sha256")))
+        else None
+    )
 
 
 def decided_on(

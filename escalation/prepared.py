@@ -204,9 +204,10 @@ def approval(log: AuditLog, prepared: Prepared, consent: Consent, scope: Scope) 
 
 def widened(log: AuditLog, user: str, scope: Scope) -> Approval:
     """The same person said yes again, to more."""
+    classes = (*scope.classes, *(f"masked by {rule}" for rule in scope.masked or ()))
     return Approval(
         secrets.token_hex(8), "user", True, user,
-        paths=_pseudonyms(log, scope), classes=scope.classes, bytes_max=scope.bytes_max,
+        paths=_pseudonyms(log, scope), classes=classes, bytes_max=scope.bytes_max,
         turns_max=scope.turns_max, expires=scope.expires.isoformat(timespec="seconds"),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from .envelope import Envelope
 from .freezes import Frozen
 from .house import Closed, House
 from .noting import Note
-from .offered import decided_on, find
+from .offered import again, decided_on, find
 from .outgoing import Denial
 from .prepared import decided, veiled
 from .providers.provider import Provider
@@ -45,13 +45,15 @@ async def intent(log: AuditLog, record: Intent, task: Task, envelope: Envelope) 
 
 
 async def denial(
-    log: AuditLog, house: House, task: Task, provider: Provider | None, denied: Denial
+    log: AuditLog, house: House, task: Task | None, provider: Provider | None, denied: Denial
 ) -> None:
-    """Raises Closed."""
-    decision = decided(house, "never", denied.rule, veiled(log, task, str(denied)))
+    """`task` is None where nobody knows what was to be sent.  Raises Closed."""
+    why = veiled(log, task, str(denied)) if task else str(denied)
+    decision = decided(house, "never", denied.rule, why)
     name, model = (provider.name, provider.model) if provider else (None, None)
-    size = sum(len(document.text.encode()) for document in task.documents)
-    await note(log, Denied(house.actor, task.kind, decision, name, model, bytes=size))
+    size = sum(len(document.text.encode()) for document in task.documents) if task else 0
+    kind = task.kind if task else "unknown"
+    await note(log, Denied(house.actor, kind, decision, name, model, bytes=size))
 
 
 async def freezes(
@@ -74,6 +76,8 @@ async def decision_on_edits(log: AuditLog, exchange: str, said: Mapping[str, Any
         offered = await asyncio.to_thread(find, log.directory, exchange)
         if offered is None:
             return None
+        if (number := again(offered, said, log.pseudonym)) is not None:
+            return number
         record = decided_on(exchange, offered, said, log.pseudonym)
         return (await log.note(record, ref=offered.seq)).seq
     except AuditError as error:

@@ -1,10 +1,10 @@
 """A standing yes: one that a person gave for all requests that are like the one they saw.
 
-It holds for one folder, one provider, model, endpoint and region, and covers what is no more
-than was seen: no class that was not there, no tool and no pattern of readable files, nothing
-in it that had to be masked, at most four times the bytes.  All else is asked about.  Where a
-rule of a policy says "ask" each request is asked about: a standing yes stands in for the
-default alone.
+It holds for one folder with the repository that lay in it, one provider, model, endpoint and
+region, and covers what is no more than was seen: no class that was not there, no tool and no
+pattern of readable files, nothing in it or in what its tools read that had to be masked, at most
+four times the bytes.  All else is asked about.  Where a rule of a policy says "ask" each request
+is asked about: a standing yes stands in for the default alone.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,10 +24,11 @@ MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What there is to compare: `folder` is its pseudonym, `reach` the tools and readable
-    patterns that go with it, `size` the bytes of its body."""
+    """What there is to compare: `folder` and `identity`, what lies there, are pseudonyms,
+    `reach` the tools and readable patterns that go with it, `size` the bytes of its body."""
 
     folder: str
+    identity: str
     kind: str
     offer: Offer
     considered: Considered
@@ -37,12 +38,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`id` names the approval in the log, `folder` is its pseudonym there; `bytes` is the size
-    of the body that was seen, `reach` the tools and readable patterns that were shown with it,
-    `until` a moment in ISO 8601."""
+    """`id` names the approval in the log, `folder` is its pseudonym there, `identity` one of
+    what lay in it; `bytes` is the size of the body that was seen, `reach` the tools and readable
+    patterns that were shown with it, `until` a moment in ISO 8601."""
 
     id: str
     folder: str
+    identity: str
     provider: str
     model: str
     endpoint: str
@@ -55,10 +57,10 @@ class Standing:
 
     def covers(self, asked: Request, now: datetime) -> bool:
         offer = asked.offer
-        same = (asked.folder, asked.kind, offer.provider, offer.model, offer.endpoint, offer.region)
-        mine = (self.folder, self.kind, self.provider, self.model, self.endpoint, self.region)
+        theirs = (offer.provider, offer.model, offer.endpoint, offer.region)
         return (
-            same == mine
+            (asked.folder, asked.identity, asked.kind) == (self.folder, self.identity, self.kind)
+            and theirs == (self.provider, self.model, self.endpoint, self.region)
             and asked.size <= GROWTH * self.bytes
             and set(asked.considered.classes) <= set(self.classes)
             and set(asked.reach) <= set(self.reach)
@@ -66,8 +68,10 @@ class Standing:
         )
 
     def bounded(self, scope: Scope) -> Scope:
-        """Later requests of the exchange grow no further than was shown with the yes."""
-        return replace(scope, bytes_max=min(scope.bytes_max, max(GROWTH * self.bytes, LEAST_BYTES)))
+        """Later requests of the exchange grow no further than was shown with the yes, and what
+        its tools read holds nothing that has to be masked."""
+        most = min(scope.bytes_max, max(GROWTH * self.bytes, LEAST_BYTES))
+        return replace(scope, bytes_max=most, masked=())
 
 
 def covering(kept: Iterable[Standing], asked: Request, now: datetime) -> Standing | None:
@@ -78,11 +82,20 @@ def covering(kept: Iterable[Standing], asked: Request, now: datetime) -> Standin
     return next((one for one in kept if one.covers(asked, now)), None)
 
 
+def holds(kept: Iterable[Standing], rule: str | None, now: datetime) -> bool:
+    """Whether a decision that a standing yes made, if one did, may still be gone by: it may
+    have been taken back, or have ended, while the request waited."""
+    if not rule or not rule.startswith(f"{RULE} "):
+        return True
+    until = (one.until for one in kept if rule == f"{RULE} {one.id}")
+    return any(now < datetime.fromisoformat(moment) for moment in until)
+
+
 def granted(approval: str, asked: Request, now: datetime) -> Standing:
     offer, until = asked.offer, (now + timedelta(days=DAYS)).isoformat(timespec="seconds")
     return Standing(
-        approval, asked.folder, offer.provider, offer.model, offer.endpoint, offer.region,
-        asked.kind, asked.considered.classes, asked.reach, asked.size, until,
+        approval, asked.folder, asked.identity, offer.provider, offer.model, offer.endpoint,
+        offer.region, asked.kind, asked.considered.classes, asked.reach, asked.size, until,
     )  # fmt: skip
 
 

@@ -50,7 +50,8 @@ class Task:
 
     `tools` are names of `TOOLS` that the model may ask for, and `readable` patterns, as
     of .gitignore, of the files whose content they may answer with.  `folder` is where
-    the work is done, a path that is put into the log as a keyed stand-in.  `prefer` is a
+    the work is done, a path that is put into the log as a keyed stand-in, and `identity`
+    what the caller says lies there now: a yes holds on for that alone.  `prefer` is a
     provider, a tier, more or less; `budget` what the folder tightens of the user's own.
     """
 
@@ -64,6 +65,7 @@ class Task:
     readable: tuple[str, ...] = ()
     earlier: tuple[Earlier, ...] = ()
     folder: str | None = None
+    identity: str | None = None
     budget: Limits = UNLIMITED
 
     @property
@@ -103,7 +105,8 @@ def read(said: object) -> Task:
         tuple(tool for tool in TOOLS if tool in tools),
         globs(body, "readable"),
         tuple(Earlier(_text(row, "question"), _text(row, "answer")) for row in earlier),
-        _text(body, "folder") if body.get("folder") is not None else None,
+        _optional(body, "folder"),
+        _optional(body, "identity"),
         _budget(_mapping(body.get("budget", {}), "budget")),
     )
 
@@ -179,6 +182,10 @@ def _text(row: Mapping[str, Any], name: str) -> str:
     except UnicodeEncodeError:
         raise Malformed(f"{name} is not Unicode text") from None
     return value
+
+
+def _optional(row: Mapping[str, Any], name: str) -> str | None:
+    return None if row.get(name) is None else _text(row, name)
 
 
 def _list(row: Mapping[str, Any], name: str) -> list[object]:

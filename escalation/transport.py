@@ -3,16 +3,15 @@
 Beside it stands one that sends nothing, for finding out what would be sent.
 """
 
-import ipaddress
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import httpx2
 
 from .audit import AuditLog, Receipt
 from .envelope import HEADERS, SECRET_HEADERS, SIGNED, Envelope, StandIn, seal
+from .reach import Network, Reach, Refused, connected, to_number
 from .retries import Wish, wish
 
 # Answers are text that a person waits for; what is longer is a mistake or an attack.
@@ -21,10 +20,6 @@ LARGEST_ANSWER = 8 << 20
 # Headers by which providers name a request.
 REQUEST_IDS = ("request-id", "x-request-id", "x-amzn-requestid", "apim-request-id")
 
-# The numeric addresses of a host; raises OSError.
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-
-
 # Headers that take those of the key's place, made of the request and its body; None where
 # the key itself is sent.
 Sign = Callable[[httpx2.Request, bytes], Mapping[str, str] | None]
@@ -32,52 +27,6 @@ Sign = Callable[[httpx2.Request, bytes], Mapping[str, str] | None]
 
 def unsigned(_request: httpx2.Request, _body: bytes) -> None:
     return None
-
-
-class Refused(Exception):
-    """The transport would not send, or not take what came; the message is one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """How hosts are found, and whose certificates are believed (None: the system's)."""
-
-    resolve: Resolve
-    trust: ssl.SSLContext | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """The one place that a request may go to.  `private` admits addresses that are not
-    public: a provider of one's own."""
-
-    scheme: str
-    host: str
-    port: int
-    private: bool
-
-    def refuse(self, url: httpx2.URL) -> None:
-        """Raises Refused for a URL elsewhere."""
-        port = url.port or (443 if url.scheme == "https" else 80)
-        if (url.scheme, url.host, port) != (self.scheme, self.host, self.port) or url.userinfo:
-            raise Refused(f"{url.host} is not the provider's host")
-        if url.scheme != "https" and not (self.private and is_loopback(url.host)):
-            raise Refused("only a provider on this machine may be spoken to without TLS")
-
-    def admits(self, number: str) -> bool:
-        """Whether a host may have this address: no other way into the local network."""
-        address = ipaddress.ip_address(number.partition("%")[0])
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        # Link-local is where clouds keep their credentials.
-        return address.is_global or (self.private and not address.is_link_local)
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Captured(Exception):
@@ -157,16 +106,9 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
     async def _connected(self, request: httpx2.Request, body: bytes) -> httpx2.Response:
-        """The answer from the first address that takes the connection."""
-        found = await self._resolve(self._reach.host, self._reach.port)
-        numbers = [number for number in found if self._reach.admits(number)]
-        failed: httpx2.HTTPError | None = None
-        for number in numbers:
-            try:
-                return await self._inner.handle_async_request(self._pinned(request, body, number))
-            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-                failed = error
-        raise failed or Refused(f"{self._reach.host} has no address that may be reached")
+        return await connected(
+            self._inner, self._reach, self._resolve, partial(self._pinned, request, body)
+        )
 
     def _pinned(self, request: httpx2.Request, body: bytes, number: str) -> httpx2.Request:
         """The recorded request, to a number: a name could mean another host by now."""
@@ -175,18 +117,8 @@ class ReceiptTransport(httpx2.AsyncBaseTransport):
             # The secret itself does not leave.
             headers = [(name, value) for name, value in headers if name not in SECRET_HEADERS]
             headers += [(n.lower(), v) for n, v in signed.items() if n.lower() in SIGNED]
-        headers.append(("host", request.url.netloc.decode("ascii")))
-        extensions: dict[str, Any] = {"trace": self._watch}
-        if "timeout" in request.extensions:
-            extensions["timeout"] = request.extensions["timeout"]
-        if request.url.scheme == "https":
-            extensions["sni_hostname"] = request.url.host
-        url = request.url.copy_with(host=number)
-        made = httpx2.Request(
-            request.method, url, headers=headers, content=body, extensions=extensions
-        )
         self._length = len(body)
-        return made
+        return to_number(request, number, headers, body, trace=self._watch)
 
     async def _watch(self, event: str, _info: Mapping[str, Any]) -> None:
         # From its start on, any part of the body may have left.

@@ -12,14 +12,8 @@ from .conversation import Conversation
 from .envelope import Envelope, StandIn
 from .providers import signer, wire
 from .providers.provider import Converse, Event, Provider
-from .transport import (
-    Captured,
-    CapturingTransport,
-    Network,
-    Reach,
-    ReceiptTransport,
-    unsigned,
-)
+from .reach import Network, Reach
+from .transport import Captured, CapturingTransport, ReceiptTransport, unsigned
 
 # A provider that says nothing for so long is taken to be gone.
 SILENCE_SECONDS = 120.0

@@ -2,13 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from operator import itemgetter
 
 from tree_sitter import Node, Parser, QueryCursor, Tree
 
-from .facts import Definition, Facts, Import, Reference
+from .facts import Definition, Facts, Import, Reference, made
 from .grammars import Grammar, grammar_of, in_steps, text_of
 from .languages import LANGUAGES, Language
 from .manifests import READERS
@@ -17,18 +17,23 @@ from .mend import broken, mend, without
 # Bytes of a signature; longer ones are cut.  A prompt has room for a few dozen of this size.
 SIGNATURE = 300
 DOC = 120
+LONGEST_DOC = 4096  # Of a string that is closed at all.
 NEAR = 2000  # Bytes above a definition in which the comment on it begins.
 # Levels of a tree at which a definition is found.  A method in a class in a namespace is at
 # the seventh; below the ninth there are functions in branches of functions.
 DEEPEST = 9
 
+# Levels below a body of HOLDERS at which their members begin, decorated ones too.
+SHALLOW = 2
+
 CLASSES = frozenset(("class", "interface", "struct", "trait", "enum", "type"))
+HOLDERS = CLASSES | {"namespace", "implementation"}
 VALUES = frozenset(("field", "variable"))
 
 # All bytes that no name has, as spaces.  Beyond ASCII all are letters.
 _WORDS = bytes(b if b > 127 or chr(b).isalnum() or b in b"_$" else 32 for b in range(256))
 _INTERPOLATED = re.compile(rb"\{([A-Za-z_]\w*)")
-_QUOTED = re.compile(rb"""[rRuU]?("{3}|'{3}|"|')(?s:(.*?))\1""")
+_QUOTE = re.compile(rb"""[rRuU]?("{3}|'{3}|"|')""")
 # Only what stands at the start of a value: it may be a table of many kilobytes.
 _CALLED = re.compile(
     rb"(?:new\s+|await\s+)*([A-Za-z_$][\w.$\x80-\xff]*)\s*(?:<[\w\s,.\x80-\xff]*>)?\("
@@ -89,23 +94,49 @@ def parse(
 def _rows(
     row: Language, grammar: Grammar, root: Node, source: bytes
 ) -> tuple[tuple[Definition, ...], tuple[Import, ...]]:
-    cursor = QueryCursor(grammar.query)
-    cursor.set_max_start_depth(DEEPEST)
     definitions: list[Found] = []
-    imports: list[Import] = []
+    imports: list[tuple[int, Import]] = []
     wholes: dict[int, int] = {}
-    for pattern, parts in cursor.matches(root):
-        kind = grammar.finds[pattern]
+    for kind, parts in _matches(row, grammar, root, source):
         node = parts[kind][0]
         if kind == "import":
-            imports.append(_import(row, node, parts, source))
+            imports.append((node.start_byte, _import(row, node, parts, source)))
         elif kind == "whole":
             target = parts["target"][0].start_byte
             wholes[target] = min(node.start_byte, wholes.get(target, target))
-        else:
+        elif kind != "inside":
             value = kind in VALUES  # Of a value that is a function, the function comes first.
             definitions.append((node.start_byte, -node.end_byte, value, kind, node, parts))
-    return _definitions(row, definitions, wholes, source), tuple(imports)
+    imports.sort(key=itemgetter(0))
+    return _definitions(row, definitions, wholes, source), tuple(one for _start, one in imports)
+
+
+def _matches(
+    row: Language, grammar: Grammar, root: Node, source: bytes
+) -> Iterator[tuple[str, Parts]]:
+    """What the query finds down to DEEPEST.
+
+    Most of a tree are bodies of functions, most of which define nothing: that is seen in
+    their text, for a tenth of what it costs to go through them.
+    """
+    cursor = QueryCursor(grammar.query)
+    waiting = [(root, 0, bool(row.inner) and not root.has_error)]
+    while waiting:
+        node, level, shallow = waiting.pop()
+        cursor.set_max_start_depth(SHALLOW if shallow else max(0, DEEPEST - level))
+        for pattern, parts in cursor.matches(node):
+            kind = grammar.finds[pattern]
+            yield kind, parts
+            if not shallow:
+                continue
+            if kind == "inside":
+                waiting.append((parts[kind][0], level + 1, False))
+            elif "body" in parts:
+                (body,) = parts["body"]
+                start, end = body.start_byte, body.end_byte
+                holds = kind in HOLDERS
+                if holds or any(words.search(source, start, end) for words in row.inner):
+                    waiting.append((body, level + 2, holds))
 
 
 def _references(row: Language, keywords: frozenset[bytes], source: bytes) -> tuple[Reference, ...]:
@@ -117,7 +148,7 @@ def _references(row: Language, keywords: frozenset[bytes], source: bytes) -> tup
         del counts[keyword]
     kept = [name for name in counts if not b"0" <= name < b":"]
     names = b"\0".join(kept).decode("utf-8", "replace").split("\0") if kept else []
-    return tuple(map(Reference._make, zip(names, map(counts.__getitem__, kept), strict=True)))
+    return made(Reference, zip(names, map(counts.__getitem__, kept), strict=True))
 
 
 def _import(row: Language, node: Node, parts: Parts, source: bytes) -> Import:
@@ -248,9 +279,12 @@ def _line(text: bytes) -> str:
 
 def _doc(row: Language, source: bytes, start: int, body: int) -> str:
     """The first line of what documents a definition."""
-    text = _above(source, start, row.comment) if row.comment else b""
-    if not row.comment and (quoted := _QUOTED.match(source, body, body + 4096)):
-        text = quoted[2]
+    text = b""
+    if row.comment:
+        text = _above(source, start, row.comment)
+    elif opened := _QUOTE.match(source, body):
+        said, quote = opened.span()[1], opened[1]
+        text = source[said : max(said, source.find(quote, said, body + LONGEST_DOC))]
     return text.strip().split(b"\n", 1)[0][:DOC].decode("utf-8", "replace").strip()
 
 

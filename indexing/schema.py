@@ -4,8 +4,8 @@ import sqlite3
 
 from .facts import EXTRACTOR
 
-# 1: facts packed by content, postings of the names they define and use.
-FORMAT = 1
+# 1: facts packed by content, postings of the names they define and use.  2: signed numbers.
+FORMAT = 2
 # "wckt": what tells the file apart from other databases.
 APPLICATION = 0x77636B74
 VERSION = FORMAT * 1000 + EXTRACTOR

@@ -30,7 +30,7 @@ from .engine import Order
 from .machine import memory_bytes
 from .paths import Paths, UnsafePath, socket_directory
 from .settings import CompletionSettings, Effective
-from .settings_checks import is_path
+from .settings_rows import is_path
 
 # From request to answer.  A newer key ends an automatic request long before; the limit is
 # for a machine so slow that the person has moved on.

@@ -20,7 +20,16 @@ from ..escalation.kinds import KINDS
 from ..escalation.tools import EDIT
 from ..indexing.research import gather
 from ..indexing.research.repository import Repository
-from . import ask_tools, asked, env_secrets, exclusions, gate_client, processes, spending
+from . import (
+    ask_tools,
+    asked,
+    env_secrets,
+    exclusions,
+    folder_identity,
+    gate_client,
+    processes,
+    spending,
+)
 from .app import Startup
 from .ask_places import Place, places
 from .paths import UnsafePath
@@ -104,6 +113,8 @@ class Answer:
     tools: list[str] = field(default_factory=list[str])
     places: tuple[Place, ...] = ()
     edits: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+    # Why the last edits that were proposed could not be made.
+    unfit: str | None = None
     questions: int = 1
     first_ms: int | None = None
     # Providers that may be asked after this one did not answer, the next first.
@@ -207,6 +218,9 @@ async def _converse(gate: GateClient, answer: Answer, desk: Desk, near: Near, gr
                     answer.requests += filter(None, [members.get("request_base64")])
                 case "edit":
                     answer.edits.append(members)
+                case "unfit":
+                    answer.unfit = str(members["reason"])
+                    desk.note(f"an edit does not fit: {answer.unfit[:400]}")
                 case "usage":
                     answer.usage.append(members)
                 case "retry":
@@ -251,8 +265,7 @@ async def _tool(
             return
         answer.questions += 1
         if await desk.widen(error.reason):
-            paths = [row["path"] for row in said.get("documents", ())]
-            wider = {"paths": paths, "bytes_max": LARGEST_BODY, "turns_max": MOST_TURNS}
+            wider = {**error.needs, "bytes_max": LARGEST_BODY, "turns_max": MOST_TURNS}
             await gate.answer(answer.exchange, said | {"approval": wider})
         else:
             await gate.answer(answer.exchange, said | {"declined": True})
@@ -302,6 +315,7 @@ def _task(question: Question, startup: Startup, near: Repository | None) -> dict
         "prefer": question.prefer,
         "client": {"editor": question.editor[0], "version": question.editor[1]},
         "folder": os.path.realpath(question.folder),
+        "identity": folder_identity.identity(question.folder),
     }
 
 

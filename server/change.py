@@ -156,11 +156,7 @@ def digest(found: Sequence[Change]) -> str:
 
 
 def _notes(target: Target, edits: Sequence[Mapping[str, Any]]) -> list[str]:
-    notes = [
-        f"{name} stands for something secret that did not stand there: it stays as it is"
-        for one in edits
-        for name in one["foreign"]
-    ]
+    notes: list[str] = []
     new = {c for one in edits for c in one["text"]} - set(target.before)
     hidden = sorted(c for c in new if c not in "\n\t" and unicodedata.category(c) in UNSEEN)
     if hidden:

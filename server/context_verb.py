@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +90,18 @@ def elsewhere(cursor: Cursor, folder: Path, budget: int) -> dict[str, Any]:
 def shown(said: dict[str, Any]) -> str:
     """The items for people, those of a file together."""
     lines = [f"{said['tokens']} of {said['budget']} tokens in {said['ms']} ms"]
-    path = None
-    for item in said["items"]:
-        if item["path"] != path:
-            path = item["path"]
-            lines += ["", path]
-        lines += [f"  {item['lines'][0]}: {row}" for row in item["text"].split("\n")[:1]]
-        lines += [f"      {row.strip()}" for row in item["text"].split("\n")[1:]]
-        lines.append(f"      -- {item['why']}")
+    for path, group in groupby(said["items"], key=lambda item: item["path"]):
+        lines += ["", path]
+        names: dict[str, list[str]] = {}
+        for item in group:
+            if item["text"] == item["name"]:
+                names.setdefault(item["why"], []).append(item["name"])
+                continue
+            lines += [f"  {item['lines'][0]}: {row}" for row in item["text"].split("\n")[:1]]
+            lines += [f"      {row.strip()}" for row in item["text"].split("\n")[1:]]
+            lines.append(f"      -- {item['why']}")
+        for why, alone in names.items():
+            lines += [f"  {', '.join(alone)}", f"      -- {why}"]
     for item in said.get("repositories", ()):
         lines += ["", f"{item['repository']}: {item['path']}"]
         lines += [f"  {item['lines'][0]}: {item['text']}", f"      -- {item['why']}"]

@@ -29,7 +29,7 @@ from ..indexing.retrieval.freezing import (
 from . import index
 from .app import Startup
 from .documents import Documents, file_path
-from .lookup import Lookup, Place, snippets
+from .lookup import Lookup, Place, beside, snippets
 from .settings import CompletionSettings
 
 logger = logging.getLogger(__name__)
@@ -190,9 +190,9 @@ class Contexts:
         folder = documents.folder_of(document.uri)
         if folder is None or (root := file_path(folder)) is None:
             return None
-        beside = {p: d for p, d in open_now.items() if documents.folder_of(d.uri) == folder}
         globs = (*startup.effective.settings.index.exclude, *wanted.exclude)
-        return Place(cursor, room, globs, root, _database(startup, root), beside)
+        others = beside(documents, document.uri)
+        return Place(cursor, room, globs, root, _database(startup, root), others)
 
 
 def _database(startup: Startup, root: Path) -> Path:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from ..escalation.hook import LARGEST_ANSWER, Ask, Hook, HookFailed, over_http
-from . import launcher, perimeter, processes
+from ..escalation.reach import Network
+from . import launcher, processes
 from .settings import RedactionSettings
 from .settings_checks import command_of
 
@@ -44,7 +45,7 @@ def twin(said: RedactionSettings) -> socket.socket | None:
 def hook(
     said: RedactionSettings,
     runner: socket.socket | None,
-    left: perimeter.Perimeter,
+    network: Network,
 ) -> Hook | None:
     """None where the settings name no hook."""
     if not said.hook:
@@ -52,7 +53,7 @@ def hook(
     if runner is not None:
         ask: Ask = _Runner(runner).ask
     else:
-        ask = over_http(said.hook, left.resolve)
+        ask = over_http(said.hook, network)
     return Hook(ask, float(said.hook_seconds), said.hook_bytes)
 
 

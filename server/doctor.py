@@ -16,7 +16,7 @@ from ..completion.cursor import Cursor
 from ..escalation import probing
 from ..escalation.client import Declined, GateClient, Lost
 from ..escalation.providers.provider import Provider
-from . import abilities, accelerators, build, gate_client, mounts, security
+from . import abilities, accelerators, build, freezing, gate_client, mounts, security
 from .app import Completions, Startup, chosen_model, fallback_models, start
 from .complete_verb import PATIENCE_MS
 from .engine import layers_for
@@ -48,10 +48,14 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"version": __version__, "findings": rows}))
     else:
         for finding in findings:
-            print(f"{'ok' if finding.ok else '!!'}  {finding.name}: {finding.detail}")
-            if finding.fix:
-                print(f"      -> {finding.fix}")
+            show(finding)
     return 0 if all(finding.ok for finding in findings) else 1
+
+
+def show(finding: Finding) -> None:
+    print(f"{'ok' if finding.ok else '!!'}  {finding.name}: {finding.detail}")
+    if finding.fix:
+        print(f"      -> {finding.fix}")
 
 
 def examine(startup: Startup) -> Iterator[Finding]:
@@ -94,7 +98,7 @@ def sockets(startup: Startup) -> Finding:
 
 
 def providers(startup: Startup) -> Iterator[Finding]:
-    """What is known of each; nobody is asked here."""
+    """What is known of each, and what is frozen; nobody is asked here."""
     rows = abilities.kept(startup.paths)
     for name, row in startup.effective.settings.providers.items():
         provider = Provider(name, row.kind, row.base_url, row.model, "frontier")
@@ -102,6 +106,9 @@ def providers(startup: Startup) -> Iterator[Finding]:
         unasked = ", not asked what it can do" if row.kind == probing.ASKABLE else ""
         said = f": {known.shown}" if known else unasked
         yield Finding("provider", True, f"{name}, {row.model} at {provider.host}{said}")
+    for frozen in freezing.rows(startup.paths):
+        what = ", ".join(frozen.scope.values()) or "everything"
+        yield Finding("gate", False, f"frozen for {what}: {frozen.why}", "wicket gate thaw")
 
 
 async def probed(startup: Startup, name: str, any_tier: bool) -> Finding:

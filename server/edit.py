@@ -96,10 +96,18 @@ async def propose(
     return Proposal(answer, tuple(found), broken)
 
 
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """Why a decision is not on record, in one line; `final` where asking again is no use."""
+
+    why: str
+    final: bool
+
+
 async def record(
     proposal: Proposal, decision: str, startup: Startup, spawn: processes.Spawn = processes.spawn
-) -> str | None:
-    """Put on record what became of a proposal; why that could not be, in one line."""
+) -> Unrecorded | None:
+    """Put on record what became of a proposal."""
     return await recorded(
         proposal.answer.exchange, change.digest(proposal.changes), decision, startup, spawn
     )
@@ -108,17 +116,20 @@ async def record(
 async def recorded(
     exchange: str, digest: str, decision: str, startup: Startup,
     spawn: processes.Spawn = processes.spawn,
-) -> str | None:  # fmt: skip
+) -> Unrecorded | None:  # fmt: skip
     """`record` by the name of the exchange and the digest of the diff."""
     try:
         async with connected(startup, spawn) as gate:
             await gate.applied(exchange, decision, digest)
     except (Declined, Lost, EngineGone, UnsafePath) as error:
-        return f"that it was {decision} is not on record: {error}"
+        final = isinstance(error, Declined) and error.status in (400, 404)
+        return Unrecorded(f"that it was {decision} is not on record: {error}", final)
     return None
 
 
 def _nothing(answer: Answer) -> str:
     """Why there is nothing to apply, with the model's own last words."""
+    if answer.unfit:
+        return f"no edit that fits was proposed: {answer.unfit}"
     words = " ".join(answer.text.split())[-200:]
     return "no edit was proposed" + (f"; it said: {words}" if words else "")

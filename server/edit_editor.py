@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from lsprotocol import types
@@ -15,16 +16,19 @@ from lsprotocol import types
 from ..escalation.kinds import KINDS
 from ..indexing.languages import indexed_as
 from ..indexing.parse import parse
-from . import approval, ask_editor, change, edit
+from . import approval, ask_editor, change, edit, undo
+from .app import Startup
 from .ask import NoAnswer, Yes
 from .ask_editor import as_dict, folder_of, selected_lines
 from .change import Change, Target
 from .documents import Document, file_path
 from .edit import Proposal, Wanted
 from .features import announces
+from .paths import UnsafePath
 from .protocol import WicketServer
 from .session import Session
 from .settings_checks import plain
+from .undo import Kept
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +80,23 @@ async def _changed(
         offer = _Offer(server, document, proposal, desk)
         decision = await offer.made()
     startup, spawn = session.completions.startup, session.completions.spawn
+    kept = None
+    if decision == "applied":
+        kept, why = await asyncio.to_thread(_kept, startup, proposal, folder)
     unrecorded = await edit.record(proposal, decision, startup, spawn)
-    return decision, why or unrecorded
+    if kept is not None and (unrecorded is None or unrecorded.final):
+        await asyncio.to_thread(undo.marked, kept, "applied")
+    return decision, why or (unrecorded and unrecorded.why)
+
+
+def _kept(startup: Startup, proposal: Proposal, folder: Path) -> tuple[Kept | None, str | None]:
+    """What `wicket revert` needs once the file is saved; why it cannot, where it cannot."""
+    digest = change.digest(proposal.changes)
+    try:
+        exchange, place = proposal.answer.exchange, folder.resolve()
+        return undo.keep(startup.paths, exchange, digest, place, proposal.changes, True), None
+    except (OSError, UnsafePath) as error:
+        return None, f"`wicket revert` will not know of this edit: {error}"
 
 
 async def _cancellable(

@@ -25,8 +25,8 @@ from ..escalation.http import application
 from ..escalation.providers import wire
 from ..escalation.providers.prices import listed
 from ..escalation.providers.provider import Prices, Provider
+from ..escalation.reach import Network
 from ..escalation.redaction import rules as redaction
-from ..escalation.transport import Network
 from . import (
     abilities,
     audit_place,
@@ -50,7 +50,7 @@ from .audit_place import Place
 from .gate_anchoring import Anchoring, by_launcher
 from .paths import Paths, UnsafePath, private_directory, private_file
 from .settings import Effective, Settings
-from .settings_checks import ProviderSource
+from .settings_rows import ProviderSource
 
 # Tables that may say what must not leave, and that this version does not read yet.
 UNREAD = ("network", "policy")
@@ -96,8 +96,9 @@ def run(paths: Paths, path: Path, idle: float | None) -> int:
     idle = effective.settings.gate.idle_minutes * 60 if idle is None else idle
     carry = by_launcher(twin, path.parent) if twin else _nowhere
     anchoring = Anchoring.of(effective.settings.audit, carry)
-    hook = decision_hook.hook(effective.settings.redaction, hooked, left)
-    asyncio.run(_serve(paths, path, listening, plan, level.shown, left, idle, anchoring, hook))
+    network = Network(partial(_resolve, left))
+    hook = decision_hook.hook(effective.settings.redaction, hooked, network)
+    asyncio.run(_serve(paths, path, listening, plan, level.shown, network, idle, anchoring, hook))
     return 0
 
 
@@ -107,7 +108,7 @@ async def _serve(
     listening: socket.socket,
     plan: Plan,
     level: str,
-    left: perimeter.Perimeter,
+    network: Network,
     idle: float,
     anchoring: Anchoring,
     hook: Hook | None,
@@ -120,7 +121,6 @@ async def _serve(
     log, closed = await _open(plan, level)
     if log is not None and plan.log is not None:
         await asyncio.to_thread(anchoring.recall, plan.log.directory)
-    network = Network(partial(_resolve, left))
     house = House(
         __version__,
         plan.providers,

@@ -7,7 +7,7 @@ the event loop, and dropped where the document has become another one meanwhile.
 import asyncio
 import logging
 import re
-from collections import OrderedDict
+from collections import ChainMap, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from ..indexing.retrieval.unimported import way
 from ..indexing.unbound import unbound
 from . import exclusions, index
 from .documents import Document, Edit, difference, file_path
-from .lookup import LARGEST
+from .lookup import LARGEST, Live, beside
 from .protocol import WicketServer
 from .session import Session
 from .stats.observer import number_of
@@ -68,10 +68,10 @@ def needed(
     if not missing:
         return None
     facts = parse(language, text.encode("utf-8", "replace"))
-    names = Names(known, {**(live or {}), path: facts})
+    names = Names(known, ChainMap({path: facts}, live or {}))  # pyright: ignore[reportArgumentType]
     made, lines = text, list[str]()
     for name in missing:
-        if found := way(known, names, path, name, hidden):
+        if found := way(names, path, name, hidden):
             lines.append(import_lines.statement(language, text, found))
             made = import_lines.added(
                 language, made, found, lambda module: bool(names.modules(module, path))
@@ -82,14 +82,20 @@ def needed(
 
 
 def at_once(
-    database: Path, path: str, text: str, start: int, end: int, globs: tuple[str, ...]
+    database: Path,
+    path: str,
+    text: str,
+    start: int,
+    end: int,
+    globs: tuple[str, ...],
+    live: Mapping[str, Facts] | None = None,
 ) -> Needed | None:
     """`needed` by the index whose database this is."""
     reader = Reader(database)
     try:
         if not reader.refresh():
             return None
-        return needed(reader, path, text, start, end, exclusions.policy(globs))
+        return needed(reader, path, text, start, end, exclusions.policy(globs), live)
     finally:
         reader.close()
 
@@ -157,9 +163,10 @@ class Imports:
         globs = (*startup.effective.settings.index.exclude, *wanted.exclude)
         database = index.directory(startup.paths, root) / "db"
         path = documents.relative_path(document.uri)
+        live = Live(beside(documents, document.uri), globs)
         try:
             return await asyncio.to_thread(
-                at_once, database, path, document.text, start, end, globs
+                at_once, database, path, document.text, start, end, globs, live
             )
         except Exception as error:
             # What was accepted stays.

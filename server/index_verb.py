@@ -1,14 +1,16 @@
 """`wicket index`: build or refresh the index of a folder, and say what is in it."""
 
 import argparse
+import contextlib
 import json
 import os
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from ..indexing.build import Report
+from ..indexing.build import Progress, Report
 from . import app, index_process
 from .index import Busy, Index, IndexFailed, Order, order
 from .paths import UnsafePath
@@ -67,20 +69,26 @@ def ask(told: Order) -> Report:
 
 def build(told: Order) -> Report:
     """Bring the index up to date, with a progress bar where somebody watches."""
-    from rich.console import Console  # noqa: PLC0415  An editor's process has no use for it.
-    from rich.progress import Progress  # noqa: PLC0415
-
     os.umask(0o077)
     index = Index(told)
-    console = Console(stderr=True, highlight=False)
     try:
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("indexing", total=None)
-            report = index.refresh(
-                progress=lambda made: bar.update(task, completed=made.done, total=made.total)
-            )
+        with contextlib.ExitStack() as shown:
+            report = index.refresh(progress=_bar(shown) if sys.stderr.isatty() else _nothing)
             index.write_text()
             assert report
             return report
     finally:
         index.close()
+
+
+def _bar(shown: contextlib.ExitStack) -> Callable[[Progress], None]:
+    from rich.console import Console  # noqa: PLC0415  It takes a tenth of a second.
+    from rich.progress import Progress as Bar  # noqa: PLC0415
+
+    bar = shown.enter_context(Bar(console=Console(stderr=True, highlight=False), transient=True))
+    task = bar.add_task("indexing", total=None)
+    return lambda made: bar.update(task, completed=made.done, total=made.total)
+
+
+def _nothing(_made: Progress) -> None:
+    """Nobody watches."""

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from . import gate_client, keys, processes, settings
 from .paths import Paths, UnsafePath
-from .settings_checks import ProviderSource, plain
+from .settings_checks import plain
+from .settings_rows import ProviderSource
 
 # Characters read from standard input: longer than any key.
 LONGEST = 16_384
@@ -54,7 +55,7 @@ def _change(paths: Paths, rows: Mapping[str, ProviderSource], action: str, name:
         where = keys.keep(paths, name, _asked(shown), row.key)
         in_file = f"file {paths.provider_keys}, which only you can read"
         print(f"the key of {shown} is kept in the {where if where == 'keyring' else in_file}")
-    _stop_gate(paths)
+    stop_gate(paths)
     return 0
 
 
@@ -74,7 +75,7 @@ def _list(paths: Paths, rows: Mapping[str, ProviderSource], as_json: bool) -> in
         kind = found["kind"] or "in no [providers] of yours"
         print(f"{plain(str(found['provider']))}  {kind}  {found['key'] or 'no key'}")
     if not said:
-        print("no providers; add [providers.NAME] to your wicket.toml")
+        print("no providers; `wicket setup` adds one")
     return 0
 
 
@@ -85,7 +86,7 @@ def _asked(name: str) -> str:
     return sys.stdin.read(LONGEST).strip()
 
 
-def _stop_gate(paths: Paths) -> None:
+def stop_gate(paths: Paths) -> None:
     """The gate read its keys when it started: the next one reads the new ones."""
     place = gate_client.socket_path(paths)
     for running in processes.running(place.parent):

@@ -56,12 +56,13 @@ class Limits:
 
 
 def lsp(paths: Paths, sockets: Path, folders: Sequence[Path], models: Sequence[Path]) -> Limits:
-    """Settings, models (to hash them) and the open folders; writes caches and its log.
+    """Settings, models (to hash them) and the open folders; writes caches, its log, and what
+    undoes edits in editors.
 
     It asks whether the editor's process still lives, which counts as a signal.
     """
     own = (paths.config, paths.managed, *paths.models, *models)
-    writes = (paths.cache, paths.logs, paths.stats, sockets)
+    writes = (paths.cache, paths.logs, paths.stats, paths.undone_in_editors, sockets)
     return Limits("lsp", (*own, *folders), writes, signals=True)
 
 

@@ -13,7 +13,7 @@ from ..indexing.parse import parse
 from ..indexing.reader import Reader
 from ..indexing.retrieval import Index, Item, Read, by_file, retrieve
 from . import exclusions
-from .documents import Document, difference
+from .documents import Document, Documents, difference
 from .repositories import reading
 
 # Code points of the largest open document that is parsed; of a larger one the index knows.
@@ -52,7 +52,7 @@ class Lookup:
         if not reader.refresh():
             return []
         self._parsed = {p: kept for p, kept in self._parsed.items() if p in place.documents}
-        live = _Live(place.documents, self._parsed, place.globs)
+        live = Live(place.documents, place.globs, self._parsed)
         typed = {path: document.text for path, document in place.documents.items()}
         self._edits.see(typed | {place.cursor.path: place.cursor.text})
         root = Path(os.path.realpath(place.root))
@@ -123,16 +123,27 @@ def snippets(items: Iterable[Item]) -> tuple[Snippet, ...]:
     return tuple(Snippet(*piece) for piece in by_file(items))
 
 
-class _Live(Mapping[str, Facts]):
+def beside(documents: Documents, uri: str) -> dict[str, Document]:
+    """The other open documents of the folder that `uri` lies in, by their paths there."""
+    folder = documents.folder_of(uri)
+    return {
+        documents.relative_path(one.uri): one
+        for one in documents.open_now.values()
+        if one.uri != uri and documents.folder_of(one.uri) == folder
+    }
+
+
+class Live(Mapping[str, Facts]):
     """The facts of open documents, each parsed when it is asked for and has changed."""
 
     def __init__(
         self,
         documents: Mapping[str, Document],
-        parsed: dict[str, tuple[Document, Facts]],
         globs: tuple[str, ...],
+        parsed: dict[str, tuple[Document, Facts]] | None = None,
     ) -> None:
-        self._documents, self._parsed, self._globs = documents, parsed, globs
+        self._documents, self._globs = documents, globs
+        self._parsed = {} if parsed is None else parsed
 
     def __getitem__(self, path: str) -> Facts:
         document = self._documents[path]

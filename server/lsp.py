@@ -14,7 +14,7 @@ from . import app, jsonrpc, launcher, limits, logs
 from .app import Startup
 from .paths import UnsafePath, private_directory, socket_directory
 from .session import Session
-from .settings_checks import is_path
+from .settings_rows import is_path
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ def _limit(startup: Startup, first: bytes) -> None:
     paths, own = startup.paths, startup.effective.settings.engine.models.values()
     # A rule can only speak of what exists: what may come later is made now.  What cannot
     # be made, or is open to others, is said by whoever needs it.
-    for place in (paths.config, paths.pulled_models, paths.logs, paths.stats, paths.cache):
+    kept = (paths.logs, paths.stats, paths.cache, paths.undone_in_editors)
+    for place in (paths.config, paths.pulled_models, *kept):
         with contextlib.suppress(UnsafePath):
             private_directory(place)
     try:

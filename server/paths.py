@@ -127,6 +127,11 @@ class Paths:
         return self.state / "undo"
 
     @property
+    def undone_in_editors(self) -> Path:
+        """The same of edits that editors applied: the language server writes here alone."""
+        return self.undo / "editor"
+
+    @property
     def provider_keys(self) -> Path:
         """Apart from the settings, so that who may read those cannot read this."""
         return self.data / "providers" / "keys.toml"

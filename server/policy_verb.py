@@ -19,8 +19,9 @@ from ..escalation.task import KINDS
 from . import app, audit_place, exclusions, policies
 from .complete_verb import repository
 from .paths import Paths, UnsafePath
-from .settings_checks import ProviderSource, plain
+from .settings_checks import plain
 from .settings_file import LARGEST_FILE, Unreadable, content, shown
+from .settings_rows import ProviderSource
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..indexing.git import NoGit, is_committed
-from . import approval, change, edit, undo
+from . import approval, change, edit, undo, unfinished
 from .app import Startup, start
 from .ask import NoAnswer
 from .ask_verb import RANGE, BadQuestion, Refused, Terminal, piece, typed
@@ -32,11 +32,13 @@ def run(arguments: argparse.Namespace) -> int:
         folder = repository(here / (named[1] if named else places[0]))
         targets = tuple(target(said, here, folder) for said in places)
         startup = start(folders=[folder])
+        # Before a file is refused for what a killed process left in it.
+        asyncio.run(_settle(startup, "refactor"))
         if not arguments.force:
             for one in targets:
                 refuse_uncommitted(folder, one)
-    except (BadQuestion, NoGit) as error:
-        print(f"wicket refactor: {error}", file=sys.stderr)
+    except (BadQuestion, NoGit, OSError, UnsafePath) as error:
+        print(f"wicket refactor: {approval.visible(str(error))}", file=sys.stderr)
         return 2 if isinstance(error, BadQuestion) else 1
     wanted = Wanted(
         targets, folder, arguments.kind, arguments.instruction or "", arguments.provider
@@ -64,19 +66,11 @@ async def _refactor(
     why = await _hindrance(proposal, arguments)
     applied = why is None
     if applied:
-        digest = change.digest(proposal.changes)
-        kept = undo.keep(
-            startup.paths, proposal.answer.exchange, digest, wanted.folder, proposal.changes
-        )
-        try:
-            undo.write(wanted.folder, proposal.changes)
-        except (undo.Changed, undo.Elsewhere):
-            kept.place.unlink()
-            await edit.record(proposal, "rejected", startup)
-            raise
-    unrecorded = await edit.record(proposal, "applied" if applied else "rejected", startup)
+        unrecorded = await _apply(proposal, wanted.folder, startup)
+    else:
+        unrecorded = await edit.record(proposal, "rejected", startup)
     if unrecorded:
-        print(f"wicket refactor: {unrecorded}", file=sys.stderr)
+        print(f"wicket refactor: {unrecorded.why}", file=sys.stderr)
     if desk.json:
         print(json.dumps(as_json(proposal, applied, why), ensure_ascii=False))
     elif applied:
@@ -84,6 +78,31 @@ async def _refactor(
     else:
         print(f"not applied: {approval.visible(str(why))}", file=sys.stderr)
     return 0 if applied or arguments.dry_run else 1
+
+
+async def _apply(proposal: Proposal, folder: Path, startup: Startup) -> edit.Unrecorded | None:
+    """Kept -> written -> on record; what a kill between two of them leaves, `unfinished` ends.
+
+    Raises Changed, UnsafePath and OSError.
+    """
+    answer, digest = proposal.answer, change.digest(proposal.changes)
+    with undo.held(startup.paths):
+        kept = undo.keep(startup.paths, answer.exchange, digest, folder, proposal.changes)
+        try:
+            undo.write(folder, proposal.changes)
+        except (undo.Changed, undo.Elsewhere):
+            kept.place.unlink()
+            await edit.record(proposal, "rejected", startup)
+            raise
+        unrecorded = await edit.record(proposal, "applied", startup)
+        if unrecorded is None or unrecorded.final:
+            undo.marked(kept, "applied")
+    return unrecorded
+
+
+async def _settle(startup: Startup, verb: str) -> None:
+    for line in await unfinished.settled(startup):
+        print(f"wicket {verb}: {approval.visible(line)}", file=sys.stderr)
 
 
 async def _hindrance(proposal: Proposal, arguments: argparse.Namespace) -> str | None:
@@ -118,22 +137,35 @@ def revert(arguments: argparse.Namespace) -> int:
 
 
 async def _revert(startup: Startup, arguments: argparse.Namespace) -> int:
-    applied = undo.latest(startup.paths)
-    if applied is None:
-        print("wicket revert: there is nothing to undo", file=sys.stderr)
-        return 1
-    back = [Change(one.path, one.after, one.before) for one in applied.changes]
-    undo.write(applied.folder, back, arguments.force)
-    applied.place.unlink()
-    unrecorded = await edit.recorded(applied.exchange, applied.digest, "reverted", startup)
+    await _settle(startup, "revert")
+    with undo.held(startup.paths):
+        kept = undo.latest(startup.paths)
+        if kept is None:
+            print("wicket revert: there is nothing to undo", file=sys.stderr)
+            return 1
+        if kept.by_editor and kept.stand == "before" and not arguments.force:
+            why = "is on the disk as it was before the edit: your editor holds it unsaved"
+            raise undo.Changed(f"{kept.files} {why}, or has undone it; undo it there")
+        back = [Change(one.path, one.after, one.before) for one in kept.changes]
+        kept = undo.marked(kept, "undoing")
+        try:
+            undo.write(kept.folder, back, arguments.force)
+        except (undo.Changed, undo.Elsewhere):
+            undo.marked(kept, "applied")
+            raise
+        unrecorded = await edit.recorded(kept.exchange, kept.digest, "reverted", startup)
+        if unrecorded is None or unrecorded.final:
+            kept.place.unlink()
     if unrecorded:
-        print(f"wicket revert: {unrecorded}", file=sys.stderr)
-    files = [str(applied.folder / one.path) for one in back]
+        print(f"wicket revert: {unrecorded.why}", file=sys.stderr)
+    files = [str(kept.folder / one.path) for one in back]
     if arguments.json:
-        print(json.dumps({"exchange": applied.exchange, "files": files}))
+        print(json.dumps({"exchange": kept.exchange, "files": files}))
     else:
         for file in files:
             print(f"as it was: {approval.visible(file)}")
+        if kept.by_editor:
+            print("if it is open in an editor, load it there again", file=sys.stderr)
     return 0
 
 

@@ -30,8 +30,9 @@ from ..escalation.kinds import Tier
 from ..escalation.policy import Policy, Verdict, globs
 from . import policies
 from .paths import InsideWorkspace, Paths, refuse_inside
-from .settings_checks import ModelSource, ProviderSource, plain
+from .settings_checks import plain
 from .settings_file import Forbidden, Unreadable, read, shown
+from .settings_rows import ModelSource, ProviderSource
 from .settings_sources import Said, Source, Values, locks, said
 from .settings_table import KEYS, TABLE
 

@@ -15,7 +15,8 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable
 
 from .paths import Paths, UnsafePath, private_directory
-from .settings_checks import Unfit, plain, row_name
+from .settings_checks import Unfit, plain
+from .settings_rows import row_name
 from .settings_table import KEYS, Key
 
 # Bytes.  The files are written by hand; a repository could send one that takes long.

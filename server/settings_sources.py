@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from .settings_checks import Unfit, plain, row_name
+from .settings_checks import Unfit, plain
+from .settings_rows import row_name
 from .settings_table import KEYS, TABLE, UNREAD, Key, Letters
 
 Source = Literal["managed", "user", "editor", "repository"]

@@ -1,20 +1,33 @@
-"""What it takes to undo applied edits: the files before and after, kept for their user alone."""
+"""What it takes to undo applied edits: the files before and after, kept for their user alone.
 
+The name of what is kept says how far it is, and what a kill there leaves:
+
+    N-EXCHANGE.applying.json     some files may be written, nothing has to be on record
+    N-EXCHANGE.json              all are, and it is on record as applied
+    N-EXCHANGE.undoing.json      some may be as they were, and it is on record as applied
+"""
+
+import fcntl
 import json
 import os
 import stat
-import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .change import Change
 from .paths import Paths, UnsafePath, private_directory, private_file
 
-# Further ones are forgotten, the oldest first.
+# Of those from the terminal, and of those from editors; the oldest are forgotten first.
 KEPT = 20
+# Beside a file, what it will be.
+FRESH = "wicket-new"
+State = Literal["applying", "applied", "undoing"]
+# Of all files together: as before, as after, some as the one and some as the other, or changed.
+Stand = Literal["before", "after", "between", "other"]
 
 
 class Changed(Exception):
@@ -26,46 +39,108 @@ class Elsewhere(UnsafePath):
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
-    """An exchange whose changes were written to `folder`; `place` is where that is kept."""
+class Kept:
+    """An exchange whose changes are written to `folder`, by us or by an editor; `place` is
+    where that is kept."""
 
     place: Path
     exchange: str
     digest: str
     folder: Path
     changes: tuple[Change, ...] = field(repr=False)
+    by_editor: bool = False
+
+    @property
+    def state(self) -> State:
+        match self.place.suffixes[-2:-1]:
+            case [".applying"]:
+                return "applying"
+            case [".undoing"]:
+                return "undoing"
+            case _:
+                return "applied"
+
+    @property
+    def stand(self) -> Stand:
+        """What the disk says of it."""
+        now = [content(self.folder, one.path) for one in self.changes]
+        pairs = list(zip(now, self.changes, strict=True))
+        if all(text == one.before for text, one in pairs):
+            return "before"
+        if all(text == one.after for text, one in pairs):
+            return "after"
+        return "between" if all(t in (one.before, one.after) for t, one in pairs) else "other"
+
+    @property
+    def files(self) -> str:
+        return ", ".join(one.path for one in self.changes)
 
 
 def keep(
-    paths: Paths, exchange: str, digest: str, folder: Path, changes: Sequence[Change]
-) -> Applied:
-    """Before anything is written.  Raises OSError and UnsafePath."""
-    place = private_directory(paths.undo) / f"{time.time_ns():020}-{exchange}.json"
+    paths: Paths, exchange: str, digest: str, folder: Path, changes: Sequence[Change],
+    by_editor: bool = False,
+) -> Kept:  # fmt: skip
+    """As `applying`, before anything is written.  Raises OSError and UnsafePath."""
+    home = private_directory(paths.undone_in_editors if by_editor else paths.undo)
+    place = home / f"{time.time_ns():020}-{exchange}.applying.json"
     rows = [{"path": c.path, "before": c.before, "after": c.after} for c in changes]
     body = {"exchange": exchange, "digest": digest, "folder": str(folder), "files": rows}
     with private_file(place, "xb") as file:
         file.write(json.dumps(body).encode())
         os.fsync(file.fileno())
-    for old in sorted(paths.undo.glob("*.json"))[:-KEPT]:
+    for old in sorted(home.glob("*.json"))[:-KEPT]:
         old.unlink(missing_ok=True)
-    return Applied(place, exchange, digest, folder, tuple(changes))
+    return Kept(place, exchange, digest, folder, tuple(changes), by_editor)
 
 
-def latest(paths: Paths) -> Applied | None:
+def marked(kept: Kept, state: State) -> Kept:
+    """The same, and its name says so."""
+    stem = kept.place.name.partition(".")[0]
+    place = kept.place.with_name(f"{stem}.json" if state == "applied" else f"{stem}.{state}.json")
+    kept.place.rename(place)
+    return replace(kept, place=place)
+
+
+def all_kept(paths: Paths) -> list[Kept]:
+    """The oldest first.  Raises OSError and UnsafePath."""
+    found: list[Kept] = []
+    for home in (paths.undo, paths.undone_in_editors):
+        if home.is_dir():
+            for place in private_directory(home).glob("*.json"):
+                found += filter(None, [_read(place, home == paths.undone_in_editors)])
+    return sorted(found, key=lambda one: one.place.name)
+
+
+def latest(paths: Paths) -> Kept | None:
     """The last one that was applied and not undone.  Raises OSError and UnsafePath."""
-    if not paths.undo.is_dir():
+    return next(reversed(all_kept(paths)), None)
+
+
+def _read(place: Path, by_editor: bool) -> Kept | None:
+    with private_file(place, "r+b") as file:
+        content = file.read()
+    try:
+        body: dict[str, Any] = json.loads(content)
+        rows = tuple(Change(r["path"], r["before"], r["after"]) for r in body["files"])
+        folder = Path(body["folder"])
+        return Kept(place, body["exchange"], body["digest"], folder, rows, by_editor)
+    except (ValueError, KeyError, TypeError):
+        # A crash while it was kept: nothing of it had been written yet.
         return None
-    for place in sorted(private_directory(paths.undo).glob("*.json"), reverse=True):
-        with private_file(place, "r+b") as file:
-            content = file.read()
-        try:
-            body: dict[str, Any] = json.loads(content)
-            rows = tuple(Change(r["path"], r["before"], r["after"]) for r in body["files"])
-            return Applied(place, body["exchange"], body["digest"], Path(body["folder"]), rows)
-        except (ValueError, KeyError, TypeError):
-            # A crash while it was kept: nothing of it had been written yet.
-            continue
-    return None
+
+
+@contextmanager
+def held(paths: Paths) -> Generator[None]:
+    """One process at a time applies, undoes, or looks at what another one left.
+
+    Raises OSError and UnsafePath.
+    """
+    descriptor = os.open(private_directory(paths.undo), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write(folder: Path, changes: Sequence[Change], force: bool = False) -> None:
@@ -86,6 +161,15 @@ def write(folder: Path, changes: Sequence[Change], force: bool = False) -> None:
         _replace(folder / one.path, one.after)
 
 
+def sweep(kept: Kept) -> None:
+    """Take away what a kill in the middle of writing a file has left beside it."""
+    for one in kept.changes:
+        place = kept.folder / one.path
+        if place.resolve() == place and place.is_relative_to(kept.folder):
+            with suppress(OSError):
+                _fresh(place).unlink()
+
+
 def content(folder: Path, path: str) -> str | None:
     """The text of a file; None where it is gone or no text."""
     try:
@@ -99,7 +183,9 @@ def _replace(path: Path, text: str) -> None:
     found = os.lstat(path)
     if not stat.S_ISREG(found.st_mode):
         raise UnsafePath(f"{path} is no regular file any more")
-    descriptor, fresh = tempfile.mkstemp(prefix=f".{path.name[:80]}.", dir=path.parent)
+    fresh = _fresh(path)
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with open(descriptor, "wb") as file:
             file.write(text.encode())
@@ -108,5 +194,9 @@ def _replace(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         os.replace(fresh, path)
     except BaseException:
-        os.unlink(fresh)
+        fresh.unlink()
         raise
+
+
+def _fresh(path: Path) -> Path:
+    return path.with_name(f".{path.name[:80]}.{FRESH}")

@@ -208,7 +208,7 @@ VERBS = (
     ),
     Verb(
         "revert",
-        "undo the edits that `wicket refactor` applied last",
+        "undo the edits that were applied last, in the terminal or in an editor",
         "refactor_verb:revert",
         (
             argument("--force", action="store_true", help="also a file that changed since"),
@@ -511,6 +511,20 @@ VERBS = (
         ),
     ),
     Verb(
+        "setup",
+        "first steps: what works, and a provider to ask, with its key; sends nothing",
+        "setup_verb:run",
+        (
+            argument(
+                "--provider",
+                choices=("none", "anthropic", "openai", "own"),
+                help="whom, without being asked; own: an OpenAI-compatible server",
+            ),
+            argument("--model", metavar="MODEL", help="by the provider's name for it"),
+            argument("--base-url", metavar="URL", help="instead of the provider's usual address"),
+        ),
+    ),
+    Verb(
         "config",
         "print every setting, its value and where it comes from",
         "config_verb:run",
@@ -566,6 +580,20 @@ VERBS = (
             argument("--to", type=int, metavar="PERCENT", help="write this instead, as to go back"),
             argument("--since", metavar="DAYS|DATE", help="7d, or 2026-08-31 (default: always)"),
             argument("--picture", metavar="FILE.svg", help="write the figures as a picture"),
+            JSON,
+        ),
+    ),
+    Verb(
+        "data", "list what is kept on this machine, and what removes it", "stored_verb:run", (JSON,)
+    ),
+    Verb(
+        "purge",
+        "remove what `wicket data` lists, but for what you wrote and the audit log",
+        "stored_verb:purge",
+        (
+            argument("--repo", metavar="DIR", help="only what is kept of this folder"),
+            argument("--audit", action="store_true", help="the audit log as well, and its key"),
+            argument("--yes", action="store_true", help="do it; without, only say what"),
             JSON,
         ),
     ),

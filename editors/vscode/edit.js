@@ -3,10 +3,13 @@
 "use strict";
 
 const vscode = require("vscode");
+const { CANCELLED } = require("./ask");
 
 const SCHEME = "wicket-proposal";
 const APPLY = "Apply";
 const texts = new Map();
+// Words that came to nothing, to be said again without typing them again.
+let unused = "";
 
 // Tells the server that we show proposals, and ask for the words of one.
 exports.feature = {
@@ -31,7 +34,9 @@ exports.register = (context, running) => {
 
 // `where` is {uri, range} of a code action; from the palette it is the selection.
 async function edit(client, where) {
-  if (!client) return vscode.window.showWarningMessage("Wicket is not running.");
+  if (!client) {
+    return vscode.window.showWarningMessage("Wicket is not running; Wicket: Show Status says why.");
+  }
   const editor = vscode.window.activeTextEditor;
   if (!where?.range && !editor) return;
   const { uri, range } = where?.range
@@ -40,11 +45,31 @@ async function edit(client, where) {
         uri: client.code2ProtocolConverter.asUri(editor.document.uri),
         range: client.code2ProtocolConverter.asRange(editor.selection),
       };
-  const instruction = await vscode.window.showInputBox({ prompt: "What is to become of it?" });
+  const instruction = await vscode.window.showInputBox({
+    title: `Wicket: edit ${place(client, uri, range)}`,
+    prompt: "What is to become of it? You see what would leave before it does.",
+    value: unused,
+    ignoreFocusOut: true,
+  });
   if (!instruction) return;
+  unused = instruction;
   const params = { command: "wicket.edit", arguments: [{ uri, range, kind: "edit", instruction }] };
-  // What went wrong is said by the server itself.
-  await client.sendRequest("workspace/executeCommand", params).catch(() => {});
+  // What went wrong is said by the server itself, as long as it is there.
+  const { status } = await client
+    .sendRequest("workspace/executeCommand", params)
+    .catch(({ code, message }) => {
+      if (code !== CANCELLED) vscode.window.showWarningMessage(`Wicket: ${message}`);
+      return {};
+    });
+  if (["applied", "rejected", "partly"].includes(status)) unused = "";
+}
+
+// Lines of a file as a person names them; without a selection the server looks around the cursor.
+function place(client, uri, { start, end }) {
+  const name = vscode.workspace.asRelativePath(client.protocol2CodeConverter.asUri(uri));
+  const last = end.character === 0 && end.line > start.line ? end.line : end.line + 1;
+  const isEmpty = start.line === end.line && start.character === end.character;
+  return isEmpty ? `what is around ${name}:${start.line + 1}` : `${name}:${start.line + 1}-${last}`;
 }
 
 // Answers a `wicket/proposeEdit` request once the person has decided.

@@ -9,6 +9,7 @@ const lc = require("vscode-languageclient/node");
 const asking = require("./ask");
 const { serverCommand } = require("./command");
 const editing = require("./edit");
+const imports = require("./imports");
 
 // Pauses before the first restarts; a third crash within the window ends them.
 const RESTART_AFTER_MS = [500, 2000];
@@ -79,12 +80,13 @@ async function start() {
     return show({ state: "off", reason: "wicket.enabled is false", fix: "Wicket: Toggle" });
   }
   const { command, problem } = serverCommand(settings.get("command"));
-  if (problem) return fail(problem, "install Wicket, or set wicket.command", "Open Settings");
+  if (problem) return fail(problem, "install Wicket, or set wicket.command", "Show How");
   show({ state: "loading", reason: "the server is starting" });
   const mine = (client = new Client("wicket", "Wicket", server(command), options()));
   mine.registerFeature(asking.feature);
   mine.registerFeature(editing.feature);
   mine.onNotification("wicket/answer", asking.heard);
+  mine.onRequest("window/showMessageRequest", asking.choose);
   mine.onRequest("wicket/proposeEdit", (proposal) => editing.propose(mine, proposal));
   mine.onNotification("wicket/status", (news) => mine === client && show(news));
   mine.onDidChangeState(({ newState }) => newState === lc.State.Stopped && crashed(mine));
@@ -132,6 +134,9 @@ function options() {
     outputChannel: log,
     revealOutputChannelOn: lc.RevealOutputChannelOn.Never,
     stdioOptions: { stderr: listen },
+    middleware: {
+      workspace: { handleApplyEdit: (edit, next) => imports.apply(client, edit, next) },
+    },
     // `crashed` decides about restarts, also about those of a server that never came up.
     initializationFailedHandler: () => false,
     errorHandler: {
@@ -171,8 +176,8 @@ async function fail(reason, fix, action) {
   const message = `Wicket: ${reason}. To mend it: ${fix}.`;
   const chosen = await vscode.window.showErrorMessage(message, action);
   if (chosen === "Show Log") log.show();
-  if (chosen === "Open Settings") {
-    vscode.commands.executeCommand("workbench.action.openSettings", "wicket.command");
+  if (chosen === "Show How") {
+    vscode.commands.executeCommand("workbench.action.openWalkthrough", "wicket.wicket#start");
   }
 }
 

@@ -1,11 +1,11 @@
 """OpenAI-compatible chat completions: vLLM, TGI, TensorRT-LLM, Ollama, and hosted ones.
 
 `POST {base_url}/chat/completions`, streamed as server-sent events whose data are JSON
-chunks and, at last, `[DONE]`.
+chunks and, at last, `[DONE]`, which some servers leave out.
 """
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, cast
 
 import httpx2
@@ -76,13 +76,10 @@ async def _read(response: httpx2.Response) -> AsyncGenerator[Event, None]:
         said = await _words(response)
         raise ProviderError(f"the provider answered status {status}", said, status)
     finish, model, said = "", None, ""
-    calls: dict[int, dict[str, Any]] = {}
+    done, calls = False, list[dict[str, Any]]()
     async for event in httpx2.EventSource(response):
-        if event.data == "[DONE]":
-            for call in calls.values():
-                yield Call(call["id"], call["name"], call["arguments"])
-            yield Ended(finish, model, _turn(said, calls))
-            return
+        if done := event.data == "[DONE]":
+            break
         chunk = _chunk(event.data)
         try:
             model = str(chunk.get("model") or "") or model
@@ -91,7 +88,10 @@ async def _read(response: httpx2.Response) -> AsyncGenerator[Event, None]:
                 if text := _content(delta.get("content")):
                     said += text
                     yield Text(text)
-                for piece in delta.get("tool_calls") or ():
+                pieces: Any = delta.get("tool_calls") or ()
+                # TGI before 3.0 names one, and no list of them.
+                one: list[Any] = [pieces] if isinstance(pieces, dict) else list(pieces)
+                for piece in one:
                     _grow(calls, piece)
                 finish = str(choice.get("finish_reason") or finish)
             if usage := chunk.get("usage"):
@@ -102,7 +102,12 @@ async def _read(response: httpx2.Response) -> AsyncGenerator[Event, None]:
                 )
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ProviderError("an event of the stream has an unknown form") from None
-    raise ProviderError("the stream broke off before its end")
+    # Without the last word a reason to stop is one: TGI before 2.2 says no more.
+    if not done and not finish:
+        raise ProviderError("the stream broke off before its end")
+    for call in calls:
+        yield Call(call["id"], call["name"], call["arguments"])
+    yield Ended(finish, model, _turn(said, calls))
 
 
 def _content(content: object) -> str:
@@ -113,22 +118,46 @@ def _content(content: object) -> str:
     return str(content or "")
 
 
-def _grow(calls: dict[int, dict[str, Any]], piece: dict[str, Any]) -> None:
+def _grow(calls: list[dict[str, Any]], piece: dict[str, Any]) -> None:
     """Take in a piece of a call; its id and name come with the first."""
-    index = count(piece.get("index", len(calls)))
-    if index not in calls and len(calls) >= MOST_CALLS:
-        raise ValueError("too many calls")
-    call = calls.setdefault(index, {"id": f"call-{index}", "name": "", "arguments": ""})
     function: dict[str, Any] = piece.get("function") or {}
-    call["id"] = str(piece.get("id") or call["id"])
+    name, number = str(function.get("name") or ""), str(piece.get("id") or "")
+    index = None if piece.get("index") is None else count(piece["index"])
+    call = _continued(calls, index, number, name)
+    if call is None:
+        if len(calls) >= MOST_CALLS:
+            raise ValueError("too many calls")
+        call = dict[str, Any](index=index, id=number, name="", arguments="")
+        calls.append(call)
+    call["id"] = call["id"] or number or f"call-{len(calls) - 1}"
     if extra := piece.get("extra_content"):
         # Gemini signs what it thought, and takes no call back without that.
         call["extra_content"] = extra
-    call["name"] += str(function.get("name") or "")
-    call["arguments"] += str(function.get("arguments") or "")
+    # Some say it with every piece.
+    call["name"] += name if name != call["name"] else ""
+    given = function.get("arguments") or ""
+    call["arguments"] += given if isinstance(given, str) else json.dumps(given)
 
 
-def _turn(said: str, calls: Mapping[int, Mapping[str, Any]]) -> Mapping[str, Any]:
+def _continued(
+    calls: Sequence[dict[str, Any]], index: int | None, number: str, name: str
+) -> dict[str, Any] | None:
+    """The call that a piece goes on with, or None where it begins one.
+
+    Servers leave the index out, or give every call the same one: what has a name and an id
+    of its own is a call of its own.
+    """
+    if index is None:
+        mine = [call for call in calls if number and call["id"] == number]
+        mine = mine or ([] if name else list(calls[-1:]))
+    else:
+        mine = [call for call in calls if call["index"] == index]
+        if mine and name and number and mine[-1]["name"] and mine[-1]["id"] != number:
+            return None
+    return mine[-1] if mine else None
+
+
+def _turn(said: str, calls: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     turn: dict[str, Any] = {"role": "assistant", "content": said}
     if calls:
         turn["tool_calls"] = [
@@ -138,21 +167,22 @@ def _turn(said: str, calls: Mapping[int, Mapping[str, Any]]) -> Mapping[str, Any
                 "function": {"name": call["name"], "arguments": call["arguments"]},
                 **{name: call[name] for name in ("extra_content",) if name in call},
             }
-            for call in calls.values()
+            for call in calls
         ]
     return turn
 
 
 def _chunk(data: str) -> Mapping[str, Any]:
     try:
-        chunk = json.loads(data)
+        said = json.loads(data)
     except (ValueError, RecursionError):
         raise ProviderError("an event of the stream is not JSON") from None
-    if not isinstance(chunk, dict):
+    if not isinstance(said, dict):
         raise ProviderError("an event of the stream is no JSON object")
-    if "error" in chunk:
-        raise ProviderError("the provider broke off", _message(cast(object, chunk)))
-    return cast(Mapping[str, Any], chunk)
+    chunk = cast(dict[str, Any], said)
+    if chunk.get("error") or chunk.get("object") == "error":
+        raise ProviderError("the provider broke off", _message(chunk))
+    return chunk
 
 
 async def _words(response: httpx2.Response) -> str:
@@ -166,12 +196,13 @@ async def _words(response: httpx2.Response) -> str:
 def _message(said: Any) -> str:
     """The words of a refusal, as one printable line; empty where there are none.
 
-    `{"error": {"message": ...}}`, in a list with Gemini, without the first with Mistral.
+    `{"error": {"message": ...}}`, in a list with Gemini, without the first with Mistral,
+    TensorRT-LLM and vLLM before 0.10, in words with TGI; `{"detail": ...}` with Triton.
     """
-    if isinstance(said, list):
-        said = next(iter(cast(list[Any], said)), None)
-    body = cast(dict[str, Any], said) if isinstance(said, dict) else {}
-    error: Any = body.get("error", body.get("message"))
-    if isinstance(error, dict):
-        error = cast(dict[str, Any], error).get("message")
-    return printable(error)
+    for _ in range(5):
+        if isinstance(said, list):
+            said = next(iter(cast(list[Any], said)), None)
+        elif isinstance(said, dict):
+            body = cast(dict[str, Any], said)
+            said = next(filter(None, map(body.get, ("error", "message", "detail", "msg"))), None)
+    return printable(said)

@@ -16,6 +16,11 @@ def listed(host: str, model: str) -> Prices | None:
     return table().get((host, model))
 
 
+def models(host: str) -> tuple[str, ...]:
+    """The models of a host whose prices are known, those first that the table has first."""
+    return tuple(model for at, model in table() if at == host)
+
+
 @cache
 def table() -> Mapping[tuple[str, str], Prices]:
     """By host and model."""

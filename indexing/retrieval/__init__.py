@@ -40,5 +40,5 @@ def retrieve(
     names = Names(index, ChainMap({path: around.facts}, live or {}))  # pyright: ignore[reportArgumentType]
     piece = similar(index, around, budget, read, edited) if read else []
     left = budget - sum(item.tokens + FILE_TOKENS for item in piece)
-    packed = pack(candidates(names, around), names, left)
+    packed = pack(candidates(names, around), names, left, member=around.receiver != "")
     return sorted([*packed, *piece], key=lambda item: (item.path, item.lines))

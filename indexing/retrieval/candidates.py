@@ -4,15 +4,16 @@ A value says how likely a definition is needed; the numbers were fitted on the r
 that `tests/benchmarks/recall.py` names for that.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import exp, log1p
 from typing import NamedTuple
 
-from ..facts import Facts
+from ..facts import Definition, Facts
 from ..parse import CLASSES
 from .cursor import Spot
-from .likeness import Likeness, likeness
+from .likeness import Likeness, likeness, parts
 from .receivers import holder
 from .symbols import Names, Symbol
 
@@ -20,18 +21,26 @@ from .symbols import Names, Symbol
 DEFINERS = 3
 # Files of a directory whose imports are looked at, and names that are looked up.
 SIBLINGS, LOOKED_UP = 64, 60
-# Definitions of files around that are compared with what is typed.
-SURROUNDINGS = 1500
+# Definitions of files around that are compared with what is typed; of files further away, so
+# many are looked at.
+SURROUNDINGS, FURTHER = 1500, 64
 # How far likeness to the lines around raises a value: as a share of it, and by itself.
 ALIKE = (0.5, 10.0)
-# Of what is not imported yet, by logistic regression: how much it says that a signature or its
-# name is like the lines around, that other files of the directory import it, that the document
-# imports from the same file, and that it is in the same directory; and the curve that makes a
-# value of that.
-LIKE, NAMED, SHARED, SAME_FILE, SAME_PLACE = 3.8, 0.85, 1.85, 0.75, 0.25
-TOP, MIDDLE = 4.0, 6.0
+# Of what is not imported yet, by conditional logistic regression: how much it says that a
+# signature, its name or its documentation is like the lines around, that other files of the
+# directory import it, and how much the imports of one of these are like those of the document,
+# that the document imports from the same file, and how often, that it is in the same directory,
+# that it is meant for its own file, and that it can be called; that the document tests its file,
+# which was set by hand; and the curve that makes a value of that.
+LIKE, NAMED, TOLD, SHARED, ALIKE_FILE = 3.4, 1.3, 1.0, 0.9, 3.4
+SAME_FILE, OFTEN, SAME_PLACE, PRIVATE, CALLABLE, TESTED = 0.4, 0.35, 0.25, -1.1, 3.5, 2.0
+AFAR = -0.7  # Of a file further away, by hand.
+TOP, MIDDLE = 4.0, 9.0
+IMPORTED = "beside what is imported"
 # Languages in which a file takes from those beside it what others are not to take.
 BESIDE, HIDDEN_BESIDE = "defined in the same directory", frozenset(("python", "go", "java"))
+# What makes the name of a file that of its tests.
+_TEST = re.compile(r"^test_|[_.](?:test|spec)(?=\.\w+$)")
 # Lines around the cursor that the model sees anyway.
 VISIBLE = 60
 
@@ -60,19 +69,30 @@ def candidates(names: Names, spot: Spot) -> list[Candidate]:
     near = {name: 30 / (30 + far) for name, far in spot.near.items()}
     alike = likeness([one.signature for one in shown], [one.name for one in shown], near)
     most = max((a.all for one, a in zip(kept, alike, strict=True) if one.unbound), default=0) or 1
-    imported = {path for i in spot.facts.imports for path in names.modules(i.module, spot.path)[:1]}
+    imported = Counter(
+        path for i in spot.facts.imports for path in names.modules(i.module, spot.path)[:1]
+    )
     place = spot.path.rpartition("/")[0]
+    tested = tested_by(names, spot.path)
+    words = {word for name in near for word in parts(name)}
 
-    def value(one: Candidate, like: Likeness) -> float:
+    def value(one: Candidate, what: Definition, like: Likeness) -> float:
         if not one.unbound:
             return one.value * (1 + ALIKE[0] * like.all) + ALIKE[1] * like.all
+        path, said = one.symbol.path, parts(what.doc)
         score = LIKE * like.all / most + NAMED * min(like.name, 4) + hints[one.symbol]
-        score += SAME_FILE * (one.symbol.path in imported)
-        score += SAME_PLACE * (one.symbol.path.rpartition("/")[0] == place)
+        score += TOLD * sum(word in words for word in said) / (3 + len(said))
+        score += SAME_FILE * (path in imported) + OFTEN * log1p(imported[path])
+        score += SAME_PLACE * (path.rpartition("/")[0] == place) + TESTED * (path in tested)
+        score += PRIVATE * what.name.startswith("_")
+        score += CALLABLE * (what.kind == "function" or what.kind in CLASSES)
         # What nothing in the document names is told by its likeness above all.
         return TOP / (1 + exp(MIDDLE - score))
 
-    return [one._replace(value=value(one, like)) for one, like in zip(kept, alike, strict=True)]
+    return [
+        one._replace(value=value(one, what, like))
+        for one, what, like in zip(kept, shown, alike, strict=True)
+    ]
 
 
 def of_receiver(names: Names, spot: Spot) -> Iterator[Candidate]:
@@ -175,7 +195,7 @@ def of_names(names: Names, spot: Spot) -> Iterator[Candidate]:
     for name in near[:LOOKED_UP]:
         if len(name) < 4:
             continue
-        files = [path for path in names.index.definers(name) if path != spot.path]
+        files = [path for path in names.definers(name) if path != spot.path]
         if not 0 < len(files) <= DEFINERS:
             continue
         for path in files:
@@ -196,16 +216,21 @@ def of_siblings(names: Names, spot: Spot) -> Iterator[Candidate]:
     """What other files of the directory import, and this one does not yet."""
     bound = {one.alias for one in spot.facts.imports}
     counts: Counter[Symbol] = Counter()
+    nearest: Counter[Symbol] = Counter()
+    mine = _imported(spot.facts)
     for path, facts in _siblings(names, spot):
+        theirs = _imported(facts)
+        same = len(mine & theirs) / (len(mine | theirs) or 1)
         for one in facts.imports:
             if one.alias in bound or one.name in ("", "*"):
                 continue
             symbol = names.target(path, one)
             if symbol and symbol.number >= 0 and symbol.path != spot.path:
                 counts[symbol] += 1
+                nearest[symbol] = max(nearest[symbol], same)  # pyright: ignore[reportArgumentType]
     for symbol, count in counts.items():
         why = f"imported by {count} other files of the directory"
-        hint = SHARED * log1p(count)
+        hint = SHARED * log1p(count) + ALIKE_FILE * nearest[symbol]
         yield Candidate(symbol, 0.02, why, unbound=True, hint=hint)
 
 
@@ -215,14 +240,30 @@ def of_surroundings(names: Names, spot: Spot) -> Iterator[Candidate]:
     reasons: dict[str, str] = {}
     for one in spot.facts.imports:
         for path in names.modules(one.module, spot.path)[:1]:
-            reasons.setdefault(path, "beside what is imported")
+            reasons.setdefault(path, IMPORTED)
     siblings = _siblings(names, spot)
+    for path in tested_by(names, spot.path):
+        reasons.setdefault(path, "in the file that this one tests")
     for path, _facts in siblings:
         reasons.setdefault(path, BESIDE)
     for sibling, facts in siblings:
         for one in facts.imports:
             for path in names.modules(one.module, sibling)[:1]:
                 reasons.setdefault(path, "beside what the directory imports")
+    # Then what those import that the document imports, and what lies in directories above.
+    further: dict[str, str] = {}
+    for path in [path for path, why in reasons.items() if why == IMPORTED]:
+        facts = names.facts(path)
+        for one in facts.imports if facts else ():
+            for file in names.modules(one.module, path)[:1]:
+                further.setdefault(file, "beside what an imported file imports")
+    directory = spot.path.rpartition("/")[0]
+    while directory:
+        directory = directory.rpartition("/")[0]
+        for path in names.inside(directory)[:FURTHER]:
+            further.setdefault(path, "in a directory above")
+    further = {path: why for path, why in further.items() if path not in reasons}
+    reasons |= list(further.items())[:FURTHER]
     left = SURROUNDINGS
     for path, why in reasons.items():
         facts = names.facts(path)
@@ -232,13 +273,25 @@ def of_surroundings(names: Names, spot: Spot) -> Iterator[Candidate]:
             shown = facts and (beside or facts.definitions[number].exported)
             if left and shown and name not in bound:
                 left -= 1
-                yield Candidate(Symbol(path, number), 0.01, why, unbound=True)
+                hint = AFAR * (path in further)
+                yield Candidate(Symbol(path, number), 0.01, why, unbound=True, hint=hint)
+
+
+def tested_by(names: Names, path: str) -> Sequence[str]:
+    """The files that a test is of, by its name: `test_money.py`, `money.test.ts`."""
+    base = path.rpartition("/")[2]
+    own = _TEST.sub("", base)
+    return [file for file in names.named(own) if file != path] if own != base else ()
+
+
+def _imported(facts: Facts) -> set[tuple[str, str]]:
+    return {(one.module.lstrip("."), one.name) for one in facts.imports}
 
 
 def _siblings(names: Names, spot: Spot) -> list[tuple[str, Facts]]:
     """Files of the same directory and language."""
     found: list[tuple[str, Facts]] = []
-    for path in names.index.inside(spot.path.rpartition("/")[0])[:SIBLINGS]:
+    for path in names.inside(spot.path.rpartition("/")[0])[:SIBLINGS]:
         facts = names.facts(path)
         if facts and path != spot.path and facts.language == spot.facts.language:
             found.append((path, facts))

@@ -1,7 +1,7 @@
 """Which candidates fit into a budget, and their text in an order that seldom changes."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -16,8 +16,11 @@ CHARACTERS_PER_TOKEN = 3.5
 FILE_TOKENS, ITEM_TOKENS = 8, 2
 # The largest part of the budget for one file.
 SHARE = 0.4
-# Of a budget beyond so many tokens, this part is kept for what is not imported yet.
-BOUND_TOKENS, UNBOUND = 400, 0.5
+# Of a budget beyond so many tokens, this part is kept for what is not imported yet; so much of
+# the part is for signatures, and the rest for names alone.
+BOUND_TOKENS, UNBOUND, SIGNED = 180, 0.6, 0.3
+# What the document binds is shown with its types up to this part of the budget, then in short.
+FULL = 0.2
 # What makes a value of a class; without one its first fields are shown.
 CONSTRUCTORS = frozenset(("__init__", "constructor"))
 FIELDS = 4
@@ -44,37 +47,74 @@ class Item(NamedTuple):
     tokens: int
 
 
-def pack(found: Iterable[Candidate], names: Names, budget: int) -> list[Item]:
-    """The best items by value, long ones later, sorted by path and line."""
-    ranked = [(one, _item(names, one)) for one in found]
-    ranked.sort(key=lambda pair: (-pair[0].value / (pair[1].tokens + LONG), pair[1]))
-    chosen: dict[Symbol, Item] = {}
-    spent: dict[str, int] = {}
-    kept = round(max(0, budget - BOUND_TOKENS) * UNBOUND)
-    # What could be imported next first, as far as room is kept for it; then the best of all.
-    for unbound, left in ((True, kept), (False, budget)):
-        left -= sum(spent.values())
-        for candidate, item in ranked:
-            if unbound > candidate.unbound or candidate.symbol in chosen:
-                continue
-            cost = item.tokens + (0 if item.path in spent else FILE_TOKENS)
-            if cost > left or spent.get(item.path, 0) + cost > max(SHARE * budget, 60):
-                continue
-            chosen[candidate.symbol] = item
-            spent[item.path] = spent.get(item.path, 0) + cost
-            left -= cost
-    return sorted(chosen.values(), key=lambda item: (item.path, item.lines))
+def pack(found: Iterable[Candidate], names: Names, budget: int, member: bool = False) -> list[Item]:
+    """The best items by value, long ones later, sorted by path and line.
+
+    `member` says that a member is being typed, which is never a name that has to be imported.
+    """
+    bound: list[tuple[float, str, int, Candidate]] = []
+    unbound: list[tuple[float, str, int, Candidate]] = []
+    for one in found:
+        # What is not imported yet is mostly shown as a name, and they are of one length.
+        size = LONG if one.unbound else LONG + _item(names, one, rendered).tokens
+        row = (-one.value / size, one.symbol.path, one.symbol.number, one)
+        (unbound if one.unbound else bound).append(row)
+    ranked, missing = ([row[-1] for row in sorted(rows)] for rows in (bound, unbound))
+    kept = 0 if member else round(max(0, budget - BOUND_TOKENS) * UNBOUND)
+    room = _Room(names, budget)
+    missing = room.take(missing, kept, (brief, named), SIGNED * kept)
+    room.take(ranked, budget, (rendered, brief), FULL * budget)
+    room.take(missing, budget, (named, named), 0)
+    return sorted(room.items, key=lambda item: (item.path, item.lines))
 
 
-def _item(names: Names, candidate: Candidate) -> Item:
+# How a definition is shown: its text in one of three lengths.
+Form = Callable[[Names, Symbol, Definition], str]
+
+
+class _Room:
+    """A budget that fills with items."""
+
+    def __init__(self, names: Names, budget: int) -> None:
+        self.items: list[Item] = []
+        self._names, self._budget = names, budget
+        self._spent: dict[str, int] = {}  # Tokens by file.
+
+    def take(
+        self, ranked: Sequence[Candidate], most: float, forms: tuple[Form, Form], until: float
+    ) -> list[Candidate]:
+        """What fits into `most` tokens, in the first form up to `until` of them; gives the rest."""
+        rest: list[Candidate] = []
+        used = 0
+        left = self._budget - sum(self._spent.values())
+        for one in ranked:
+            item = _item(self._names, one, forms[used >= until])
+            before = self._spent.get(item.path, 0)
+            cost = item.tokens + (0 if before else FILE_TOKENS)
+            if used + cost > min(most, left) or before + cost > max(SHARE * self._budget, 60):
+                rest.append(one)
+                continue
+            self.items.append(item)
+            self._spent[item.path] = before + cost
+            used += cost
+        return rest
+
+
+def _item(names: Names, candidate: Candidate, form: Form) -> Item:
     symbol = candidate.symbol
     one = names.definition(symbol)
-    # Of what is not imported yet, more of them help more than more of each.
-    text = brief(one.signature) if candidate.unbound else rendered(names, symbol, one)
-    tokens = round(len(text) / CHARACTERS_PER_TOKEN) + ITEM_TOKENS
+    text = form(names, symbol, one)
+    # Names alone stand in one row.
+    own = 1 if text == one.name else ITEM_TOKENS
     lines = (one.line + 1, one.last + 1)
     return Item(
-        symbol.path, _full_name(names, symbol), text, lines, candidate.why, candidate.value, tokens
+        symbol.path,
+        _full_name(names, symbol),
+        text,
+        lines,
+        candidate.why,
+        candidate.value,
+        round(len(text) / CHARACTERS_PER_TOKEN) + own,
     )
 
 
@@ -90,8 +130,18 @@ def rendered(names: Names, symbol: Symbol, one: Definition) -> str:
     return "\n".join([one.signature, *(f"    {member.signature}" for member in shown)])
 
 
-def brief(signature: str) -> str:
+def named(_names: Names, _symbol: Symbol, one: Definition) -> str:
+    """The name alone: enough to know that there is such a thing, and where."""
+    return one.name
+
+
+def brief(_names: Names, _symbol: Symbol, one: Definition) -> str:
     """A signature without decorators, types and defaults; as it is where that cannot be told."""
+    return without_types(one.signature)
+
+
+def without_types(signature: str) -> str:
+    """See `brief`."""
     found = _CALLABLE.fullmatch(signature)
     if not found:
         return signature
@@ -121,7 +171,7 @@ class Piece(NamedTuple):
 def by_file(items: Iterable[Item]) -> list[Piece]:
     """One piece of text for each file.
 
-    Members stand below the name of what they belong to.
+    Members stand below the name of what they belong to, and names alone in the last row.
     """
     pieces: list[Piece] = []
     for path, group in groupby(items, key=lambda item: item.path):
@@ -129,16 +179,24 @@ def by_file(items: Iterable[Item]) -> list[Piece]:
         members = list(group)
         inside = ""
         for item in members:
+            if alone(item):
+                continue
             around = item.name.rpartition(".")[0]
             if around and around != inside:
                 rows.append(f"{around}:")
             inside = around or item.name
             rows += (f"    {row}" if around else row for row in item.text.split("\n"))
+        rows += filter(None, [", ".join(item.name for item in members if alone(item))])
         lines = (members[0].lines[0], max(item.lines[1] for item in members))
         why = "; ".join(dict.fromkeys(item.why for item in members))
         tokens = FILE_TOKENS + sum(item.tokens for item in members)
         pieces.append(Piece(path, "\n".join(rows), lines, why, tokens))
     return pieces
+
+
+def alone(item: Item) -> bool:
+    """Whether an item is a name and nothing else."""
+    return item.text == item.name != ""
 
 
 def _full_name(names: Names, symbol: Symbol) -> str:

@@ -58,6 +58,7 @@ class Names:
 
     def __init__(self, index: Index, live: Mapping[str, Facts]) -> None:
         self.index, self._live = index, live
+        self._open = dict.fromkeys(live)
         self._facts: dict[str, Facts | None] = {}
         self._resolved: dict[tuple[str, str, str], list[str]] = {}
         self._tops: dict[str, dict[str, int]] = {}
@@ -75,6 +76,34 @@ class Names:
         facts = self.facts(symbol.path)
         assert facts
         return facts.definitions[symbol.number]
+
+    def exists(self, path: str) -> bool:
+        return path in self._open or self.index.exists(path)
+
+    def named(self, base: str) -> list[str]:
+        """Files whose name, without their directory, is `base`."""
+        return self._with_open(self.index.named(base), 2, base)
+
+    def inside(self, directory: str) -> list[str]:
+        return self._with_open(self.index.inside(directory), 0, directory)
+
+    def _with_open(self, stored: Sequence[str], part: int, wanted: str) -> list[str]:
+        more = (p for p in self._open if p.rpartition("/")[part] == wanted and p not in stored)
+        return [*stored, *more]
+
+    def definers(self, name: str) -> list[str]:
+        """Files that define `name` somewhere, those that are open as they are being typed."""
+        typed = [path for path in self._open if self._has(path, name, "definitions")]
+        return [*[p for p in self.index.definers(name) if p not in self._open], *typed]
+
+    def users(self, name: str) -> list[str]:
+        """Files in which `name` occurs as code, those that are open as they are being typed."""
+        typed = [path for path in self._open if self._has(path, name, "references")]
+        return [*[p for p in self.index.users(name) if p not in self._open], *typed]
+
+    def _has(self, path: str, name: str, table: str) -> bool:
+        facts = self.facts(path)
+        return any(one.name == name for one in getattr(facts, table)) if facts else False
 
     def tops(self, path: str) -> dict[str, int]:
         """Top-level definitions of a file by name; the first one where there are several."""
@@ -102,7 +131,7 @@ class Names:
         facts = self.facts(importer)
         key = (facts.language if facts else "", module, importer)
         if key not in self._resolved:
-            self._resolved[key] = resolve(*key, self.index)
+            self._resolved[key] = resolve(*key, self)
         return self._resolved[key]
 
     def top(self, path: str, name: str, hops: int = HOPS) -> Symbol | None:
@@ -128,7 +157,7 @@ class Names:
     def _of_package(self, language: str, path: str, name: str) -> Symbol | None:
         """What another file of the same package calls so."""
         directory = path.rpartition("/")[0]
-        for file in self.index.definers(name) if language in PACKAGES else ():
+        for file in self.definers(name) if language in PACKAGES else ():
             if file.rpartition("/")[0] == directory and name in self.tops(file):
                 return Symbol(file, self.tops(file)[name])
         return None
@@ -218,7 +247,7 @@ class Names:
             if one.parent == symbol.number:
                 found.setdefault(one.name, Symbol(symbol.path, number))
         if symbol.number < 0 and facts and facts.language in PACKAGES:
-            for file in self.index.inside(symbol.path.rpartition("/")[0])[:FILES]:
+            for file in self.inside(symbol.path.rpartition("/")[0])[:FILES]:
                 for name, number in self.tops(file).items():
                     found.setdefault(name, Symbol(file, number))
         if symbol.number >= 0 and hops:

@@ -12,7 +12,7 @@ from ..facts import Import
 from ..parse import VALUES
 from ..resolvers.paths import nearest_first
 from ..resolvers.reverse import Said, module_for
-from .symbols import Index, Names, Symbol
+from .symbols import Names, Symbol
 
 # Languages whose files import from each other.
 FAMILIES = (frozenset(("python",)), frozenset(("javascript", "typescript", "tsx")))
@@ -42,9 +42,7 @@ class Way(NamedTuple):
 Meaning = Symbol | tuple[str, str]
 
 
-def way(
-    index: Index, names: Names, path: str, name: str, hidden: Callable[[str], object]
-) -> Way | None:
+def way(names: Names, path: str, name: str, hidden: Callable[[str], object]) -> Way | None:
     """How `path` would import what `name` means; None where there is no or no single answer.
 
     Files for which `hidden` says something are as if they were not there.
@@ -54,7 +52,7 @@ def way(
     if facts is None or family is None or any(one.name == "*" for one in facts.imports):
         return None
     found: dict[Meaning, list[tuple[str, Import]]] = {}
-    definers = list(index.definers(name))
+    definers = names.definers(name)
     if len(definers) >= DEFINERS:
         return None
     for file in _without_stubs([file for file in definers if not hidden(file)]):
@@ -66,7 +64,7 @@ def way(
         # A variable is rarely what another file means by its name.
         if one.exported and (one.kind not in VALUES or name.isupper()):
             found[Symbol(file, number)] = []
-    users = [file for file in index.users(name) if file != path and not hidden(file)]
+    users = [file for file in names.users(name) if file != path and not hidden(file)]
     for file in nearest_first(users, path)[:USERS]:
         other = names.facts(file)
         for one in other.imports if other and other.language in family else ():
@@ -114,7 +112,7 @@ def _written(
     facts = names.facts(path)
     if not facts or not isinstance(what, Symbol) or what.number < 0:
         return None
-    module = module_for(facts.language, what.path, path, nearby, names.index)
+    module = module_for(facts.language, what.path, path, nearby, names)
     signature = names.definition(what).signature
     said = "default" if signature.startswith("export default ") else names.definition(what).name
     return Way(module, said, name, here, typed) if module else None
@@ -122,7 +120,7 @@ def _written(
 
 def _nearby(names: Names, path: str) -> Iterator[Said]:
     """Imports of files of this repository: those of the file, then those beside it."""
-    beside = [p for p in names.index.inside(path.rpartition("/")[0]) if p != path][:SIBLINGS]
+    beside = [p for p in names.inside(path.rpartition("/")[0]) if p != path][:SIBLINGS]
     for file in (path, *beside):
         yield from _own(names, file)
 

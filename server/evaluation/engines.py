@@ -19,7 +19,7 @@ from ...completion.models.catalogue import SHIPPED
 from .. import processes
 from ..app import Completions, Startup, chosen_model
 from ..paths import Paths, socket_directory
-from ..settings_checks import is_path
+from ..settings_rows import is_path
 from . import gold
 from .contenders import Bits, Contender, engine, product, without_model
 

@@ -8,7 +8,8 @@ statement is hidden; found is whether the definition is among what is retrieved 
     python tests/benchmarks/recall.py DIR/werkzeug DIR/jinja2 DIR/fastapi
 
 The numbers in `indexing/retrieval/candidates.py` were fitted on flask, click and rich; those
-for what is not imported yet on pytest, hypothesis, starlette and uvicorn, too.
+for what is not imported yet on requests, httpx, starlette, uvicorn, pytest, hypothesis, anyio,
+black and aiohttp, too.
 """
 
 import argparse
@@ -22,14 +23,19 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wicket.completion.metrics import Estimate, estimate, quantile
 from wicket.indexing.memory import InMemory
-from wicket.indexing.retrieval import retrieve
-from wicket.indexing.retrieval.packing import CHARACTERS_PER_TOKEN, FILE_TOKENS, ITEM_TOKENS
+from wicket.indexing.retrieval import Item, retrieve
+from wicket.indexing.retrieval.packing import (
+    CHARACTERS_PER_TOKEN,
+    FILE_TOKENS,
+    ITEM_TOKENS,
+    alone,
+)
 
 BUDGETS = (256, 512, 1024)
 MODES = ("warm", "first", "cold")
@@ -41,13 +47,14 @@ class Hole:
     """`text` without the hidden statement; `offset` is where it stood.
 
     `wanted` is the path and the line (from 1) of the definition, `name` what it is called.
-    `entry` is where the body of the top-level definition around begins.
+    `entry` and `leave` are where the body of the top-level definition around begins and ends.
     """
 
     path: str
     text: str
     offset: int
     entry: int
+    leave: int
     wanted: tuple[str, int]
     name: str
     mode: str
@@ -75,10 +82,11 @@ def main() -> None:
                 for hole in chosen:
                     if hole.mode != mode:
                         continue
+                    hole = FROZEN[options.frozen](hole)
                     groups.append(hole.path)
                     for budget in BUDGETS:
                         started = time.process_time()
-                        found = hole.wanted in retriever(repository, hole, budget, options.frozen)
+                        found = hole.wanted in retriever(repository, hole, budget)
                         if name == "wicket" and budget == 1024:
                             seconds.append(time.process_time() - started)
                             if options.missed and not found:
@@ -123,31 +131,48 @@ def report(rows: dict[str, dict[str, dict[int, Estimate]]], seconds: list[float]
     )
 
 
-def wicket(repository: InMemory, hole: Hole, budget: int, frozen: str) -> set[tuple[str, int]]:
-    offset = hole.offset if frozen == "line" else hole.entry
-    items = retrieve(repository, hole.path, "python", hole.text, offset, budget)
-    return {(item.path, item.lines[0]) for item in items}
+def wicket(repository: InMemory, hole: Hole, budget: int) -> set[tuple[str, int]]:
+    return {(item.path, item.lines[0]) for item in retrieved(repository, hole, budget)}
+
+
+def signed(repository: InMemory, hole: Hole, budget: int) -> set[tuple[str, int]]:
+    """Of the same contexts, what is there with its parameters and not as a name alone."""
+    items = retrieved(repository, hole, budget)
+    return {(item.path, item.lines[0]) for item in items if not alone(item)}
+
+
+def retrieved(repository: InMemory, hole: Hole, budget: int) -> list[Item]:
+    return retrieve(repository, hole.path, "python", hole.text, hole.offset, budget)
 
 
 def nothing(*_: object) -> set[tuple[str, int]]:
     return set()
 
 
-def by_chance(repository: InMemory, hole: Hole, budget: int, _: str) -> set[tuple[str, int]]:
+def by_chance(repository: InMemory, hole: Hole, budget: int) -> set[tuple[str, int]]:
     """Top-level definitions of the package in any order."""
     documents = [one for one in signatures(repository) if one[0] != hole.path]
     random.Random(hole.text).shuffle(documents)
     return packed(documents, budget)
 
 
-def bm25(repository: InMemory, hole: Hole, budget: int, _: str) -> set[tuple[str, int]]:
+def bm25(repository: InMemory, hole: Hole, budget: int) -> set[tuple[str, int]]:
     """Top-level signatures that share words with the lines around, by Okapi BM25."""
+    return packed(ranked(repository, hole), budget)
+
+
+def bm25_names(repository: InMemory, hole: Hole, budget: int) -> set[tuple[str, int]]:
+    """The same order, of which only the names are shown."""
+    return packed(ranked(repository, hole), budget, signed=False)
+
+
+def ranked(repository: InMemory, hole: Hole) -> Iterator["Signature"]:
     query = Counter(words(around(hole)))
-    ranked = sorted(ranked_by_words(repository, query), key=lambda pair: -pair[0])
-    return packed((one for score, one in ranked if score and one[0] != hole.path), budget)
+    every = sorted(ranked_by_words(repository, query), key=lambda pair: -pair[0])
+    return (one for score, one in every if score and one[0] != hole.path)
 
 
-def windows(repository: InMemory, hole: Hole, budget: int, _: str) -> set[tuple[str, int]]:
+def windows(repository: InMemory, hole: Hole, budget: int) -> set[tuple[str, int]]:
     """Windows of 20 lines of other files, by Jaccard similarity to the lines around."""
     query = set(words(around(hole)))
     scored: list[tuple[float, str, int, str]] = []
@@ -163,12 +188,24 @@ def windows(repository: InMemory, hole: Hole, budget: int, _: str) -> set[tuple[
     return found
 
 
-RETRIEVERS: dict[str, Callable[[InMemory, Hole, int, str], set[tuple[str, int]]]] = {
+RETRIEVERS: dict[str, Callable[[InMemory, Hole, int], set[tuple[str, int]]]] = {
     "wicket": wicket,
+    "signed": signed,
     "none": nothing,
     "random": by_chance,
     "bm25": bm25,
+    "bm25names": bm25_names,
     "jaccard": windows,
+}
+
+
+# Where the context was chosen that is still there at the hole, and what stood there then.
+FROZEN: dict[str, Callable[[Hole], Hole]] = {
+    "line": lambda hole: hole,
+    "entry": lambda hole: replace(hole, offset=hole.entry),
+    "unwritten": lambda hole: replace(
+        hole, text=hole.text[: hole.entry] + hole.text[hole.leave :], offset=hole.entry
+    ),
 }
 
 
@@ -226,11 +263,14 @@ def windows_of(repository: InMemory) -> list[tuple[str, int, str, set[str]]]:
     return repository.windows
 
 
-def packed(documents, budget: int) -> set[tuple[str, int]]:
+def packed(
+    documents: Iterable["Signature"], budget: int, signed: bool = True
+) -> set[tuple[str, int]]:
     found: set[tuple[str, int]] = set()
     files: set[str] = set()
     for path, line, text in documents:
-        cost = round(len(text) / CHARACTERS_PER_TOKEN) + ITEM_TOKENS
+        shown = text if signed else re.findall(r"(?:def|class) (\w+)", text)[0]
+        cost = round(len(shown) / CHARACTERS_PER_TOKEN) + (ITEM_TOKENS if signed else 1)
         cost += FILE_TOKENS * (path not in files)
         if cost <= budget:
             budget -= cost
@@ -275,7 +315,14 @@ def _holes(path, text, top, statement, name, wanted, imported) -> Iterator[Hole]
             return sum(len(row) + 1 for row in rows[: line - 1])
 
         return Hole(
-            path, "\n".join(rows), start(statement.lineno), start(entry), wanted, name, mode
+            path,
+            "\n".join(rows),
+            start(statement.lineno),
+            start(entry),
+            start(top.end_lineno + 1) if body else start(entry),
+            wanted,
+            name,
+            mode,
         )
 
     yield made(kept, "warm")
@@ -359,9 +406,10 @@ def _options():
     parser.add_argument("--holes", type=int, default=250, help="at most, per package and mode")
     parser.add_argument(
         "--frozen",
-        choices=("line", "entry"),
+        choices=tuple(FROZEN),
         default="line",
-        help="context chosen at the line, or when the definition was entered",
+        help="context chosen at the line, when the definition was entered, or when it was"
+        " begun and nothing of its body was there",
     )
     parser.add_argument("--only", action="append", choices=tuple(RETRIEVERS))
     parser.add_argument("--mode", action="append", choices=MODES)

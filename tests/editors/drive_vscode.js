@@ -4,6 +4,20 @@
 
 const fs = require("node:fs");
 const { chromium } = require("playwright-core");
+const {
+  GHOST,
+  TOAST,
+  asked,
+  type,
+  ghosts,
+  ghost,
+  line,
+  status,
+  answered,
+  why,
+  command,
+  settled,
+} = require("./vscode_hands");
 
 const FLAGS = [
   "--headless",
@@ -15,13 +29,9 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-const GHOST = "[class*=ghost-text]";
-const STATUS = "[id*='wicket.status']";
-const TOAST = ".notification-toast";
-
-const asked = JSON.parse(process.argv[2]);
-
 const scenarios = {
+  ...require("./vscode_asking"),
+
   // Types, sees ghost text, types into it, takes it with Tab, saves.
   async complete(page) {
     const seen = { ready: await status(page, "ready") };
@@ -88,6 +98,31 @@ const scenarios = {
     return seen;
   },
 
+  // Takes what is suggested by keys, waits for what comes with it, and undoes it once.
+  async imports(page) {
+    await status(page, "ready");
+    await type(page, asked.typed);
+    const saved = async (wanted) => {
+      await page.keyboard.press("Control+s");
+      return (
+        (await settled(page, () => fs.readFileSync(asked.file, "utf8") === wanted)) ||
+        fs.readFileSync(asked.file, "utf8")
+      );
+    };
+    await page.keyboard.press("Alt+\\");
+    const seen = { ghost: await ghost(page), steps: [] };
+    for (const { keys, text } of asked.steps) {
+      for (const key of keys) {
+        await page.waitForTimeout(asked.wait);
+        await page.keyboard.press(key);
+      }
+      await page.waitForTimeout(asked.wait);
+      seen.steps.push(await saved(text));
+    }
+    await page.screenshot({ path: asked.picture });
+    return seen;
+  },
+
   // Asks by hand and goes through what there is to choose from; takes the last one seen.
   async alternatives(page) {
     await status(page, "ready");
@@ -127,33 +162,6 @@ const scenarios = {
     return seen;
   },
 
-  // Selects lines, says what is to become of them, sends it, and applies what is previewed.
-  async edit(page) {
-    await status(page, asked.state);
-    await type(page, "");
-    await page.keyboard.press("Control+Home");
-    for (let line = 0; line < asked.lines; line += 1) await page.keyboard.press("Shift+ArrowDown");
-    await command(page, "Wicket: Edit the Selection");
-    await page.locator(".quick-input-message", { hasText: "What is to become" }).waitFor();
-    await page.keyboard.type(asked.words);
-    await page.keyboard.press("Enter");
-    const seen = { question: await answered(page, "Send") };
-    await page.locator(".monaco-diff-editor").first().waitFor();
-    seen.diff = await settled(page, async () => {
-      const rows = await page.locator(".monaco-diff-editor .view-line").allTextContents();
-      const text = rows.join("\n").replaceAll("\u00a0", " ");
-      return text.includes(asked.proposed) && text;
-    });
-    seen.unchanged = fs.readFileSync(asked.file, "utf8");
-    await page.screenshot({ path: asked.picture });
-    seen.offer = await answered(page, asked.answer);
-    await page.locator(".monaco-diff-editor").waitFor({ state: "detached" });
-    // VS Code may have saved it by itself.
-    await page.keyboard.press("Control+s");
-    seen.saved = await settled(page, () => fs.readFileSync(asked.file, "utf8") === asked.after);
-    return seen;
-  },
-
   // Types at a hand's pace; says of each key when ghost text that fits it was drawn.
   async keys(page) {
     await status(page, "ready");
@@ -185,6 +193,12 @@ const scenarios = {
     await page.waitForTimeout(asked.wait);
     seen.message = await page.locator(TOAST).first().textContent();
     if (asked.picture) await page.screenshot({ path: asked.picture });
+    seen.messages = await page.locator(TOAST).count();
+    if (asked.shows) {
+      await answered(page, "Show How");
+      await page.locator(".gettingStartedContainer", { hasText: asked.shows }).waitFor();
+      await page.waitForTimeout(asked.wait);
+    }
     return seen;
   },
 };
@@ -300,93 +314,6 @@ async function main() {
   } finally {
     await browser.close();
   }
-}
-
-async function type(page, keys) {
-  // At the top, because messages cover the bottom.
-  const lines = page.locator(".monaco-editor .view-lines").first();
-  await lines.click({ position: { x: 40, y: 8 } });
-  await page.keyboard.press("Control+End");
-  await page.keyboard.type(keys, { delay: 60 });
-}
-
-// The ghost text on screen; the editor draws spaces as no-break spaces.
-async function ghosts(page) {
-  const parts = await page.locator(GHOST).allTextContents();
-  return parts.join("").replaceAll("\u00a0", " ");
-}
-
-// On a busy machine an answer may come too late for a key; then the last key is typed again.
-async function ghost(page, last = asked.typed.at(-1)) {
-  for (let tries = 0; tries < 10; tries += 1) {
-    const seen = await settled(page, () => ghosts(page));
-    if (seen) return seen;
-    await page.keyboard.press("Backspace");
-    await page.keyboard.type(last);
-  }
-  throw new Error(`no ghost text after ${JSON.stringify(last)}`);
-}
-
-// The line of the cursor, ghost text included.
-async function line(page) {
-  const top = await page
-    .locator(".monaco-editor.focused .cursor")
-    .first()
-    .evaluate((cursor) => cursor.style.top);
-  const lines = page.locator(".monaco-editor.focused .view-line");
-  const found = await lines.evaluateAll(
-    (all, at) => all.find((one) => one.style.top === at)?.textContent,
-    top,
-  );
-  return (found ?? "").replaceAll("\u00a0", " ");
-}
-
-// The status item's label once it holds `word`: the text for the eye, the tooltip for the ear.
-async function status(page, word) {
-  await page.waitForFunction(
-    ([where, what]) =>
-      document.querySelector(where)?.querySelector("[aria-label]")?.ariaLabel.includes(what),
-    [STATUS, word],
-  );
-  return page.locator(`${STATUS} [aria-label]`).first().getAttribute("aria-label");
-}
-
-// Presses a button of the server's question; its text.
-async function answered(page, action) {
-  const toast = page.locator(TOAST, { has: page.locator(".monaco-button", { hasText: action }) });
-  await toast.first().waitFor();
-  const said = await toast.first().textContent();
-  await toast.first().locator(".monaco-button", { hasText: action }).first().click();
-  return said;
-}
-
-// The page that explains the latest answer, as drawn, or false.
-async function why(page) {
-  await command(page, "Wicket: Why This Suggestion");
-  await page.waitForSelector(".tab[data-resource-name='Why this suggestion']");
-  const view = page.locator(".editor-group-container:last-child .view-lines").last();
-  return settled(page, async () => {
-    const rows = await view.locator(".view-line").allTextContents();
-    const text = rows.join("\n").replaceAll("\u00a0", " ");
-    return text.includes("model") && text;
-  });
-}
-
-async function command(page, title) {
-  await page.keyboard.press("F1");
-  await page.keyboard.type(title);
-  await page.locator(".quick-input-list .monaco-list-row.focused", { hasText: title }).waitFor();
-  await page.keyboard.press("Enter");
-}
-
-// What `look` answers once that is true, or false when it does not become true.
-async function settled(page, look) {
-  for (let tries = 0; tries < 50; tries += 1) {
-    const seen = await look();
-    if (seen) return seen;
-    await page.waitForTimeout(100);
-  }
-  return false;
 }
 
 main().catch((error) => {

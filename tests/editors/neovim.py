@@ -219,9 +219,9 @@ class Neovim:
         below = [line for mark in marks for line in mark["below"]]
         return "\n".join(["".join(mark["text"] for mark in marks), *below])
 
-    def until(self, what: str, holds: Callable[[], Any]) -> Any:
+    def until(self, what: str, holds: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
         """The first true value of `holds`, which is asked again and again."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + seconds
         while not (value := holds()):
             assert time.monotonic() < end, f"waited in vain for {what}: {self.report()}"
             time.sleep(0.01)
@@ -231,6 +231,15 @@ class Neovim:
         self.until(
             "the status `ready`",
             lambda: self.lua("return vim.g.wicket_status") == "wicket: ready",
+        )
+
+    def attached(self) -> None:
+        """Wait for a server, whatever it says of itself: one that completes nothing is `off`."""
+        self.until(
+            "the server",
+            lambda: self.lua("""
+                local client = vim.lsp.get_clients({ name = 'wicket' })[1]
+                return client ~= nil and client.initialized == true"""),
         )
 
     def report(self) -> str:

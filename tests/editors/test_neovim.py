@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from wicket import __version__
 
 from .neovim import PATIENCE_SECONDS, ROOT, SAMPLE, VERSIONS, Home, Neovim, home, neovim, required
 
@@ -395,12 +396,22 @@ def health(desk: Desk) -> list[str]:
 
 
 def test_health(desk: Desk) -> None:
-    """All is well and says so."""
+    """All is well and says so, and a gate that is frozen is not passed over."""
     desk.open(BEFORE)
     report = health(desk)
     assert not [line for line in report if "ERROR" in line or "WARN" in line]
     assert [line for line in report if "wicket: ready" in line]
     assert [line for line in report if f"Neovim {desk.version}." in line]
+    assert [line for line in report if f"wicket: {__version__}" in line]
+    assert [line for line in report if "model: wicket-base" in line]
+    assert [line for line in report if "provider: none is set up" in line]
+    wicket = [sys.executable, "-I", "-m", "wicket.server"]
+    freeze = [*wicket, "gate", "freeze", "--reason", "a drill"]
+    subprocess.run(freeze, env=desk.home.environment, check=True, capture_output=True)
+    try:
+        assert [line for line in health(desk) if "WARN" in line and "by you: a drill" in line]
+    finally:
+        subprocess.run([*wicket, "gate", "thaw"], env=desk.home.environment, check=True)
 
 
 def test_missing_server_is_one_line(version: str, place: Home) -> None:

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import threading
-import time
 from collections.abc import Generator
 
+import psutil
 import pytest
 
 from ..escalation.provider import ProviderServer
@@ -63,6 +63,11 @@ def texts(editor: Neovim) -> list[str]:
         end, vim.api.nvim_list_bufs())""")
 
 
+def ended(editor: Neovim, title: str) -> list[str]:
+    """Answers to a question that are whole."""
+    return [text for text in texts(editor) if text.startswith(title) and "on record" in text]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_asked_in_neovim(version: str) -> None:
     required(version)
@@ -72,26 +77,83 @@ def test_asked_in_neovim(version: str) -> None:
             path = place.project / "store.py"
             path.write_text(SOURCE)
             editor.edit(path)
-            editor.until(
-                "the server",
-                lambda: editor.lua(
-                    "local c = vim.lsp.get_clients({ name = 'wicket' })[1]"
-                    " return c ~= nil and c.initialized == true"
-                ),
-            )
+            editor.attached()
             editor.lua(PICKER)
             # The Neovim that is installed for tests comes without its parser of Markdown,
             # which that file type of 0.12 wants.
             editor.nvim.command("filetype plugin off")
             editor.nvim.command("1,2WicketAsk What is this?")
-            end = time.monotonic() + ASKING_SECONDS
-            while not any("Hello world" in text for text in texts(editor)):
-                assert time.monotonic() < end, texts(editor)
-                time.sleep(0.05)
+            editor.press("o")
+            said = "a question waits"
+            editor.until(
+                "it", lambda: said in editor.nvim.command_output("messages"), ASKING_SECONDS
+            )
+            editor.type("1")
+            assert editor.lua("return vim.g.asked") == [], "whoever types is asked afterwards"
+            assert "1" in [line.strip() for line in editor.lines]
+            editor.press("<Esc>")
+            editor.nvim.command("messages clear")
+            editor.until("an answer", lambda: ended(editor, "# What is this?"), ASKING_SECONDS)
             (asked,) = editor.lua("return vim.g.asked")
             assert [line.split()[0] for line in asked.split("\n")] == [
                 *("to", "sends", "masked", "then", "costs", "kept"),
             ]
-            (answer,) = [text for text in texts(editor) if "Hello world" in text]
-            assert answer.startswith("# What is this?")
+            (answer,) = ended(editor, "# What is this?")
+            assert "Hello world" in answer
             assert b"store.py:1-2\\ndef open_store(path)" in server.requests[0][1]
+            # The answer is asked about from its own window, by the server that gave it.
+            editor.nvim.command("wincmd w")
+            editor.lua("vim.ui.input = function(_, done) done('And why?') end")
+            editor.nvim.command("WicketAsk")
+            editor.until("a second answer", lambda: ended(editor, "# And why?"), ASKING_SECONDS)
+            assert b"What is this?" in server.requests[1][1]
+            assert editor.lua("return #vim.lsp.get_clients()") == 1
+            assert editor.nvim.command_output("messages") == ""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_without_a_server_it_is_one_line(version: str) -> None:
+    with (
+        home() as place,
+        neovim(required(version), place.environment, {"cmd": ["/nowhere/wicket", "lsp"]}) as editor,
+    ):
+        path = place.project / "store.py"
+        path.write_text(SOURCE)
+        editor.edit(path)
+        editor.until("a message", lambda: editor.nvim.command_output("messages"))
+        for command in ("1,2WicketAsk What is this?", "1,2WicketEdit rename it"):
+            editor.nvim.command("messages clear")
+            editor.nvim.command(command)
+            said = editor.nvim.command_output("messages")
+            assert said == "Wicket: no server runs for this buffer; :WicketStatus says why"
+        assert editor.lines == SOURCE.splitlines()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_server_that_dies_takes_no_answer_along(version: str) -> None:
+    """What was heard stays on the screen, and the next server is asked as the first one was."""
+    with provider() as server, home() as place:
+        configure(place, server.port)
+        server.answer = "claude stalls"
+        with neovim(required(version), place.environment) as editor:
+            path = place.project / "store.py"
+            path.write_text(SOURCE)
+            editor.edit(path)
+            editor.attached()
+            editor.lua(PICKER)
+            editor.nvim.command("filetype plugin off")
+            editor.nvim.command("1,2WicketAsk What is this?")
+            heard = "# What is this?\n\nHel\n\n"
+            editor.until("some of an answer", lambda: heard in texts(editor), ASKING_SECONDS)
+            for process in place.processes():
+                with contextlib.suppress(psutil.Error):
+                    if process.cmdline()[-2:] == ["wicket.server", "lsp"]:
+                        process.kill()
+            editor.until("its end", lambda: editor.lua("return #vim.lsp.get_clients()") == 0)
+            assert heard in texts(editor)
+            server.answer = "claude whole"
+            editor.nvim.command("WicketEnable")
+            editor.attached()
+            editor.nvim.command("1,2WicketAsk And now?")
+            editor.until("an answer", lambda: ended(editor, "# And now?"), ASKING_SECONDS)
+            assert heard in texts(editor)

@@ -1,8 +1,6 @@
 """:WicketEdit in real Neovims: the diff is drawn in the buffer, and a key takes or refuses it."""
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -45,17 +43,13 @@ def marks(editor: Neovim) -> dict[str, Any]:
         return found""")  # noqa: E501
 
 
-def until(holds: Callable[[], Any]) -> Any:
-    end = time.monotonic() + ASKING_SECONDS
-    while not (value := holds()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return value
-
-
 def drawn(editor: Neovim) -> dict[str, Any]:
-    found: dict[str, Any] = until(lambda: found if (found := marks(editor))["added"] else None)
-    return found
+    """Once there is a proposal."""
+
+    def found() -> dict[str, Any] | None:
+        return now if (now := marks(editor))["added"] else None
+
+    return editor.until("a proposed edit", found, ASKING_SECONDS)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -68,13 +62,7 @@ def test_an_edit_is_shown_in_place_and_taken_or_refused(version: str) -> None:
             path = place.project / "store.py"
             path.write_text(SOURCE)
             editor.edit(path)
-            editor.until(
-                "the server",
-                lambda: editor.lua(
-                    "local c = vim.lsp.get_clients({ name = 'wicket' })[1]"
-                    " return c ~= nil and c.initialized == true"
-                ),
-            )
+            editor.attached()
             editor.lua(PICKER)
             source, edited = SOURCE.split("\n")[:-1], EDITED.split("\n")[:-1]
             # The words are asked for where none are given; a key refuses.
@@ -99,7 +87,7 @@ def test_an_edit_is_shown_in_place_and_taken_or_refused(version: str) -> None:
             editor.nvim.command("4,5WicketEdit rename it")
             drawn(editor)
             editor.press("G", "o", "x", "<Esc>")
-            until(lambda: not marks(editor)["added"])
+            editor.until("its end", lambda: not marks(editor)["added"])
             editor.press("u")
             # Another key takes it: one edit, undone by one undo.
             editor.nvim.command("4,5WicketEdit rename it")
@@ -109,8 +97,8 @@ def test_an_edit_is_shown_in_place_and_taken_or_refused(version: str) -> None:
             assert marks(editor) == {"removed": [], "added": []}
             assert editor.nvim.command_output("nmap <buffer> <CR>").strip() == "No mapping found"
             log = place.path / "sta" / "wicket" / "audit"
-            decisions = until(lambda: found if len(found := decided(log)) == 3 else None)
-            assert decisions == ["rejected", "rejected", "applied"]
+            editor.until("three decisions", lambda: len(decided(log)) == 3)
+            assert decided(log) == ["rejected", "rejected", "applied"]
             editor.press("u")
             assert editor.lines == source
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,16 +33,9 @@ def configured(editor: Editor) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(provider())
         server.answer = "renames in reading"
-        config, keys = editor.home / "config/wicket", editor.home / "data/wicket/providers"
-        for folder in (config, keys.parent, keys):
-            folder.mkdir(mode=0o700, exist_ok=True)
-        (config / "wicket.toml").write_text(CLAUDE.format(port=server.port))
-        (keys / "keys.toml").write_text('home = "sk-canary-0123456789"\n')
-        (keys / "keys.toml").chmod(0o600)
+        editor.set_up_provider(CLAUDE.format(port=server.port))
         yield
-        (config / "wicket.toml").unlink()
-        # It knows the provider of this test alone.
-        subprocess.run([*WICKET, "stop", "gate"], env=editor.environment, check=True)
+        editor.drop_provider()
         assert b"lines reading.py:1-2." in server.received
         assert b"call it read_text" in server.received
 
@@ -67,6 +59,7 @@ def test_an_edit_is_said_shown_and_decided_on(
         state="ready", lines=2, words="call it read_text", answer=answer,
         proposed="def read_text(path)", after=after, picture=str(editor.home / "edit.png"),
     )  # fmt: skip
+    assert seen["about"] == "Wicket: edit reading.py:1-2"
     assert "home (on-prem): m at 127.0.0.1" in seen["question"]
     assert "def read_all(path)" in seen["diff"]
     assert seen["unchanged"] == SOURCE

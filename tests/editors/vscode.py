@@ -55,6 +55,24 @@ class Editor:
     def start_server_by(self, command: list[str]) -> None:
         self.settings("Machine", {"wicket.command": command})
 
+    def set_up_provider(self, settings: str, key: str = "sk-canary-0123456789") -> None:
+        """`settings` as wicket.toml; a key for the provider `home`, "" for none."""
+        config, keys = self.home / "config/wicket", self.home / "data/wicket/providers"
+        for folder in (config, keys.parent, keys):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        (config / "wicket.toml").write_text(settings)
+        (keys / "keys.toml").write_text(f'home = "{key}"\n' if key else "")
+        (keys / "keys.toml").chmod(0o600)
+
+    def drop_provider(self) -> None:
+        """And the gate, which knows it."""
+        self.wicket("stop", "gate")
+        (self.home / "config/wicket/wicket.toml").unlink()
+
+    def wicket(self, *words: str) -> None:
+        command = [*WICKET, *words]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True)
+
     def drive(self, scenario: str, workspace: Path, **asked: Any) -> dict[str, Any]:
         """What the eyes saw, as JSON; a failure names the screenshot taken at its end."""
         failure = self.home / "failure.png"

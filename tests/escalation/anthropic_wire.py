@@ -91,6 +91,10 @@ ANSWERS: dict[str, list[bytes | None]] = {
             HEAD + start() + thought(0) + tool(1, "toolu_1", "read", '{"path": "src/b.py"}'),
             tool(2, "toolu_2", "search", '{"text": "x"}') + end("tool_use"),
         ],
+        "twin tools": [
+            HEAD + start() + tool(0, "call_1", "read", '{"path": "src/b.py"}'),
+            tool(1, "call_1", "read", '{"path": "src/c.py"}') + end("tool_use"),
+        ],
         "odd tools": [
             HEAD + start() + tool(0, "toolu_1", "shell", '{"command": "id"}'),
             tool(1, "toolu_2", "read", "[3]") + end("tool_use"),

@@ -1,9 +1,11 @@
 """A gate with a real log and a real provider on the loopback, and what must hold of them."""
 
+import base64
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,9 @@ from wicket.escalation.audit.records import Actor, Open
 from wicket.escalation.gate import Gate
 from wicket.escalation.house import Closed, House
 from wicket.escalation.providers.provider import Provider
+from wicket.escalation.reach import Network
 from wicket.escalation.retries import Retries
 from wicket.escalation.task import Task, read
-from wicket.escalation.transport import Network
 
 from .provider import ProviderServer
 
@@ -107,6 +109,63 @@ class World:
         return events
 
 
+@asynccontextmanager
+async def running(
+    root: Path, kind: str = "compatible", **changes: Any
+) -> AsyncGenerator[World, None]:
+    """A world whose gate answers, and what holds at the end of every test."""
+    made = World(root)
+    await made.start(kind, **changes)
+    made.server.answer = made.says("whole")
+    try:
+        yield made
+    finally:
+        await made.stop()
+    assert made.unrecorded == [], "bytes came without a durable intent"
+    assert len(made.server.received) == 0 or made.records("intent")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One exchange: the body that came, what was said meanwhile, and its two records."""
+
+    body: dict[str, Any]
+    events: list[tuple[str, Any]]
+    intent: Mapping[str, Any]
+    outcome: Mapping[str, Any]
+
+
+async def shown_recorded_sent(world: World, path: str, *headers: bytes) -> Sent:
+    """Prepare and send, and see that what was shown is what is recorded and what came; no
+    header but the usual and these."""
+    prepared = await world.gate.prepare(read(TASK))
+    shown = base64.b64decode(prepared["request_base64"])
+    assert world.server.connections == 0
+    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
+    events: list[tuple[str, Any]] = []
+    await exchange.start(lambda name, members: events.append((name, members)))
+    ((head, body),) = world.server.requests
+    assert shown.partition(b"\n\n")[2] == body
+    assert KEY.encode() not in shown
+    lines = head.lower().split(b"\r\n")
+    assert lines[0] == f"post {path} http/1.1".encode()
+    assert {line.split(b":")[0] for line in lines[1:]} == {
+        *(b"host", b"accept", b"authorization", b"content-type", b"user-agent"),
+        *(b"content-length", *headers),
+    }
+    assert f"authorization: bearer {KEY}".encode() in lines
+    assert b"user-agent: wicket/1" in lines
+    assert [name for name, _ in events] == ["record", "text", "text", "usage", "record", "done"]
+    assert "".join(m["text"] for name, m in events if name == "text") == "Hello world"
+    (intent,), (outcome,) = world.records("intent"), world.records("outcome")
+    assert intent["data"]["bytes"] == len(body) == outcome["data"]["sent"]
+    assert [m["seq"] for name, m in events if name == "record"] == [intent["seq"], outcome["seq"]]
+    log = b"".join(file.read_bytes() for file in world.directory.iterdir())
+    for word in (KEY, "x = 1", "src/a.py", "What is this?", "Hello"):
+        assert word.encode() not in log, f"{word} is in the log in clear"
+    return Sent(json.loads(body), events, intent["data"], outcome["data"])
+
+
 def approved(prepared: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
     names = ("digest", "provider", "model", "endpoint")
     return {name: prepared[name] for name in names} | {"mode": "user"} | changes
@@ -116,4 +175,4 @@ async def _itself(host: str, _port: int) -> Sequence[str]:
     return ["127.0.0.1"] if host == "localhost" else [host]
 
 
-__all__ = ["KEY", "TASK", "Closed", "World", "approved"]
+__all__ = ["KEY", "TASK", "Closed", "World", "approved", "running", "shown_recorded_sent"]

@@ -134,6 +134,10 @@ ANSWERS: dict[str, list[bytes | None]] = {
             head() + START + thought(0) + tool(1, "call_1", "read", '{"path": "src/b.py"}'),
             thought(2, None) + tool(3, "call_2", "search", '{"text": "x"}') + end(),
         ],
+        "twin tools": [
+            head() + START + tool(0, "call_1", "read", '{"path": "src/b.py"}'),
+            tool(1, "call_1", "read", '{"path": "src/c.py"}') + end(),
+        ],
         "odd tools": [
             head() + START + tool(0, "call_1", "shell", '{"command": "id"}'),
             tool(1, "call_2", "read", "[3]") + end(),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import anthropic_wire, aws_wire, openai_wire
+from . import anthropic_wire, aws_wire, openai_wire, servers_wire
 from .wire import head, refusal
 
 
@@ -76,6 +76,10 @@ ANSWERS: dict[str, list[bytes | None]] = {
         ),
         chunk(choices=[{"delta": {}, "finish_reason": "tool_calls"}]) + USAGE + b"data: [DONE]\n\n",
     ],
+    "twin tools": [
+        head() + called(0, "call_1", "read", '{"path": "src/b.py"}'),
+        called(1, "call_1", "read", '{"path": "src/c.py"}') + USAGE + b"data: [DONE]\n\n",
+    ],
     "endless": [head() + said("x" * 60_000) * 200],
     "signed tools": [
         head() + chunk(choices=[{"index": 0, "delta": {"role": "assistant", "tool_calls": [
@@ -120,6 +124,7 @@ ANSWERS |= {
 }
 
 ANSWERS |= anthropic_wire.ANSWERS | openai_wire.ANSWERS | aws_wire.ANSWERS
+ANSWERS |= servers_wire.ANSWERS
 
 
 @dataclass(slots=True)

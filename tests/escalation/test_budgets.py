@@ -13,9 +13,10 @@ from wicket.escalation.budgets import UNLIMITED, Ledger, Limits, Spent, counted
 from wicket.escalation.house import Closed
 from wicket.escalation.outgoing import Denial
 from wicket.escalation.providers.provider import Prices
+from wicket.escalation.retries import Retries
 from wicket.escalation.task import Malformed, read
 
-from .gate_world import TASK, World, approved
+from .gate_world import TASK, World, approved, running
 
 # Micro-USD for a million tokens: a token costs a cent on the way in and two on the way out.
 INTO, OUT = 10_000 * 1_000_000, 20_000 * 1_000_000
@@ -24,12 +25,9 @@ PRICES = Prices(INTO, OUT, INTO, INTO, "settings")
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start()
-    _priced(made)
-    yield made
-    await made.stop()
-    assert made.unrecorded == [], "bytes came without a durable intent"
+    async with running(tmp_path) as made:
+        _priced(made)
+        yield made
 
 
 def _priced(world: World, **changes: Any) -> None:
@@ -136,6 +134,18 @@ async def test_what_was_shown_before_the_budget_was_reached_is_not_sent_after(
     with pytest.raises(Denial, match="left"):
         await world.gate.begin(prepared["digest"], approved(prepared))
     assert world.server.connections == 1
+
+
+async def test_a_retry_is_no_turn_and_counts_all_the_same(world: World) -> None:
+    """One turn was approved, and is sent three times: two estimates and what was told."""
+    _priced(world, retries=Retries(3, 0.001))
+    world.server.script = ["overload", "overload"]
+    events = await world.send(turns_max=1)
+    assert events[-1][1]["status"] == "ok"
+    intents = [row["data"] for row in world.records("intent")]
+    assert [(row["turn"], row["attempt"]) for row in intents] == [(1, 1), (1, 2), (1, 3)]
+    estimates = sum(row["tokens_estimated"] for row in intents[:2])
+    assert _spent(world).day_tokens == estimates + 11 + 7
 
 
 async def test_reached_in_the_middle_of_an_answer(world: World) -> None:

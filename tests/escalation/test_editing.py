@@ -1,6 +1,7 @@
 """Edits that a model proposes: all fit, or none; what was masked comes back by its place."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,13 +104,19 @@ def test_one_edit_that_does_not_fit_is_none_at_all(rows: list[dict[str, Any]], w
     "new",
     ["leak('WICKET_SECRET_1_7f3a')", "WICKET_SECRET_2_7f3a"],
 )
-def test_a_placeholder_that_stood_elsewhere_stays_and_is_told(new: str) -> None:
-    """Of another line of the same file, or of another file."""
+def test_a_placeholder_that_stood_elsewhere_is_refused(new: str) -> None:
+    """On another line of the same file, or in another file."""
     desk = Desk()
-    (one,) = propose([edit("a.py", "def f(x):\n    return x", new)], desk.shown, desk.masks)
-    assert one.text == new
-    assert len(one.foreign) == 1
-    assert one.as_json()["foreign"] == list(one.foreign)
+    with pytest.raises(Unfit, match="a.py: WICKET_SECRET_._7f3a did not stand"):
+        desk.after(edit("a.py", "def f(x):\n    return x", new))
+
+
+def test_a_file_goes_by_the_name_that_the_model_was_shown() -> None:
+    desk = Desk()
+    row = replace(desk.shown[0].document, label="WICKET_ORGANISATION_1_7f3a.py")
+    desk.shown[0] = Shown(row, desk.shown[0].masked)
+    assert desk.after(edit(str(row.label), "def f", "def e"))[0] == A.replace("def f", "def e")
+    assert " a.py" not in asked(replace(read(TASK), documents=(row,)))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from wicket.escalation.conversation import Conversation
 from wicket.escalation.providers.provider import Provider
+from wicket.escalation.reach import Network
 from wicket.escalation.task import read
-from wicket.escalation.transport import Network
 from wicket.escalation.way import Way
 
 from .gate_world import KEY, TASK

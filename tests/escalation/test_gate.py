@@ -1,7 +1,6 @@
 """The gate with a real log and a real socket: what is sent, recorded, and said of the end."""
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -15,50 +14,23 @@ from wicket.escalation.hook import Hook
 from wicket.escalation.house import Closed
 from wicket.escalation.outgoing import Denial
 from wicket.escalation.providers.provider import Provider
+from wicket.escalation.reach import Network
 from wicket.escalation.task import Malformed, read
-from wicket.escalation.transport import Network
+from wicket.escalation.unapproved import MOST, SECONDS, Tally, with_others
 
-from .gate_world import KEY, TASK, World, approved
+from .gate_world import TASK, World, approved, running, shown_recorded_sent
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
-    assert made.unrecorded == [], "bytes came without a durable intent"
-    assert len(made.server.received) == 0 or made.records("intent")
+    async with running(tmp_path) as made:
+        yield made
 
 
 async def test_what_was_shown_is_what_is_recorded_and_sent(world: World) -> None:
-    prepared = await world.gate.prepare(read(TASK))
-    shown = base64.b64decode(prepared["request_base64"])
-    assert world.server.connections == 0
-    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
-    events: list[tuple[str, Any]] = []
-    await exchange.start(lambda name, members: events.append((name, members)))
-    ((head, body),) = world.server.requests
-    assert shown.partition(b"\n\n")[2] == body
-    assert KEY.encode() not in shown
-    lines = head.lower().split(b"\r\n")
-    assert lines[0] == b"post /v1/chat/completions http/1.1"
-    assert {line.split(b":")[0] for line in lines[1:]} == {
-        *(b"host", b"accept", b"authorization", b"content-type", b"user-agent"),
-        b"content-length",
-    }
-    assert f"authorization: bearer {KEY}".encode() in lines
-    assert [name for name, _ in events] == ["record", "text", "text", "usage", "record", "done"]
-    assert "".join(m["text"] for name, m in events if name == "text") == "Hello world"
-    (intent,), (outcome,) = world.records("intent"), world.records("outcome")
-    assert intent["data"]["bytes"] == len(body) == outcome["data"]["sent"]
-    assert [m["seq"] for name, m in events if name == "record"] == [intent["seq"], outcome["seq"]]
-    found = {name: outcome["data"][name] for name in ("status", "finish", "model", "request_id")}
-    assert found == {"status": "ok", "finish": "stop", "model": "m-2026", "request_id": "req-1"}
-    assert (outcome["data"]["tokens_in"], outcome["data"]["tokens_out"]) == (11, 7)
-    log = b"".join(file.read_bytes() for file in world.directory.iterdir())
-    for word in (KEY, "x = 1", "src/a.py", "What is this?", "Hello"):
-        assert word.encode() not in log, f"{word} is in the log in clear"
+    found = (await shown_recorded_sent(world, "/v1/chat/completions")).outcome
+    names = ("status", "finish", "model", "request_id", "tokens_in", "tokens_out")
+    assert [found[name] for name in names] == ["ok", "stop", "m-2026", "req-1", 11, 7]
 
 
 @pytest.mark.parametrize(
@@ -200,26 +172,41 @@ async def test_a_gate_that_closes_ends_what_runs(world: World) -> None:
     assert world.records()[-1]["type"] == "close"
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"digest": "0" * 64},
-        {"provider": "other"},
-        {"model": "larger"},
-        {"endpoint": "http://127.0.0.1:1/v1/chat/completions"},
-        {"mode": "nobody"},
-        {"mode": None},
-    ],
-)
-async def test_an_approval_of_something_else_is_none(world: World, changes: Any) -> None:
+REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"digest": "0" * 64}, Denial, "the approval is for another digest"),
+    ({"provider": "other"}, Denial, "the approval is for another provider"),
+    ({"model": "larger"}, Denial, "the approval is for another model"),
+    ({"endpoint": "http://127.0.0.1:1/v1/chat/completions"}, Denial, "for another endpoint"),
+    ({"region": "elsewhere"}, Denial, "for another region"),
+    ({"mode": "nobody"}, Denial, "mode must be"),
+    ({"mode": None}, Denial, "mode must be"),
+    ({"mode": "auto"}, Denial, "nobody was asked"),
+    ({"bytes_max": "all"}, Malformed, "bytes_max must be a whole number"),
+    ({"turns_max": -1}, Malformed, "turns_max must be a whole number"),
+    ({"globs": ["!**"]}, Malformed, "globs must hold"),
+]
+
+
+@pytest.mark.parametrize(("changes", "error", "why"), REFUSED)
+async def test_an_approval_of_something_else_is_none_and_on_record(
+    world: World, changes: dict[str, Any], error: type[Exception], why: str
+) -> None:
     prepared = await world.gate.prepare(read(TASK))
-    with pytest.raises(Denial, match="approval"):
+    with pytest.raises(error, match=why):
         await world.gate.begin(prepared["digest"], approved(prepared, **changes))
+    (denied,) = (row["data"] for row in world.records("denied"))
+    assert (denied["decision"]["rule"], denied["purpose"]) == ("approval", "explain")
+    assert why in denied["decision"]["reason"]
+    assert (denied["provider"], denied["model"]) == ("home", "m")
     for nothing in (None, [], "yes"):
         with pytest.raises(Denial):
             await world.gate.begin(prepared["digest"], nothing)
     assert world.server.connections == 0
     assert world.records("intent") == []
+    # It waits on for the yes that is meant for it.
+    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
+    await exchange.start(lambda _name, _members: None)
+    assert len(world.records("outcome")) == 1
 
 
 async def test_a_digest_is_good_once(world: World) -> None:
@@ -231,6 +218,40 @@ async def test_a_digest_is_good_once(world: World) -> None:
         with pytest.raises(Unprepared):
             await world.gate.begin(digest, approval)
     assert world.server.connections == 1
+    rows = [row["data"] for row in world.records("denied")]
+    assert [(row["purpose"], row["decision"]["reason"]) for row in rows] == [
+        ("unknown", "no such request waits: never prepared, sent by now, or expired")
+    ] * 3
+
+
+async def test_an_approval_that_comes_too_late_is_on_record(world: World) -> None:
+    prepared = await world.gate.prepare(read(TASK))
+    (digest,) = world.gate._prepared
+    late = replace(world.gate._prepared[digest], due=0.0)
+    world.gate._prepared[digest] = late
+    with pytest.raises(Unprepared):
+        await world.gate.begin(digest, approved(prepared))
+    assert "expired" in world.records("denied")[0]["data"]["decision"]["reason"]
+
+
+async def test_a_client_that_cannot_stop_does_not_fill_the_log(world: World) -> None:
+    """A few are written, and the close says how many were not."""
+    for _ in range(MOST + 30):
+        with pytest.raises(Unprepared):
+            await world.gate.begin("0" * 64, {})
+    assert len(world.records("denied")) == MOST
+    await world.gate.close()
+    last = world.records("denied")[-1]["data"]["decision"]
+    assert (len(world.records("denied")), last["reason"]) == (MOST + 1, "30 more were refused")
+
+
+def test_a_tally_counts_what_it_leaves_out() -> None:
+    tally = Tally()
+    assert [tally.due(now) for now in range(MOST + 2)] == [True] * MOST + [False] * 2
+    assert not tally.due(SECONDS - 1)
+    assert tally.due(SECONDS)
+    assert with_others("why", tally.uncounted()) == "why; 3 more before it were refused"
+    assert tally.uncounted() == 0
 
 
 TOKEN = "ghp_k3Jv8Qw2Nz5Xm7Lp1Rt9Yb4Hc6Gf0DsAe3Wu"

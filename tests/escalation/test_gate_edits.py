@@ -13,7 +13,7 @@ from wicket.escalation.house import Closed
 from wicket.escalation.task import Malformed, read
 
 from . import anthropic_wire
-from .gate_world import World, approved
+from .gate_world import World, approved, running
 from .provider import ANSWERS, called, chunk, head, said
 
 SECRET = "Zt6Vb9Wn1Lk5"
@@ -55,12 +55,8 @@ proposes("another file", [{"path": "src/b.py", "old": "y", "new": "z"}])
 
 @pytest.fixture(params=["compatible", "anthropic"])
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start(request.param)
-    made.server.answer = made.says("whole")
-    yield made
-    await made.stop()
-    assert made.unrecorded == [], "bytes came without a durable intent"
+    async with running(tmp_path, request.param) as made:
+        yield made
     assert SECRET.encode() not in made.server.received
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and
                 SECRET.encode() in path.read_bytes()]  # fmt: skip
@@ -84,7 +80,7 @@ async def test_an_edit_ends_the_exchange_and_comes_after_its_record(world: World
     edits = named(events, "edit")
     text = TEXT
     for one in reversed(edits):
-        assert (one["document"], one["path"], one["foreign"]) == (1, "src/a.py", [])
+        assert (one["document"], one["path"]) == (1, "src/a.py")
         text = text[: one["start"]] + one["text"] + text[one["end"] :]
     assert text == TEXT.replace("key", "token").replace("1\n", "2\n")
     (outcome,) = world.records("outcome")
@@ -157,15 +153,18 @@ async def test_what_became_of_it_is_on_record_once(world: World) -> None:
 
     await decide(first, "applied")
     await decide(second, "rejected")
-    await decide(first, "reverted")
+    number = await decide(first, "reverted")
+    assert await decide(first, "reverted") == number, "asked once more: the answer was lost"
     for exchange, decision in (
-        *((first, one) for one in ("applied", "rejected", "partly", "reverted")),
+        *((first, one) for one in ("applied", "rejected", "partly")),
         *((second, one) for one in ("applied", "reverted", "nonsense")),
     ):
         with pytest.raises(Malformed):
             await decide(exchange, decision)
     with pytest.raises(Malformed):
         await decide(first, "reverted", diff_sha256="short")
+    with pytest.raises(Malformed):
+        await decide(first, "reverted", diff_sha256="d2" * 32)
     with pytest.raises(Unprepared):
         await decide("00" * 16, "applied")
     rows = world.records("applied")
@@ -187,7 +186,8 @@ async def test_of_two_decisions_at_once_one_is_on_record(world: World) -> None:
     found = await asyncio.gather(
         *(world.gate.applied(exchange, one) for one in said), return_exceptions=True
     )
-    assert [isinstance(one, Malformed) for one in found] == [False, True, True]
+    assert [isinstance(one, Malformed) for one in found] == [False, True, False]
+    assert found[0] == found[2], "the same decision is the same record"
     assert len(world.records("applied")) == 1
 
 

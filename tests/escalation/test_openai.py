@@ -1,61 +1,36 @@
 """OpenAI's Responses API through its own SDK: never stored, and every end recorded."""
 
-import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from wicket.escalation.house import Closed
 from wicket.escalation.providers.provider import Provider
 from wicket.escalation.task import read
 
-from .gate_world import KEY, TASK, World, approved
+from .gate_world import TASK, World, running, shown_recorded_sent
 from .test_rounds import FOUND, begun
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start("openai")
-    made.server.answer = "openai whole"
-    yield made
-    await made.stop()
-    assert made.unrecorded == [], "bytes came without a durable intent"
+    async with running(tmp_path, "openai") as made:
+        yield made
 
 
 async def test_what_was_shown_is_what_is_recorded_and_sent(world: World) -> None:
-    prepared = await world.gate.prepare(read(TASK))
-    shown = base64.b64decode(prepared["request_base64"])
-    assert world.server.connections == 0
-    exchange = await world.gate.begin(prepared["digest"], approved(prepared))
-    events: list[tuple[str, Any]] = []
-    await exchange.start(lambda name, members: events.append((name, members)))
-    ((head, body),) = world.server.requests
-    assert shown.partition(b"\n\n")[2] == body
-    assert KEY.encode() not in shown
-    lines = head.lower().split(b"\r\n")
-    assert lines[0] == b"post /v1/responses http/1.1"
-    assert {line.split(b":")[0] for line in lines[1:]} == {
-        *(b"host", b"accept", b"authorization", b"content-type", b"user-agent"),
-        b"content-length",
-    }
-    assert b"user-agent: wicket/1" in lines
-    sent = json.loads(body)
-    assert (sent["model"], sent["stream"], sent["store"]) == ("m", True, False)
-    assert [said["role"] for said in sent["input"]] == ["user"]
-    assert "<<<document src/a.py:1-2\nx = 1" in sent["input"][0]["content"]
-    assert [name for name, _ in events] == ["record", "text", "text", "usage", "record", "done"]
-    assert "".join(m["text"] for name, m in events if name == "text") == "Hello world"
-    (intent,), (outcome,) = world.records("intent"), world.records("outcome")
-    assert intent["data"]["bytes"] == len(body) == outcome["data"]["sent"]
-    assert ["store", "false"] in intent["data"]["parameters"]
+    found = await shown_recorded_sent(world, "/v1/responses")
+    body = found.body
+    assert (body["model"], body["stream"], body["store"]) == ("m", True, False)
+    assert [said["role"] for said in body["input"]] == ["user"]
+    assert "<<<document src/a.py:1-2\nx = 1" in body["input"][0]["content"]
+    assert ["store", "false"] in found.intent["parameters"]
     names = ("status", "finish", "model", "request_id", "tokens_in", "tokens_out")
-    assert [outcome["data"][name] for name in names] == [
+    assert [found.outcome[name] for name in names] == [
         *("ok", "completed", "gpt-2026", "req-1", 11, 7),
     ]
-    usage = next(members for name, members in events if name == "usage")
+    usage = next(members for name, members in found.events if name == "usage")
     assert usage == {"tokens_in": 11, "tokens_out": 7, "cached": 5}
 
 

@@ -10,7 +10,7 @@ from wicket.escalation.providers import prices
 from wicket.escalation.providers.provider import Prices, Usage
 from wicket.escalation.task import read
 
-from .gate_world import TASK, World
+from .gate_world import TASK, World, running
 
 DEAR = Prices(3_000_000, 15_000_000, 300_000, 3_750_000, "settings")
 
@@ -63,11 +63,8 @@ def test_only_what_is_certain_is_listed(host: str, model: str, known: bool) -> N
 
 @pytest.fixture(params=["compatible", "anthropic", "openai"])
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start(request.param)
-    made.server.answer = made.says("whole")
-    yield made
-    await made.stop()
+    async with running(tmp_path, request.param) as made:
+        yield made
 
 
 async def test_costs_are_shown_before_and_recorded_after(world: World) -> None:

@@ -16,19 +16,19 @@ from wicket.escalation.outgoing import Denial
 from wicket.escalation.policy import Policy, Rule
 from wicket.escalation.task import Malformed, read
 
-from .gate_world import KEY, TASK, World
+from .gate_world import KEY, TASK, World, running
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start()
-    kept = [Kept()]
-    made.gate.house = replace(
-        made.gate.house, abilities=lambda: kept[0], keep_abilities=lambda new: kept.insert(0, new)
-    )
-    yield made
-    await made.stop()
+    async with running(tmp_path) as made:
+        kept = [Kept()]
+        made.gate.house = replace(
+            made.gate.house,
+            abilities=lambda: kept[0],
+            keep_abilities=lambda new: kept.insert(0, new),
+        )
+        yield made
 
 
 YES, NO, WHO_KNOWS = True, False, None

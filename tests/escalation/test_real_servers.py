@@ -18,7 +18,7 @@ from wicket.escalation.providers.provider import Provider
 from wicket.escalation.task import read
 
 from ..completion.llama_servers import MODEL, llama_server, serving
-from .gate_world import TASK, World
+from .gate_world import TASK, World, running
 
 
 @contextlib.contextmanager
@@ -39,12 +39,10 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 async def world(tmp_path: Path, url: str) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start()
-    row = Provider("home", "compatible", f"{url}/v1", "wicket", "on-prem")
-    made.gate.house = replace(made.gate.house, providers={"home": row})
-    yield made
-    await made.stop()
+    async with running(tmp_path) as made:
+        row = Provider("home", "compatible", f"{url}/v1", "wicket", "on-prem")
+        made.gate.house = replace(made.gate.house, providers={"home": row})
+        yield made
 
 
 @pytest.mark.parametrize("tools", [(), ("read", "search")])

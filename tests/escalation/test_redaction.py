@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from wicket.escalation.redaction import checks
 from wicket.escalation.redaction.detection import find
 from wicket.escalation.redaction.known import NOTHING, known
-from wicket.escalation.redaction.masking import Masked, Masks, Misplaced
+from wicket.escalation.redaction.masking import Edit, Masks, Misplaced
 from wicket.escalation.redaction.rules import BadRules, Rule, joined, read, shipped
 
 from .planted_secrets import PERSONAL, clean_sources, planted
 
 PACK = shipped()
 SECRET = "Zt6Vb9Wn1Lk5"
+KEY_LINES = "-----BEGIN PRIVATE KEY-----\n" + "A7" * 32 + "\n-----END PRIVATE KEY-----"
 
 
 def masks(*secrets: str) -> Masks:
@@ -183,53 +184,131 @@ def test_a_secret_split_over_two_pieces(cut: int, around: str) -> None:
     assert max(sum(SECRET[:n] in apart[0] for n in range(8, len(SECRET))), 0) == 0
 
 
-@given(st.lists(st.sampled_from(["ab ", "é", "\n", SECRET, "maria@corp.io ", "\u200b"])), st.data())
+@given(
+    st.lists(st.sampled_from(["ab ", "é", "\n", SECRET, KEY_LINES, "maria@corp.io ", "\u200b"])),
+    st.data(),
+)
 def test_an_edit_finds_its_way_back(parts: list[str], data: st.DataObject) -> None:
     """What an edit keeps comes back as it was, wherever the edit begins and ends."""
     text = "".join(parts)
     exchange = masks(SECRET)
     masked = exchange.mask(text)
     assert SECRET not in masked.text
-    assert exchange.restored(masked, 0, len(masked.text), masked.text).text.replace(
-        "\u200b", ""
-    ) == text.replace("\u200b", "")
     start = data.draw(st.integers(0, len(masked.text)))
     end = data.draw(st.integers(start, len(masked.text)))
-    try:
-        edit = exchange.restored(masked, start, end, masked.text[start:end])
-    except Misplaced:
-        inside = [c for c in masked.cuts if c.start < start < c.end or c.start < end < c.end]
-        assert inside
-        return
-    whole = text[: edit.start] + edit.text + text[edit.end :]
-    assert whole.replace("\u200b", "") == text.replace("\u200b", "")
-    assert edit.foreign == ()
+    for first, last in ((0, len(masked.text)), (start, end)):
+        try:
+            (edit,) = exchange.restored(masked, [Edit(first, last, masked.text[first:last])])
+        except Misplaced:
+            assert (first, last) == (start, end)
+            assert [c for c in masked.cuts if c.start < start < c.end or c.start < end < c.end]
+            return
+        assert text[: edit.start] + edit.new + text[edit.end :] == text
+
+
+OTHER = "other-secret-2"
+LINES = f"a = '{SECRET}'\nb = '{OTHER}'\nc\nd = 1\n"
 
 
 @pytest.mark.parametrize(
-    ("new", "wanted", "foreign"),
+    ("edits", "wanted"),
     [
-        ("call(@1)", "call(Zt6Vb9Wn1Lk5)", 0),
-        ("call(@1, @1)", "call(Zt6Vb9Wn1Lk5, @1)", 1),
-        ("send(@2)", "send(@2)", 1),
-        ("nothing", "nothing", 0),
+        ([("a = '@1'", "call('@1')")], f"call('{SECRET}')\nb = '{OTHER}'\nc\nd = 1\n"),
+        # Moved, by one edit or by two, and gone.
+        ([("a = '@1'\n", ""), ("c\n", "c\na = '@1'\n")],
+         f"b = '{OTHER}'\nc\na = '{SECRET}'\nd = 1\n"),
+        ([("c\n", "c\na = '@1'\n"), ("a = '@1'\nb = '@2'\n", "b = f('@2')\n")],
+         f"b = f('{OTHER}')\nc\na = '{SECRET}'\nd = 1\n"),
+        ([("a = '@1'\n", "")], f"b = '{OTHER}'\nc\nd = 1\n"),
+        ([("a = '@1'", 'a = f"x{y}@1"')], f'a = f"x{{y}}{SECRET}"\nb = \'{OTHER}\'\nc\nd = 1\n'),
+    ],
+)  # fmt: skip
+def test_a_placeholder_comes_back_wherever_a_change_of_its_file_puts_it(
+    edits: list[tuple[str, str]], wanted: str
+) -> None:
+    assert changed(edits) == wanted
+
+
+@pytest.mark.parametrize(
+    ("edits", "why"),
+    [
+        ([("'@1'", "'@1' + '@1'")], "WICKET_SECRET_1_7f3a did not stand in what is replaced"),
+        ([("a = '@1'", "a = '@2'")], "WICKET_SECRET_2_7f3a did not stand"),
+        ([("c\n", "c\na = '@1'\n")], "WICKET_SECRET_1_7f3a did not stand"),
+        ([("c\n", "c = 'WICKET_SECRET_9_7f3a'\n")], "WICKET_SECRET_9_7f3a stands for nothing"),
+        ([("c\n", "c = 'WICKET_SECRET_1_0000'\n")], "altered or taken apart"),
+        ([("'@1'", "'wicket_secret_1_7f3a'")], "altered or taken apart"),
+        ([("'@1'", "'WICKET_' 'SECRET_1_7f3a'")], "altered or taken apart"),
+        ([("'@1'", "'WICKET_SECRET_' + str(1) + '_7f3a'")], "altered or taken apart"),
+        ([("'@1'", "'WICKET-SECRET-1-7F3A'")], "altered or taken apart"),
+        ([("'@1'", "\"WICKET\"\n    '_SECRET_1_7f3a'")], "altered or taken apart"),
+        ([("'@1'", "@1")], "leave its quotation marks"),
+        ([("'@1'", "'x' + @1")], "leave its quotation marks"),
+        ([("'@1'", "f'{@1}'")], "no braces around it"),
+        ([("'@1'", "f'{@1!r}'")], "no braces around it"),
+        ([("SECRET_1_7f3a'", "x")], "inside of a placeholder"),
     ],
 )
-def test_a_placeholder_comes_back_only_where_it_stood(new: str, wanted: str, foreign: int) -> None:
-    exchange = masks(SECRET, "other-secret-2")
-    masked = exchange.mask(f"a = {SECRET}\nb = other-secret-2\n")
-    names = [masked.text[cut.start : cut.end] for cut in masked.cuts]
+def test_what_would_leave_or_break_a_placeholder_is_no_edit(
+    edits: list[tuple[str, str]], why: str
+) -> None:
+    with pytest.raises(Misplaced, match=why):
+        changed(edits)
 
-    def spelt(text: str) -> str:
-        return text.replace("@1", names[0]).replace("@2", names[1])
 
-    line = masked.text.index("\n")
-    edit = exchange.restored(masked, 0, line, spelt(new))
-    assert edit.text == spelt(wanted)
-    assert len(edit.foreign) == foreign
-    other = Masked("another file", ())
-    assert exchange.restored(other, 0, 3, spelt("@1")).text == spelt("@1")
-    assert exchange.foreign(spelt("@1 and @2")) == tuple(names)
+def changed(edits: list[tuple[str, str]], text: str = LINES, said: str = "") -> str:
+    """`text` after edits of what is shown of it, in which @1 is its first placeholder."""
+    exchange = Masks(joined([PACK, read(b'words = ["Nordbank"]')]), known([SECRET, OTHER]), "7f3a")
+    said = exchange.mask(said).text
+    masked = exchange.mask(text)
+    names = list(dict.fromkeys(masked.text[cut.start : cut.end].strip() for cut in masked.cuts))
+
+    def spelt(words: str) -> str:
+        for number, name in enumerate(names, 1):
+            words = words.replace(f"@{number}", name)
+        return words
+
+    rows = [(masked.text.index(spelt(old)), spelt(old), spelt(new)) for old, new in edits]
+    made = [Edit(at, at + len(old), new) for at, old, new in rows]
+    for one in sorted(exchange.restored(masked, made, said), key=lambda one: -one.start):
+        text = text[: one.start] + one.new + text[one.end :]
+    return text
+
+
+def test_words_of_the_house_and_of_the_user_come_back_as_often_as_they_are_used() -> None:
+    text = "nordbank_client = 1\nx = 2\n"
+    assert changed([("x = 2", "x = @1_client + @1_rate")], text) == (
+        "nordbank_client = 1\nx = nordbank_client + nordbank_rate\n"
+    )
+    edits = [("d = 1", "d = 'WICKET_PERSONAL_1_7f3a', 'WICKET_PERSONAL_1_7f3a'")]
+    found = changed(edits, said="put maria@corp.io there")
+    assert "d = 'maria@corp.io', 'maria@corp.io'" in found
+    with pytest.raises(Misplaced, match="stands for nothing"):
+        changed(edits)
+
+
+@pytest.mark.parametrize(
+    ("edits", "wanted"),
+    [
+        # Its line breaks are the key's own: they go where it goes.
+        ([("k = '''@1", "q = '''@1")], "q = '''{}'''\nlast = 1\n"),
+        ([("k = '''@1\n", "q = '''@1\n")], "q = '''{}'''\nlast = 1\n"),
+        ([("k = '''@1\n\n'''", "q = (\n'''@1'''\n)")], "q = (\n'''{}'''\n)\nlast = 1\n"),
+        ([("\n'''\nlast = 1", "\n'''\nlast = 2")], "k = '''{}'''\nlast = 2\n"),
+        ([("\n\n'''\nlast = 1", "'''\nlast = 2")], "k = '''{}'''\nlast = 2\n"),
+        ([("k = '''@1\n\n'''\n", ""), ("last = 1\n", "last = 1\nk = '''@1\n\n'''\n")],
+         "last = 1\nk = '''{}'''\n"),
+    ],
+)  # fmt: skip
+def test_a_key_of_several_lines_keeps_them(edits: list[tuple[str, str]], wanted: str) -> None:
+    text = f"k = '''{KEY_LINES}'''\nlast = 1\n"
+    assert changed(edits, text) == wanted.replace("{}", KEY_LINES)
+
+
+def test_what_nobody_sees_stays_in_the_lines_that_stay() -> None:
+    text = "a = '\u202e1'\nb = 2\nc = '\u200b3'\n"
+    edit = ("a = '1'\nb = 2\nc = '3'\n", "a = '1'\nb = 4\nc = '3'\n")
+    assert changed([edit], text) == text.replace("2\n", "4\n")
 
 
 @given(st.text(max_size=200))

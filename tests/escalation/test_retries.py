@@ -13,7 +13,7 @@ from wicket.escalation.freezes import Frozen
 from wicket.escalation.retries import Retries, Wish, elsewhere, wish
 from wicket.escalation.task import read
 
-from .gate_world import TASK, World, approved
+from .gate_world import TASK, World, approved, running
 from .provider import ANSWERS
 from .wire import refusal
 
@@ -104,11 +104,8 @@ def test_when_somebody_else_is_asked(ended: Outcome, wanted: bool) -> None:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start(retries=QUICK)
-    yield made
-    await made.stop()
-    assert made.unrecorded == [], "bytes came without a durable intent"
+    async with running(tmp_path, retries=QUICK) as made:
+        yield made
     if not made.disk.broken:
         assert len(made.records("outcome")) == len(made.records("intent"))
 

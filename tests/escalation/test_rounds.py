@@ -13,7 +13,7 @@ from wicket.escalation.gate import Gate, Outside, Unprepared
 from wicket.escalation.outgoing import Denial
 from wicket.escalation.task import Malformed, read
 
-from .gate_world import TASK, World, approved
+from .gate_world import TASK, World, approved, running
 
 ASK = TASK | {"kind": "ask", "tools": ["read", "search"], "readable": ["/src/"]}
 FOUND = {"path": "src/b.py", "language": "python", "text": "y = 3\n", "range": [1, 1]}
@@ -21,12 +21,8 @@ FOUND = {"path": "src/b.py", "language": "python", "text": "y = 3\n", "range": [
 
 @pytest.fixture(params=["compatible", "anthropic", "openai"])
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start(request.param)
-    made.server.answer = made.says("whole")
-    yield made
-    await made.stop()
-    assert made.unrecorded == [], "bytes came without a durable intent"
+    async with running(tmp_path, request.param) as made:
+        yield made
     assert len(made.records("outcome")) == len(made.records("intent"))
 
 
@@ -112,6 +108,20 @@ async def test_calls_that_make_no_sense_are_answered_by_the_gate(world: World) -
         "not done: no JSON object",
     ]
     assert run.named("tool") == []
+
+
+async def test_two_calls_with_one_id_are_told_apart_at_once(world: World) -> None:
+    """The first is answered by its tool, the second by the gate: nobody waits for it."""
+    world.server.script = [world.says("twin tools")]
+    run = await begun(world)
+    (call,) = await run.calls(1)
+    await run.answer(call, documents=[FOUND])
+    async with asyncio.timeout(30):
+        await run.work
+    assert run.events[-1][1]["status"] == "ok"
+    assert len(run.named("tool")) == 1
+    assert b"another call has this id" in world.server.requests[1][1]
+    assert b"y = 3" in world.server.requests[1][1]
 
 
 @pytest.mark.parametrize(

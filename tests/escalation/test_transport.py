@@ -4,6 +4,7 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from wicket.escalation.audit.records import Consent
 from wicket.escalation.envelope import Envelope, seal
 from wicket.escalation.prepared import intent
 from wicket.escalation.providers.provider import Provider
+from wicket.escalation.reach import CLOUDS, Network, Reach, Refused, is_loopback
 from wicket.escalation.task import read
-from wicket.escalation.transport import Network, Reach, ReceiptTransport, Refused, is_loopback
+from wicket.escalation.transport import ReceiptTransport
 
-from .gate_world import TASK, World
+from .gate_world import TASK, World, running
 
 BODY = b'{"model":"m"}'
 HEADERS = {"content-type": "application/json", "authorization": "Bearer key"}
@@ -34,11 +36,8 @@ def hidden(value: str) -> str:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
-    assert made.unrecorded == []
+    async with running(tmp_path) as made:
+        yield made
 
 
 def request(world: World, **changes: Any) -> httpx2.Request:
@@ -165,6 +164,69 @@ def test_what_loopback_is() -> None:
     assert all(is_loopback(host) for host in hosts)
     others = ("localhost.evil", "128.0.0.1", "0.0.0.0", "::", "127.0.0.1.nip.io", "")
     assert not any(is_loopback(host) for host in others)
+
+
+# Whether a provider in the wide world and one of one's own may have the address.
+ADDRESSES = [
+    ("8.8.8.8", True, True),
+    ("2001:4860:4860::8888", True, True),
+    ("10.1.2.3", False, True),
+    ("192.168.0.9", False, True),
+    ("100.64.0.1", False, True),
+    ("127.0.0.1", False, True),
+    ("::1", False, True),
+    ("fd12:3456::1", False, True),
+    # Where clouds keep their credentials.
+    ("169.254.169.254", False, False),
+    ("169.254.170.2", False, False),
+    ("fe80::a9fe:a9fe", False, False),
+    ("fe80::1%eth0", False, False),
+    ("fd00:ec2::254", False, False),
+    ("fd00:ec2::23", False, False),
+    ("fd20:ce::254", False, False),
+    ("168.63.129.16", False, False),
+    ("100.100.100.200", False, False),
+    # No host at all.
+    ("0.0.0.0", False, False),
+    ("::", False, False),
+    ("224.0.0.1", False, False),
+    ("ff02::1", False, False),
+    ("localhost", False, False),
+    ("", False, False),
+    # Another address inside: mapped, compatible, translated, NAT64, 6to4, Teredo.
+    ("::ffff:8.8.8.8", True, True),
+    ("::ffff:10.0.0.1", False, True),
+    ("::ffff:169.254.169.254", False, False),
+    ("::127.0.0.1", False, True),
+    ("::169.254.169.254", False, False),
+    ("::ffff:0:127.0.0.1", False, True),
+    ("::ffff:0:169.254.169.254", False, False),
+    ("64:ff9b::8.8.8.8", True, True),
+    ("64:ff9b::10.0.0.1", False, True),
+    ("64:ff9b::127.0.0.1", False, True),
+    ("64:ff9b::169.254.169.254", False, False),
+    ("64:ff9b::168.63.129.16", False, False),
+    ("64:ff9b:1::8.8.8.8", False, False),
+    ("64:ff9b:1:fffe::a9fe:a9fe", False, False),
+    ("2002:808:808::1", True, True),
+    ("2002:a00:1::1", False, True),
+    ("2002:a9fe:a9fe::1", False, False),
+    ("2001:0:a9fe:a9fe::1", False, False),
+    # Teredo writes the bits of its client the other way round: 169.254.169.254.
+    ("2001:0:808:808::5601:5601", False, False),
+]
+
+
+@pytest.mark.parametrize(("number", "public", "own"), ADDRESSES)
+def test_which_addresses_a_host_may_have(number: str, public: bool, own: bool) -> None:
+    found = [Reach("https", "h", 443, private).admits(number) for private in (False, True)]
+    assert found == [public, own]
+
+
+def test_every_row_of_the_clouds_is_tried() -> None:
+    refused = [ip_address(n) for n, _, own in ADDRESSES if n and not own and n[0] in "01fe"
+               and "%" not in n]  # fmt: skip
+    assert all(any(number in cloud for number in refused) for cloud in CLOUDS)
 
 
 def authority(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from wicket.indexing.facts import Definition, Facts, Import, Reference, pack, unpack
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
-NUMBER = st.integers(-1, 2**32 - 2)
+NUMBER = st.integers(-1, 2**31 - 1)
 COLUMN = {str: TEXT, int: NUMBER, bool: st.booleans()}
 
 
@@ -20,7 +20,7 @@ def rows(kind):
 FACTS = st.builds(
     Facts,
     TEXT,
-    st.integers(0, 2**31),
+    st.integers(0, 2**31 - 1),
     st.integers(0, 1_000_000).map(lambda share: share / 1_000_000),
     rows(Definition),
     rows(Import),

@@ -10,7 +10,7 @@ from wicket.indexing.memory import InMemory
 from wicket.indexing.retrieval import Item, by_file, retrieve
 from wicket.indexing.retrieval.cursor import focus
 from wicket.indexing.retrieval.freezing import Moment, around, in_time, reason_to_choose
-from wicket.indexing.retrieval.packing import FILE_TOKENS, brief
+from wicket.indexing.retrieval.packing import FILE_TOKENS, without_types
 from wicket.indexing.retrieval.receivers import local_type
 
 SHOP = {
@@ -101,6 +101,26 @@ def found(path: str, marked: str, budget: int = 1024) -> dict[str, Item]:
         ("shop/a.py", "from .store import Store\nx = 1\n$0", "money.py:as_euros", "2 other files"),
         ("shop/a.py", "def f():\n    calibrate_flux(1)\n    $0", "odd.py:calibrate_flux", "name"),
         ("shop/a.py", "from .money import LIMIT\n# rows\n$0", "money.py:total", "beside"),
+        ("tests/test_money.py", "x = 1\n$0", "money.py:total", "in the file that this one tests"),
+        ("view/cart.test.ts", "$0", "cart.ts:Owner", "in the file that this one tests"),
+        (
+            "shop/a.py",
+            "from . import store, money\nx = store.open_store(1)\n$0",
+            "store.py:open_store",
+            "member of an imported module, used in this file",
+        ),
+        (
+            "shop/a.py",
+            "from .rows import Sale\ndef f(sale: Sale):\n    $0",
+            "rows.py:Sale.rebate",
+            "member of Sale, which is used near",
+        ),
+        (
+            "shop/a.py",
+            "def here(x): ...\n" + "y = 1\n" * 70 + "z = here(2)\n$0",
+            "a.py:here",
+            "of this file, used near",
+        ),
         ("shop/a.py", "x = 1\n$0", "store.py:_internal", "same directory"),
         (
             "shop/a.py",
@@ -229,6 +249,36 @@ def test_items_of_a_file_become_one_text() -> None:
     row = Item("a", "Row.price", "def price(self): ...", (2, 2), "member", 1.0, 9)
     tokens = FILE_TOKENS + row.tokens
     assert by_file([row]) == [("a", "Row:\n    def price(self): ...", (2, 2), "member", tokens)]
+
+
+def test_a_name_alone_is_enough_where_many_could_be_meant() -> None:
+    """Of what is not imported yet, the likeliest have parameters, the others stand in a row."""
+    many = "".join(f"def make_{number}(first, second): ...\n" for number in range(300))
+    files = InMemory({"app/many.py": many, "app/b.py": "from .many import make_7\n"})
+    items = retrieve(files, "app/a.py", "python", "x = 1\n", 6, 600)
+    (piece,) = by_file(items)
+    *signed, names = piece.text.split("\n")
+    assert "def make_7(first, second)" in signed
+    assert len(signed) < 20 < names.count(", ")
+    assert "make_7," not in names
+    # Behind a dot none of them is meant: what the document binds comes before them all.
+    text = "from .many import make_9\nmake_9."
+    items = retrieve(files, "app/a.py", "python", text, len(text), 200)
+    assert max(items, key=lambda item: item.value).name == "make_9"
+    assert not any("(" in item.text for item in items if item.name != "make_9")
+
+
+@pytest.mark.parametrize("budget", [256, 512, 1024])
+def test_what_is_bound_keeps_its_part(budget: int) -> None:
+    """However much could be imported, what the file imports already is there, in short at least."""
+    many = "".join(f"def make_{number}(first: int, second: str): ...\n" for number in range(300))
+    own = "".join(f"def own_{number}(first: int, second: str): ...\n" for number in range(9))
+    files = InMemory({"app/many.py": many, "app/own.py": own})
+    text = f"from .own import {', '.join(f'own_{n}' for n in range(9))}\nx = "
+    items = retrieve(files, "app/a.py", "python", text, len(text), budget)
+    shown = {item.name: item.text for item in items if item.path == "app/own.py"}
+    assert len(shown) >= (6 if budget == 256 else 9)
+    assert any(": int" in text for text in shown.values())
 
 
 A = Moment("def f():", "store.")
@@ -385,4 +435,4 @@ def test_it_takes_no_more_than_its_part() -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_imported_yet_is_shown_in_short(signature: str, short: str) -> None:
-    assert brief(signature) == short
+    assert without_types(signature) == short

@@ -11,7 +11,7 @@ from wicket.completion.models.licences import ALLOWED
 from wicket.completion.shelf import Profile
 from wicket.server.paths import Paths
 from wicket.server.settings import Effective, load
-from wicket.server.settings_checks import ModelSource, ProviderSource
+from wicket.server.settings_rows import ModelSource, ProviderSource
 from wicket.server.settings_table import TABLE
 
 CHANNELS = ("managed", "user", "editor", "repository")

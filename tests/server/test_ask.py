@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import pty
+import shutil
 import signal
 import sys
 import tempfile
@@ -262,9 +263,20 @@ async def test_a_yes_that_holds_on(desk: Desk, server: ProviderServer) -> None:
     assert [row["data"]["mode"] for row in desk.home.records("approval")] == ["standing", "auto"]
     code, _, error = await desk.run("What?")
     assert (code, "without a terminal" in error, server.connections) == (1, True, 2)
-    assert "1 standing" in (await desk.home.wicket("gate", "forget"))[1]
+    # Another repository takes the folder's place: it was for the one that was there.
+    theirs = desk.folder.with_name("theirs")
+    shutil.copytree(desk.folder, theirs)
+    desk.folder.rename(desk.folder.with_name("ours"))
+    theirs.rename(desk.folder)
     code, heard = await desk.typed("What?", says=[("send it?", "n")])
     assert (code, server.connections) == (1, 2), heard
+    shutil.rmtree(desk.folder)
+    desk.folder.with_name("ours").rename(desk.folder)
+    code, heard = await desk.typed("What?", says=[("ask again", "")])
+    assert (code, "send it?" in heard, server.connections) == (0, False, 3), heard
+    assert "1 standing" in (await desk.home.wicket("gate", "forget"))[1]
+    code, heard = await desk.typed("What?", says=[("send it?", "n")])
+    assert (code, server.connections) == (1, 3), heard
 
 
 async def test_no_is_no_and_ctrl_c_cancels(desk: Desk, server: ProviderServer) -> None:

@@ -2,7 +2,11 @@
 
 import asyncio
 import base64
+import contextlib
 import json
+import os
+import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,9 +14,11 @@ from typing import Any
 
 import pytest
 from wicket.escalation.client import Declined, GateClient
-from wicket.escalation.hook import LARGEST_ANSWER, Hook, HookFailed, read
+from wicket.escalation.hook import LARGEST_ANSWER, Hook, HookFailed, over_http, read
+from wicket.escalation.reach import Network
 
 from ..escalation.provider import ProviderServer
+from ..escalation.test_transport import authority
 from .gate_home import CLAUDE, PROVIDER, TASK, Home
 
 ALLOW = b'{"decision": "allow", "reason": "fine"}'
@@ -162,6 +168,35 @@ async def test_results_of_tools_are_asked_about(home: Home, server: ProviderServ
     assert rows[1]["paths"] == ["src/a.py", "src/b.py"]
 
 
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # It has ended by now.
+            if int(file.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(file.parent.name))
+    return found
+
+
+async def test_who_runs_the_command_is_killed(home: Home, server: ProviderServer) -> None:
+    """The question that is open is denied at once, not after its time, and so is the next."""
+    number = home.root / "number"
+    waits = f"import signal; open('{number}', 'w').write(str(os.getpid())); signal.pause()"
+    _settle(home, server.port, waits)
+    gate_process = await home.start()
+    async with GateClient(home.socket) as gate, asyncio.timeout(50):
+        asking = asyncio.ensure_future(gate.prepare(TASK))
+        while not (number.exists() and number.read_text()):
+            await asyncio.sleep(0.02)
+        (runner,) = _children(gate_process.pid)
+        os.kill(runner, signal.SIGKILL)
+        for question in (asking, gate.prepare(TASK), gate.prepare(TASK)):
+            with pytest.raises(Declined, match="nobody is left who could run it"):
+                await question
+        os.kill(int(number.read_text()), signal.SIGKILL)
+    assert [row["data"]["decision"]["rule"] for row in home.records("denied")] == ["hook"] * 3
+    assert server.connections == 0
+
+
 class Desk:
     """An HTTP server that decides; `answer` is what it sends, b"" for silence."""
 
@@ -169,8 +204,10 @@ class Desk:
         self.answer, self.asked = b"", bytearray()
         self.port = 0
 
+        self.tls: ssl.SSLContext | None = None
+
     async def __aenter__(self) -> "Desk":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -236,3 +273,57 @@ async def test_a_server_that_is_not_there_denies(home: Home, server: ProviderSer
     await home.start()
     said = await home.post("/v1/prepare", TASK)
     assert (said.status_code, said.json()["rule"]) == (403, "hook")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "why"),
+    [
+        (["127.0.0.1"], None),
+        # One that may not be reached is passed over.
+        (["169.254.169.254", "127.0.0.1"], None),
+        (["169.254.169.254"], "no address that may be reached"),
+        (["fd00:ec2::254", "64:ff9b::a9fe:a9fe"], "no address that may be reached"),
+        ([], "no address that may be reached"),
+    ],
+)
+async def test_a_server_is_connected_to_by_the_number_that_was_looked_up(
+    tmp_path: Path, numbers: list[str], why: str | None
+) -> None:
+    """Once for each question: no second look-up can lead elsewhere; the certificate must prove
+    the name all the same."""
+    asked: list[tuple[str, int]] = []
+
+    async def resolve(host: str, port: int) -> list[str]:
+        asked.append((host, port))
+        return numbers
+
+    desk = Desk()
+    desk.tls, trust = authority(tmp_path, "policy.invalid")
+    desk.answer = _http(ALLOW)
+    async with desk:
+        ask = over_http(f"https://policy.invalid:{desk.port}/wicket", Network(resolve, trust))
+        if why is None:
+            assert await ask(b'{"a": 1}') == ALLOW
+        else:
+            with pytest.raises(HookFailed, match=why):
+                await ask(b'{"a": 1}')
+        assert asked == [("policy.invalid", desk.port)]
+        assert bytes(desk.asked) == (b'{"a": 1}' if why is None else b"")
+
+
+@pytest.mark.parametrize("certified", ["policy.invalid", "other.invalid"])
+async def test_a_server_proves_its_name(tmp_path: Path, certified: str) -> None:
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    desk = Desk()
+    desk.tls, trust = authority(tmp_path, certified)
+    desk.answer = _http(ALLOW)
+    async with desk:
+        ask = over_http(f"https://policy.invalid:{desk.port}/wicket", Network(resolve, trust))
+        if certified == "policy.invalid":
+            assert await ask(b"{}") == ALLOW
+        else:
+            with pytest.raises(HookFailed, match="certificate verify failed"):
+                await ask(b"{}")
+            assert desk.asked == b""

@@ -20,6 +20,7 @@ from wicket.server.edit_editor import SHOW as SHOW_DIFF
 from ..escalation import anthropic_wire
 from ..escalation.provider import ANSWERS, ProviderServer
 from .gate_home import CLAUDE, Home
+from .test_ask import Desk
 
 SOURCE = "# ü\n# wicket: call it open_it\ndef open_store(path):\n    return path\n\n\nlast = '𐐷'"
 EDITED = SOURCE.replace("open_store", "open_it")
@@ -50,7 +51,7 @@ class Editor:
     """A client of one sort, with one document; it does what `says` and `decides` tell."""
 
     def __init__(self, client: LanguageClient, home: Home, folder: Path, sort: str) -> None:
-        self.client, self.home, self.sort = client, home, sort
+        self.client, self.home, self.folder, self.sort = client, home, folder, sort
         self.uri = (folder / "store.py").as_uri()
         self.document = Document(self.uri, "python", 1, SOURCE)
         self.says: list[str] = []
@@ -218,6 +219,28 @@ async def test_proposed_as_the_client_can_show_it(editor: Editor, server: Provid
     if asks:
         assert editor.asked[1] == "Wicket: proposed edit: 1 lines more, 2 less in store.py"
         assert any(p.uri.endswith(".diff") for p in editor.client.shown_documents)
+
+
+@pytest.mark.parametrize("editor", ["in place"], indirect=True)
+async def test_what_an_editor_applied_is_undone_from_the_terminal_once_it_is_saved(
+    editor: Editor,
+) -> None:
+    file = editor.folder / "store.py"
+    file.write_text(SOURCE)
+    editor.says = [SEND]
+    assert await editor.edit() == ("applied", None)
+    held = "is on the disk as it was before the edit: your editor holds it unsaved"
+    for content, code, said, left in (
+        (SOURCE, 1, held, SOURCE),
+        (f"{editor.document.text}# mine\n", 1, "store.py changed meanwhile", None),
+        (editor.document.text, 0, "load it there again", SOURCE),
+        (SOURCE, 1, "there is nothing to undo", SOURCE),
+    ):
+        file.write_text(content)
+        found = await Desk(editor.home, editor.folder, "revert").run()
+        assert (found[0], said in found[2]) == (code, True), found
+        assert file.read_text() == (left or content)
+    assert editor.decisions == ["applied", "reverted"]
 
 
 @pytest.mark.parametrize("editor", SORTS, indirect=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from wicket.escalation.client import Declined, GateClient
 from wicket.server import gate_client, processes
 
 from ..escalation.gate_world import WORDS
@@ -365,6 +366,36 @@ async def test_the_key_is_nowhere_but_in_the_request(home: Home, server: Provide
     for path in home.root.rglob("*"):
         if path.is_file() and path != home.paths.provider_keys:
             assert KEY.encode() not in path.read_bytes(), path
+
+
+async def test_who_asks_is_told_what_a_further_yes_has_to_name(
+    home: Home, server: ProviderServer
+) -> None:
+    """So that one more answer of a person is enough, and the model does not wait in vain."""
+    rule = '[[rule]]\nname = "c"\npaths = ["till/"]\nclassification = "till"\ndecision = "ask"\n'
+    (home.paths.config / "policy.toml").write_text(rule)
+    home.says(CLAUDE.format(port=server.port))
+    server.script, server.answer = ["claude tools"], "claude whole"
+    await home.start()
+    asked: list[Declined] = []
+    async with GateClient(home.socket) as gate:
+        prepared = await gate.prepare(TASK | {"kind": "ask", "tools": ["read"], "readable": ["**"]})
+        names = ("digest", "provider", "model", "endpoint")
+        approval = {name: prepared[name] for name in names} | {"mode": "user"}
+        exchange = ""
+        async for name, members in gate.send(prepared["digest"], approval):
+            exchange = members.get("exchange", exchange)
+            if name == "tool":
+                found = {"path": "till/b.py", "text": "y = 1\n"}
+                said = {"id": members["id"], "name": "read", "documents": [found]}
+                with pytest.raises(Declined) as raised:
+                    await gate.answer(exchange, said)
+                asked.append(raised.value)
+                await gate.answer(exchange, said | {"approval": raised.value.needs})
+    (error,) = asked
+    assert (error.status, error.needs) == (409, {"classes": ["till"]})
+    assert len(home.records("outcome")) == server.connections == 2
+    assert home.records("approval")[1]["data"]["classes"] == ["till"]
 
 
 async def test_frozen_within_a_second_and_across_restarts(

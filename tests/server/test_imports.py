@@ -211,16 +211,16 @@ class Client(Editor):
         self.open(BILL, self.uri)
         return self
 
-    async def accept(self, inserted: bool = True) -> list[str]:
+    async def accept(self, said: str = "_euros(cents)", inserted: bool = True) -> list[str]:
         """Take the first answer at AT; the texts of the edits that came of it."""
         item = (await self.ask_by_hand(AT, self.uri)).items[0]
-        assert item.insert_text.startswith("_euros(cents)")
+        assert item.insert_text.startswith(said)
         if inserted:
             self.type(AT, item.insert_text, self.uri)
         assert item.command
         self.number: Any = item.command.arguments[0]
-        said = types.ExecuteCommandParams(item.command.command, item.command.arguments)
-        await self.client.workspace_execute_command_async(said)
+        taken = types.ExecuteCommandParams(item.command.command, item.command.arguments)
+        await self.client.workspace_execute_command_async(taken)
         changes = [c for told in self.told for c in told.edit.document_changes or ()]
         for one in changes:
             assert isinstance(one, types.TextDocumentEdit)
@@ -264,6 +264,44 @@ async def test_nothing_is_added(place: Home, editor: Client, case: str) -> None:
         place.folder / "repository", edits=case != "client", add_imports=case != "setting"
     )
     assert await editor.accept(inserted=case != "not inserted") == []
+
+
+TYPED = {
+    "a name that was only typed": (
+        {"store": "def as_dollars(cents: int) -> str: ...\n"},
+        "as_dollars",
+        ["from shop.store import as_dollars\n\n\n"],
+    ),
+    "in a file that was never saved": (
+        {"fresh": "def as_dollars(cents: int) -> str: ...\n"},
+        "as_dollars",
+        ["from shop.fresh import as_dollars\n\n\n"],
+    ),
+    "a name that was taken away": ({"money": "def other(): ...\n"}, "as_euros", []),
+    "moved, both files open": (
+        {"money": "x = 1\n", "store": MONEY, "report": REPORT.replace(".money", ".store")},
+        "as_euros",
+        ["from .store import as_euros\n\n\n"],
+    ),
+    "a name that is there twice now": ({"store": MONEY}, "as_euros", []),
+}
+
+
+@pytest.mark.parametrize("case", TYPED)
+async def test_what_is_being_typed_counts(place: Home, editor: Client, case: str) -> None:
+    """Open documents stand for their files: nothing of this was ever saved or indexed."""
+    typed, name, want = TYPED[case]
+    folder = place.folder / "repository"
+    await editor.begin(folder)
+    pattern = {"report": REPORT.replace("as_euros", name)} | typed
+    for file, text in pattern.items():
+        editor.open(text, (folder / "shop" / f"{file}.py").as_uri())
+    if "report" not in typed:
+        # What is copied from imports the name by no way of its own.
+        shown = pattern["report"].split("\n\n\n")[1]
+        editor.open(shown, (folder / "shop" / "report.py").as_uri())
+    editor.open(BILL, editor.uri)
+    assert await editor.accept(f"{name[2:]}(cents)") == want
 
 
 def test_the_command_line_shows_it(place: Home) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from wicket.server.gate import _provider
-from wicket.server.settings_checks import Unfit, provider_source
+from wicket.server.settings_checks import Unfit
+from wicket.server.settings_rows import provider_source
 
 CLOUD = {"kind": "anthropic", "base_url": "https://api.anthropic.com", "model": "m"}
 

@@ -52,3 +52,27 @@ def test_what_a_crash_left_half_kept_is_passed_over(
     found = undo.latest(paths)
     assert found is not None
     assert (found.exchange, found.changes) == (whole.exchange, (BACK,))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "stand"),
+    [("x", "p", "before"), ("y", "q", "after"), ("y", "p", "between"), ("x", "z", "other")],
+)
+def test_how_far_it_is_stands_in_its_name_and_on_the_disk(
+    tmp_path: Path, folder: Path, one: str, other: str, stand: str
+) -> None:
+    paths = Paths.of({"HOME": str(tmp_path)})
+    changes = [Change("a.py", "x", "y"), Change("b.py", "p", "q")]
+    kept = undo.keep(paths, "e1", "d", folder, changes, by_editor=True)
+    (folder / "a.py").write_text(one)
+    (folder / "b.py").write_text(other)
+    assert (kept.state, kept.stand) == ("applying", stand)
+    for state in ("applied", "undoing"):
+        kept = undo.marked(kept, state)
+        assert undo.latest(paths) == kept
+        assert (kept.state, kept.by_editor) == (state, True)
+    later = undo.keep(paths, "e0", "d", folder, changes)
+    assert undo.latest(paths) == later, "the last one, wherever it was applied"
+    (folder / ".a.py.wicket-new").write_text("y")
+    undo.sweep(kept)
+    assert not (folder / ".a.py.wicket-new").exists()

@@ -31,6 +31,9 @@ return {
     ['wicket/proposeEdit'] = function(...)
       return require('wicket.edit').propose(...)
     end,
+    ['window/showMessageRequest'] = function(...)
+      return require('wicket.ask').choose(...)
+    end,
     -- An accepted suggestion's import: `u` takes both back.
     ['workspace/applyEdit'] = function(problem, result, context, config)
       if result.label == 'Wicket: add import' then

@@ -2,4 +2,4 @@
 vim.api.nvim_create_user_command('WicketAsk', function(said)
   local range = said.range > 0 and { said.line1, said.line2 } or nil
   require('wicket.ask').ask(said.args, range)
-end, { nargs = '+', range = true })
+end, { nargs = '*', range = true })

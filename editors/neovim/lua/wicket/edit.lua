@@ -28,7 +28,8 @@ function M.ask(said)
   local buffer = vim.uri_to_bufnr(said.uri)
   local client = vim.lsp.get_clients({ bufnr = buffer, name = 'wicket' })[1]
   if not client then
-    return vim.notify('Wicket: no server runs for this buffer', vim.log.levels.WARN)
+    local why = 'Wicket: no server runs for this buffer; :WicketStatus says why'
+    return vim.notify(why, vim.log.levels.WARN)
   end
   -- What went wrong is said by the server itself.
   local params = { command = 'wicket.edit', arguments = { said } }

@@ -2,6 +2,36 @@
 local M = {}
 
 local health = vim.health
+-- An engine that starts for it loads a model first.
+local DOCTOR_MS = 30000
+
+--- What the program that serves this editor finds: version, model, engine, providers, gate.
+---@param command string[]|function
+local function check_installation(command)
+  if type(command) ~= 'table' or command[#command] ~= 'lsp' then
+    return
+  end
+  local doctor = vim.list_extend(vim.list_slice(command, 1, #command - 1), { 'doctor', '--json' })
+  local done = vim.system(doctor, { text = true, timeout = DOCTOR_MS }):wait()
+  local understood, said = pcall(vim.json.decode, done.stdout, { luanil = { object = true } })
+  if not understood then
+    health.error('`wicket doctor` gives no answer', { 'run it: ' .. table.concat(doctor, ' ') })
+    return
+  end
+  local providers = 0
+  for _, finding in ipairs(said.findings) do
+    local line = ('%s: %s'):format(finding.name, finding.detail)
+    if finding.ok then
+      health.ok(line)
+    else
+      health.warn(line, finding.fix and { finding.fix } or nil)
+    end
+    providers = providers + (finding.name == 'provider' and 1 or 0)
+  end
+  if providers == 0 then
+    health.info('provider: none is set up, so nothing can leave this machine')
+  end
+end
 
 local function check_server()
   local wicket = require('wicket')
@@ -13,6 +43,7 @@ local function check_server()
   end
   health.ok('server command: ' .. (type(command) == 'table' and table.concat(command, ' ') or 'a function'))
 
+  check_installation(command)
   local clients = vim.lsp.get_clients({ name = 'wicket' })
   if #clients == 0 then
     health.warn('no server runs', {

@@ -61,6 +61,10 @@ function M.root(buffer)
   if vim.bo[buffer].buftype ~= '' or name == '' or name:find('^%a[%w+.-]+://') then
     return
   end
+  -- Answers and requests that the server itself has written are no folder to work in.
+  if name:find('/wicket[^/]*/answers/[^/]+$') then
+    return
+  end
   return vim.fs.root(buffer, '.git') or vim.fs.dirname(vim.fs.normalize(name))
 end
 
