@@ -20,6 +20,8 @@ FENCES = {
     "torch": ("completion/training/",),
     "tokenizers": ("completion/training/",),
     "gguf": ("completion/training/",),
+    "peft": ("completion/training/lora.py",),
+    "transformers": ("completion/training/lora.py",),
     "openai": ("escalation/",),
     "anthropic": ("escalation/",),
     "re2": ("escalation/redaction/",),
