@@ -7,7 +7,7 @@ compared with the engine's: a model that the two read differently is refused.
 """
 
 # PyTorch's annotations are too loose for the strict checker, and it may not be installed.
-# pyright: basic, reportMissingImports=false
+# pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
 
 import contextlib
 import io
