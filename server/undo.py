@@ -210,4 +210,5 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _fresh(path: Path) -> Path:
-    return path.with_name(f".{path.name[:80]}.{FRESH}")
+    # A name has 255 bytes at most, and a character up to four.
+    return path.with_name(f".{path.name[:60]}.{FRESH}")

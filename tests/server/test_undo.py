@@ -41,6 +41,13 @@ def test_nothing_is_written_outside_of_the_folder(folder: Path, how: str, force:
     assert (folder / "b.py").read_text() == "x", "all or nothing"
 
 
+@pytest.mark.parametrize("name", ["n" * 255, "\N{SNAKE}" * 63])
+def test_the_longest_names_are_written(folder: Path, name: str) -> None:
+    (folder / name).write_text("x")
+    undo.write(folder, [Change(name, "x", "y")])
+    assert (folder / name).read_text() == "y"
+
+
 @pytest.mark.parametrize("torn", [
     *(b"", b"{", b"null", b"{}", b"\xff", b'{"files": [3]}', b"[" * 100_000),
     b'{"exchange": "e", "digest": "d", "folder": "/", "files": '
