@@ -84,7 +84,7 @@ def test_ps_and_stop(home: Home) -> None:
     (row,) = json.loads(home.wicket("ps", "--json").stdout)["processes"]
     assert row["process"] == "engine"
     assert row["memory_mb"] > 20
-    assert home.wicket("stop", "gate").stdout == ""
+    assert home.wicket("stop", "gate").stdout == "No gate runs.\n"
     assert f"engine {row['pid']} stopped" in home.wicket("stop").stdout
     assert json.loads(home.wicket("ps", "--json").stdout)["processes"] == []
 
@@ -160,7 +160,11 @@ def test_a_model_is_imported_used_and_verified(home: Home) -> None:
         (("engine", "use", "ftp://x"), "is not a URL"),
         (("engine", "--model", "nothing"), "no model is called nothing"),
         (("demo", "missing.py"), "cannot read"),
-        (("fly",), "invalid choice"),
+        ((), "`wicket setup` to begin with"),
+        (("fly",), "there is no `fly`; `wicket --help` lists all"),
+        (("comlete", "a.py:1:1"), "did you mean `wicket complete`?"),
+        (("model", "remove", "wicket-base"), "wicket-base ships with Wicket"),
+        (("route", "ask", "missing.py"), "cannot read missing.py"),
         (("ps", "--fly"), "unknown arguments"),
     ],
 )
