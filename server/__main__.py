@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -50,6 +51,9 @@ def misnamed(words: Sequence[str]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb.  Whatever goes wrong is one line on stderr, never a traceback."""
+    if sys.stdin is None:
+        # Closed by who started us: then it is empty, and nobody is there to ask.
+        sys.stdin = open(os.devnull)  # noqa: SIM115
     words = sys.argv[1:] if argv is None else argv
     if fault := misnamed(words):
         print(f"wicket: {fault}", file=sys.stderr)

@@ -248,6 +248,18 @@ def test_a_reader_that_leaves_is_no_error(home: Home) -> None:
     assert done.stderr == ""
 
 
+def test_a_closed_standard_input_is_an_empty_one(home: Home) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -I -m wicket.server setup <&-"],
+        env=home.environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "answers come from a terminal" in done.stderr
+
+
 def test_interrupting_is_quiet(home: Home) -> None:
     """Control-C in a terminal ends the command with code 130 and without a traceback."""
     pid, terminal = pty.fork()
