@@ -15,7 +15,7 @@ from typing import Any, Literal, cast, get_args
 
 import pathspec
 
-from .task import KINDS
+from .kinds import KINDS
 
 Verdict = Literal["never", "this-machine", "on-prem", "ask", "allow"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)

@@ -20,7 +20,7 @@ CHUNK = 16384
 # What a pattern may find; its other captures are parts of that.
 _FINDS = re.compile(
     r"@(class|function|method|field|variable|interface|type|enum|struct|trait|macro|namespace"
-    r"|heading|implementation|import|whole|inside)\b"
+    r"|heading|implementation|import|whole)\b"
 )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
 
@@ -23,11 +23,7 @@ NEAR = 2000  # Bytes above a definition in which the comment on it begins.
 # the seventh; below the ninth there are functions in branches of functions.
 DEEPEST = 9
 
-# Levels below a body of HOLDERS at which their members begin, decorated ones too.
-SHALLOW = 2
-
 CLASSES = frozenset(("class", "interface", "struct", "trait", "enum", "type"))
-HOLDERS = CLASSES | {"namespace", "implementation"}
 VALUES = frozenset(("field", "variable"))
 
 # All bytes that no name has, as spaces.  Beyond ASCII all are letters.
@@ -94,49 +90,23 @@ def parse(
 def _rows(
     row: Language, grammar: Grammar, root: Node, source: bytes
 ) -> tuple[tuple[Definition, ...], tuple[Import, ...]]:
+    cursor = QueryCursor(grammar.query)
+    cursor.set_max_start_depth(DEEPEST)
     definitions: list[Found] = []
-    imports: list[tuple[int, Import]] = []
+    imports: list[Import] = []
     wholes: dict[int, int] = {}
-    for kind, parts in _matches(row, grammar, root, source):
+    for pattern, parts in cursor.matches(root):
+        kind = grammar.finds[pattern]
         node = parts[kind][0]
         if kind == "import":
-            imports.append((node.start_byte, _import(row, node, parts, source)))
+            imports.append(_import(row, node, parts, source))
         elif kind == "whole":
             target = parts["target"][0].start_byte
             wholes[target] = min(node.start_byte, wholes.get(target, target))
-        elif kind != "inside":
+        else:
             value = kind in VALUES  # Of a value that is a function, the function comes first.
             definitions.append((node.start_byte, -node.end_byte, value, kind, node, parts))
-    imports.sort(key=itemgetter(0))
-    return _definitions(row, definitions, wholes, source), tuple(one for _start, one in imports)
-
-
-def _matches(
-    row: Language, grammar: Grammar, root: Node, source: bytes
-) -> Iterator[tuple[str, Parts]]:
-    """What the query finds down to DEEPEST.
-
-    Most of a tree are bodies of functions, most of which define nothing: that is seen in
-    their text, for a tenth of what it costs to go through them.
-    """
-    cursor = QueryCursor(grammar.query)
-    waiting = [(root, 0, bool(row.inner) and not root.has_error)]
-    while waiting:
-        node, level, shallow = waiting.pop()
-        cursor.set_max_start_depth(SHALLOW if shallow else max(0, DEEPEST - level))
-        for pattern, parts in cursor.matches(node):
-            kind = grammar.finds[pattern]
-            yield kind, parts
-            if not shallow:
-                continue
-            if kind == "inside":
-                waiting.append((parts[kind][0], level + 1, False))
-            elif "body" in parts:
-                (body,) = parts["body"]
-                start, end = body.start_byte, body.end_byte
-                holds = kind in HOLDERS
-                if holds or any(words.search(source, start, end) for words in row.inner):
-                    waiting.append((body, level + 2, holds))
+    return _definitions(row, definitions, wholes, source), tuple(imports)
 
 
 def _references(row: Language, keywords: frozenset[bytes], source: bytes) -> tuple[Reference, ...]:

@@ -180,6 +180,10 @@ class Index:
             self._store = None
             raise IndexFailed(str(error)) from None
 
+    def look_around(self) -> None:
+        """Find the files of the folder, as far as `directories` needs them."""
+        self._list(None)
+
     def grown(self) -> bool:
         """Whether there are more files than when `directories` was asked for the last time."""
         return len(self._paths) > self._covered
@@ -195,11 +199,20 @@ class Index:
                 place = place.rpartition("/")[0]
         return found
 
-    def write_text(self) -> None:
-        """Write what the model-free tier searches; a full disk leaves the old one."""
-        nearest = by_nearness(self._paths, self.interest.files)
-        with contextlib.suppress(OSError):
-            text.write(self.order.directory / "text", self.order.root, nearest)
+    def text(self) -> Callable[[], None]:
+        """What writes the text that the model-free tier searches, of the files known now.
+
+        It touches nothing else here and may run beside all else, but not beside another one.
+        A full disk leaves the old text.
+        """
+        paths, near = tuple(self._paths), tuple(self.interest.files)
+
+        def write() -> None:
+            with contextlib.suppress(OSError):
+                nearest = by_nearness(paths, near)
+                text.write(self.order.directory / "text", self.order.root, nearest)
+
+        return write
 
     def close(self) -> None:
         self.pool.close()

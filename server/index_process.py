@@ -115,11 +115,12 @@ async def serve(
 class Keeper:
     """Decides when to look at what, and tells who listens.
 
-    One thread at a time works on the index; everything else happens on the event loop.
+    One thread at a time works on the index, and beside it one writes the text; everything
+    else happens on the event loop.
     """
 
-    def __init__(self, order: Order) -> None:
-        self._order = order
+    def __init__(self, order: Order, index: Callable[[Order], Index] = Index) -> None:
+        self._order, self._made = order, index
         self._index: Index | None = None
         self._open: dict[asyncio.StreamWriter, list[str]] = {}
         self._watching: set[asyncio.StreamWriter] = set()
@@ -139,6 +140,7 @@ class Keeper:
         self._looked_seconds = 0.0
         # When everything is looked at again, and when the text is to be written.
         self._again = self._text_due = 0.0
+        self._writing: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def join(self, writer: asyncio.StreamWriter) -> None:
@@ -191,7 +193,7 @@ class Keeper:
         while not self._stopped:
             try:
                 if self._index is None:
-                    self._index = Index(self._order)
+                    self._index = self._made(self._order)
                     self._index.interest.files = self._interest()
                 await self._look()
             except Busy as busy:
@@ -208,6 +210,9 @@ class Keeper:
                 await self._gather()
         if self._watch:
             await asyncio.to_thread(self._watch.close)
+        if self._writing:
+            # The lock is held until nobody writes any more.
+            await asyncio.wait([self._writing])
         if self._index:
             await asyncio.to_thread(self._index.close)
 
@@ -222,6 +227,9 @@ class Keeper:
         began = self._now()
         self._looks += 1
         self._cancelled.clear()
+        if everything and self._watch is None and self._watches():
+            # Watched before it is compared: what changes from here on is hinted at.
+            await asyncio.to_thread(self._start_watch)
         try:
             report = await asyncio.to_thread(
                 self._index.refresh, only, self._progress(), self._cancelled.is_set
@@ -243,27 +251,39 @@ class Keeper:
             # The first at once.
             self._text_due = self._now() + (TEXT_SECONDS if self._text_due else 0)
 
+    def _watches(self) -> bool:
+        """Whether changes are ours to notice, and not the editor's."""
+        all_watch = bool(self._open) and self._watching >= self._open.keys()
+        return self._order.watch == "auto" and not all_watch
+
+    def _start_watch(self) -> None:
+        """Watch the directories that there are before the first look.  In a thread."""
+        assert self._index
+        self._index.look_around()
+        try:
+            self._watch = watch.start(self._order.root, self._from_thread(self.hint))
+            self._watch.cover(self._index.directories())
+        except watch.CannotWatch:
+            self._end_watch()
+
     def _cover(self) -> None:
         """Watch the directories that there are now.  In a thread."""
         assert self._index
-        if self._order.watch != "auto" or (self._open and self._watching >= self._open.keys()):
-            if self._watch:
-                self._watch.close()
-                self._watch = None
+        if not self._watches():
+            self._end_watch()
+        if self._watch is None:
             return
         try:
-            if self._watch is None:
-                self._watch = watch.start(self._order.root, self._from_thread(self.hint))
-                self._watch.cover(self._index.directories())
-                # What changed between the look and the watch.
-                self._from_thread(self.hint)(None)
-                return
             for directory in self._watch.cover(self._index.directories()):
+                # What changed in it before it was watched.
                 self._from_thread(self.hint)(directory)
         except watch.CannotWatch:
-            if self._watch:
-                self._watch.close()
-            self._watch = None
+            self._end_watch()
+
+    def _end_watch(self) -> None:
+        if self._watch:
+            self._watch.close()
+        self._watch = None
 
     def _patience(self) -> float:
         """Seconds until everything is looked at again, without a hint."""
@@ -293,8 +313,12 @@ class Keeper:
             except TimeoutError:
                 self._anything = self._now() >= self._again
             if self._now() >= self._text_due and self._index:
+                if self._writing and not self._writing.done():
+                    self._text_due = self._now() + TEXT_SECONDS
+                    continue
                 self._text_due = math.inf
-                await asyncio.to_thread(self._index.write_text)
+                # Seconds, in a large folder: nobody who saves a file waits for it.
+                self._writing = asyncio.ensure_future(asyncio.to_thread(self._index.text()))
 
     async def _gather(self) -> None:
         """Wait for the hints that come together with the first."""

@@ -74,7 +74,7 @@ def build(told: Order) -> Report:
     try:
         with contextlib.ExitStack() as shown:
             report = index.refresh(progress=_bar(shown) if sys.stderr.isatty() else _nothing)
-            index.write_text()
+            index.text()()
             assert report
             return report
     finally:

@@ -1,4 +1,4 @@
-"""`wicket model tune`: the shipped model, trained further on a repository, and measured there.
+"""`wicket model tune`: a model, trained further on a repository, and measured there.
 
 A fifth of the files is held out.  Before and after are compared on holes in those files, by
 the engine and by all that an editor gets, so that nobody uses what is no better.
@@ -7,7 +7,7 @@ the engine and by all that an editor gets, so that nobody uses what is no better
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +94,8 @@ def tuned(startup: Startup, wish: Wish) -> Found:
         raise BadModel(
             f'{error.name} is not installed; `pip install "wicket[train]"` brings it'
         ) from None
-    base = app.chosen_model(startup.with_model(wish.base))
+    begun = startup.with_model(wish.base)
+    base = replace(app.chosen_model(begun), name=engines.name_of(begun))
     if base.endpoint:
         raise BadModel(f"{wish.base} is a server; what it runs is tuned there")
     target = startup.paths.pulled_models / f"{wish.name}.gguf"
@@ -248,9 +249,9 @@ def card(
             "may have what was learnt from it",
             languages=model.languages,
             size=made.size,
-            tokens=made.tokens.size,
+            tokens=made.entries,
             data=[(f"{repository.name}{revision}", "as the repository says", found.characters)],
-            way=cards.way_of(made.record, made.size, made.tokens),
+            way=made.way,
             memory=made.memory,
             base=f"{base.name}, {base.licence}, sha256 {base.sha256}; its own data are in its card",
             figures=[said.strip() for said in in_words(found)[2:-2]],

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,8 @@ FENCES = {
     "torch": ("completion/training/",),
     "tokenizers": ("completion/training/",),
     "gguf": ("completion/training/",),
+    "peft": ("completion/training/lora.py",),
+    "transformers": ("completion/training/lora.py",),
     "openai": ("escalation/",),
     "anthropic": ("escalation/",),
     "re2": ("escalation/redaction/",),
@@ -95,3 +99,16 @@ def test_direct_dependencies_are_few_and_explained() -> None:
     grammars = [row for row in rows if row.strip().startswith('"tree-sitter-')]
     assert len(rows) - len(grammars) <= 15
     assert all("#" in row for row in rows), "each dependency states its reason"
+
+
+def test_who_types_does_not_wait_for_what_only_the_gate_needs() -> None:
+    """A language server starts without the log, the providers and their libraries."""
+    found = subprocess.run(
+        [sys.executable, "-c", "import sys, wicket.server.lsp; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(found.stdout.split())
+    heavy = {"wicket.escalation.audit", "cryptography", "httpx2", "anthropic", "openai", "rich"}
+    assert not heavy & loaded

@@ -28,6 +28,7 @@ PLACES = 300
 class Card:
     """Everything a card says; `data` are rows of what, licence and characters.
 
+    `size` is None for a model of somebody else, whose own card tells its shape.
     `base` names what the weights began as, with its licence.  `figures` are lines that were
     measured, each with what it was measured by.
     """
@@ -38,7 +39,7 @@ class Card:
     sha256: str
     licence: str
     languages: Sequence[str]
-    size: Size
+    size: Size | None
     tokens: int
     data: Sequence[tuple[str, str, int]]
     way: Sequence[str]
@@ -54,21 +55,13 @@ def text(card: Card) -> str:
     size = card.size
     lines = [
         f"# {card.name}",
-        f"A decoder of the Llama architecture for fill-in-the-middle completion of "
-        f"{', '.join(card.languages)}. Weights: {card.licence}.",
+        f"A {'decoder of the Llama architecture' if size else 'model'} for fill-in-the-middle "
+        f"completion of {', '.join(card.languages) or 'many languages'}. Weights: {card.licence}.",
         "",
         "| | |",
         "|---|---|",
         f"| file | `{card.file}`, {card.bytes:,} bytes, sha256 `{card.sha256}` |",
-        f"| shape | {size.parameters / 1e6:.2f} M parameters: {size.layers} layers, width "
-        f"{size.width}, {size.heads} heads / {size.kv_heads} KV heads, feed-forward "
-        f"{size.hidden}, tied embeddings, context {size.context:,}, interleaved RoPE |",
-        f"| tokenizer | byte-level BPE, {card.tokens:,} entries, split as llama.cpp's `{SPLIT}` |",
-        f"| markers | {', '.join(f'{n} `{_cell(m)}`' for n, m in enumerate(MARKERS))}; no BOS |",
-        '| prompt | `6 path "\\n" 3 SUFFIX 1 PREFIX 2`, then the answer, ended by 0; before it '
-        'any number of `6 path "\\n" text` of other files |',
-        "| text | tabs become four spaces, CRLF becomes LF; the suffix begins with the rest of "
-        "the line |",
+        *(_shape(size, card.tokens) if size else ()),
     ]
     if card.base:
         lines.append(f"| trained from | {card.base} |")
@@ -93,6 +86,20 @@ def text(card: Card) -> str:
         *(f"| {name} | {licence} | {count:,} |" for name, licence, count in card.data),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _shape(size: Size, tokens: int) -> Sequence[str]:
+    return (
+        f"| shape | {size.parameters / 1e6:.2f} M parameters: {size.layers} layers, width "
+        f"{size.width}, {size.heads} heads / {size.kv_heads} KV heads, feed-forward "
+        f"{size.hidden}, tied embeddings, context {size.context:,}, interleaved RoPE |",
+        f"| tokenizer | byte-level BPE, {tokens:,} entries, split as llama.cpp's `{SPLIT}` |",
+        f"| markers | {', '.join(f'{n} `{_cell(m)}`' for n, m in enumerate(MARKERS))}; no BOS |",
+        '| prompt | `6 path "\\n" 3 SUFFIX 1 PREFIX 2`, then the answer, ended by 0; before it '
+        'any number of `6 path "\\n" text` of other files |',
+        "| text | tabs become four spaces, CRLF becomes LF; the suffix begins with the rest of "
+        "the line |",
+    )
 
 
 LIMITS = (

@@ -11,12 +11,12 @@ everybody would say there, so the same is counted in files that it never saw.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import torch
 
 from .. import families
 from .corpus import Document
-from .network import Network
 from .samples import Sampler
 
 # Tokens that are shown, and that are asked for.
@@ -46,7 +46,7 @@ class Memory:
 
 
 def recall(
-    network: Network,
+    network: Any,
     trained: Sampler,
     unseen: Sampler,
     places: int,
@@ -60,9 +60,7 @@ def recall(
     return Memory(longest, _mean(found), _mean(control), len(found))
 
 
-def _repeats(
-    network: Network, sampler: Sampler, places: int, seed: int, device: str
-) -> list[Repeat]:
+def _repeats(network: Any, sampler: Sampler, places: int, seed: int, device: str) -> list[Repeat]:
     random = Random(seed)  # noqa: S311
     drawn: list[tuple[Document, list[int], list[int]]] = []
     while len(drawn) < places:
@@ -80,15 +78,13 @@ def _repeats(
         drawn.append((document, ids[max(0, cut - SHOWN) : cut], ids[cut : cut + ASKED]))
     found: list[Repeat] = []
     for document, before, wanted in drawn:
-        parts = families.parts(sampler.fim, document.path, "", "")
-        header = families.token_ids(parts[:2], sampler.vocabulary)
-        said = _agreeing(network, header + before, wanted, device)
+        said = _agreeing(network, sampler.header(document.path) + before, wanted, device)
         found.append(Repeat(document.package, document.path, _text(sampler, wanted[:said])))
     return found
 
 
 @torch.no_grad()
-def _agreeing(network: Network, shown: list[int], wanted: list[int], device: str) -> int:
+def _agreeing(network: Any, shown: list[int], wanted: list[int], device: str) -> int:
     """How many tokens of `wanted` the model would say one after the other.
 
     As long as it agrees, what it said is what stands there: one pass over the true text

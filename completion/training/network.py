@@ -78,10 +78,13 @@ class Network(nn.Module):
 
     def loss(self, rows: Tensor) -> Tensor:
         """Nats that each token of `rows` but the first costs; batch x tokens."""
-        logits = self(rows[:, :-1]).float()
-        wanted = rows[:, 1:]
-        costs = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
-        return costs.view(wanted.shape)
+        return costs(self(rows[:, :-1]), rows[:, 1:])
+
+
+def costs(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Nats that each of the `wanted` tokens costs; batch x tokens."""
+    found = F.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), reduction="none")
+    return found.view(wanted.shape)
 
 
 def rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ DEFINES = re.compile(
     re.MULTILINE,
 )
 
-Rows = NDArray[np.uint16]
+Rows = NDArray[np.uint32]
 
 
 @dataclass
@@ -53,7 +53,9 @@ class Sampler:
 
     def __post_init__(self) -> None:
         self.fim: Fim = families.fim_for(self.vocabulary)
-        (self.end,) = (i for i in (self.vocabulary.id_of("<|endoftext|>"),) if i is not None)
+        ends = map(self.vocabulary.id_of, self.fim.family.stops)
+        # The first is the maker's own.
+        self.end = next(end for end in ends if end is not None)
         self._weights = list(accumulate(min(len(d.text), DRAWN) for d in self.documents))
         self._beside: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         self._of_package: defaultdict[str, list[int]] = defaultdict(list)
@@ -62,10 +64,10 @@ class Sampler:
             self._of_package[document.package].append(number)
 
     def rows(self, seed: int, number: int, count: int, length: int) -> Rows:
-        """`count` rows of `length` tokens and the one that follows each, uint16."""
+        """`count` rows of `length` tokens and the one that follows each, uint32."""
         random = Random(f"{seed} {number} {length}")  # noqa: S311
         packed = list(self._packed(random, count, length + 1))
-        return np.array(packed, np.uint16)
+        return np.array(packed, np.uint32)
 
     def _packed(self, random: Random, count: int, length: int) -> Iterator[list[int]]:
         waiting: list[list[int]] = []
@@ -111,11 +113,17 @@ class Sampler:
         piece = prompt.from_line_start(text, at) if at else text
         if not whole:
             piece = prompt.whole_lines(piece, most)
-        parts = families.parts(self.fim, document.path[-prompt.PATH :], "", "")
-        # The header alone: what the layout puts behind it is for holes.
-        ids = families.token_ids(parts[:2], self.vocabulary)
+        ids = self.header(document.path)
         ids += families.text_ids(piece, self.vocabulary)
         return [*ids, self.end][:room] if not whole else [*ids, self.end]
+
+    def header(self, path: str) -> list[int]:
+        """What stands before a file without a hole."""
+        if self.fim.family.header != "always":
+            return [] if self.fim.bos is None else [self.fim.bos]
+        # What the layout puts behind its first two parts is for holes.
+        parts = families.parts(self.fim, path[-prompt.PATH :], "", "")
+        return families.token_ids(parts[:2], self.vocabulary)
 
     def _hole(self, document: Document, random: Random, length: int) -> list[int]:
         span = spans.draw(document.text, document.language, random)

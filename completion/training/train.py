@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from .network import Network
 from .rows import batches
 from .samples import Rows, Sampler
 from .sizes import SHORT, Size
+from .tokens import END
 
 # Steps until the full rate, the share of the way from which it falls, and its last value.
 WARM, FALL, LAST = 60, 0.65, 0.02
@@ -202,18 +204,18 @@ def validation_rows(sampler: Sampler, size: Size) -> Rows:
 
 
 @torch.no_grad()
-def validation(network: Network, rows: Rows, middle: int | None, device: str) -> Loss:
+def validation(network: Any, rows: Rows, middle: int | None, device: str, end: int = END) -> Loss:
     costs: list[np.ndarray] = []
     for at in range(0, len(rows), 4):
-        some = _tensor(rows[at : at + 4], device)
+        some = tensor(rows[at : at + 4], device)
         with torch.autocast(device.split(":", maxsplit=1)[0], dtype=torch.bfloat16):
             costs.append(network.loss(some).float().cpu().numpy())
     cost = np.concatenate(costs)
-    hidden = answers(rows, middle)
+    hidden = answers(rows, middle, end)
     return Loss(float(cost.mean()), float(cost[hidden].mean()), int(hidden.sum()))
 
 
-def answers(rows: Rows, middle: int | None, end: int = 0) -> np.ndarray:
+def answers(rows: Rows, middle: int | None, end: int = END) -> np.ndarray:
     """Which of the tokens after the first belong to hidden text, its end among them.  Pure."""
     inside = np.zeros(rows.shape, bool)
     for number, row in enumerate(rows):
@@ -251,7 +253,7 @@ def _step(
     piece = max(1, plan.at_once // length) if plan.at_once else len(rows)
     lost = torch.zeros((), device=plan.device)
     for at in range(0, len(rows), piece):
-        some = _tensor(rows[at : at + piece], plan.device)
+        some = tensor(rows[at : at + piece], plan.device)
         with torch.autocast(plan.device.split(":")[0], dtype=torch.bfloat16):
             costs = loss_of(some)
         here = torch.from_numpy(weights[at : at + piece]).to(plan.device)
@@ -291,7 +293,7 @@ def _others(network: Network) -> list[nn.Parameter]:
     return [p for p in network.parameters() if id(p) not in hidden]
 
 
-def _tensor(rows: Rows, device: str) -> Tensor:
+def tensor(rows: Rows, device: str) -> Tensor:
     found = torch.from_numpy(rows.astype(np.int64))
     return found.to(device, non_blocking=True)
 

@@ -1,4 +1,4 @@
-"""Train a model of ours further on the texts of one repository, and say what came of it."""
+"""Train a model further on the texts of one repository, and say what came of it."""
 
 # PyTorch's annotations are too loose for the strict checker, and it may not be installed.
 # pyright: basic, reportMissingImports=false
@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import memory, tokens, train, weights
+from .. import gguf
+from ..gguf import BadModel
+from . import card, memory, tokens, train, weights
 from .corpus import Document
 from .memory import Memory
 from .network import Network
 from .samples import Sampler
 from .sizes import Size
-from .tokens import Tokens
 from .train import Loss, Plan
 from .weights import About
 
@@ -29,16 +30,18 @@ PLACES = 100
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """Losses are on the held-out files; `path` is the new model's file."""
+    """Losses are on the held-out files; `path` is the new model's file, `entries` the size of
+    its vocabulary, `size` None for a model of somebody else, `way` how it was trained."""
 
     path: Path
     sha256: str
-    size: Size
-    tokens: Tokens
+    size: Size | None
+    entries: int
     before: Loss
     after: Loss
     memory: Memory
     record: Sequence[dict[str, float]]
+    way: Sequence[str]
 
 
 def tune(
@@ -52,8 +55,11 @@ def tune(
 ) -> Tuned:
     """Train on `texts`, at most so many seconds, and write the model into `folder`.
 
-    Raises BadModel where the base is none of ours, and CannotTrain.
+    A model of ours is trained as a whole, another one by an adapter.  Raises BadModel where
+    the base cannot be trained, and CannotTrain.
     """
+    if not weights.ours(gguf.read(base)):
+        return _adapted(base, texts, held, folder, seconds, say)
     network, header = weights.read(base)
     made = tokens.of_gguf(base)
     size = replace(network.size, batch=BATCH)
@@ -78,16 +84,36 @@ def tune(
     digest = weights.write(path, network, made, weights.kind_of(header), about)
     # What is measured is what was written, not what it was rounded from.
     network = _written(path)
+    record = train.record(folder / "log.jsonl")
     return Tuned(
         path,
         digest,
         size,
-        made,
+        made.size,
         before,
         train.validation(network, rows, fim.mid, "cpu"),
         memory.recall(network, reading, unseen, PLACES),
-        train.record(folder / "log.jsonl"),
+        record,
+        card.way_of(record, size, made),
     )
+
+
+def _adapted(
+    base: Path,
+    texts: Sequence[Document],
+    held: Sequence[Document],
+    folder: Path,
+    seconds: float,
+    say: Callable[[str], None],
+) -> Tuned:
+    try:
+        # Two large libraries, which models of ours do not need.
+        from . import lora  # noqa: PLC0415
+    except ImportError as error:
+        raise BadModel(
+            f'{error.name} is not installed; `pip install "wicket[train]"` brings it'
+        ) from None
+    return lora.tune(base, texts, held, folder, seconds, say)
 
 
 def _written(path: Path) -> Network:

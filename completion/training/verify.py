@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from .. import gguf
 from ..llama import Llama
-from .network import Network
+from ..local import CONTEXT_TOKENS
 from .tokens import Tokens
 
 # Lines that both tokenizers must split alike, and hand-made ones that try their patience.
@@ -50,7 +51,7 @@ def tokenizer(path: Path, tokens: Tokens, texts: Iterable[str]) -> list[str]:
     return [line for line in every if llama.tokenize(line) != tokens.tokenize(line)]
 
 
-def logits(path: Path, network: Network, rows: Sequence[Sequence[int]]) -> Logits:
+def logits(path: Path, network: nn.Module, rows: Sequence[Sequence[int]]) -> Logits:
     """Compare what both compute at the last position of each row of tokens."""
     llama = _loaded(path)
     network = network.float().eval()
@@ -71,4 +72,5 @@ def logits(path: Path, network: Network, rows: Sequence[Sequence[int]]) -> Logit
 
 
 def _loaded(path: Path) -> Llama:
-    return Llama(path, context=gguf.read(path).context, slots=1, threads=1)
+    context = min(gguf.read(path).context, CONTEXT_TOKENS)
+    return Llama(path, context=context, slots=1, threads=1)

@@ -41,6 +41,7 @@ THEIRS = {"q4_0": 2, "q4_k_m": 15, "iq4_nl": 25, "q5_k_m": 17}
 KINDS = (*OURS, *THEIRS)
 # The role of each marker in the metadata, in the order of `MARKERS`.
 ROLES = ("eos", "fim_pre", "fim_mid", "fim_suf", "fim_pad", "fim_rep", "fim_sep")
+NAME_BEGINS = "wicket"
 KEEP = ("tokenizer.ggml.tokens", "tokenizer.ggml.merges", LANGUAGES)
 
 
@@ -125,14 +126,17 @@ def read(path: Path) -> tuple[Network, Gguf]:
     return network, header
 
 
+def ours(header: Gguf) -> bool:
+    """Whether a file says that its model was trained here."""
+    name = str(header.metadata.get("general.name", ""))
+    return header.architecture == "llama" and name.startswith(NAME_BEGINS)
+
+
 def size_of(header: Gguf) -> Size:
     """The shape that a file says it has.  Raises BadModel where it is none of ours."""
     name = str(header.metadata.get("general.name", ""))
-    if header.architecture != "llama" or not name.startswith("wicket"):
-        raise BadModel(
-            f"{header.path}: {name or header.architecture} was not trained here; a larger "
-            "model is tuned with its maker's tools, see docs/training.md"
-        )
+    if not ours(header):
+        raise BadModel(f"{header.path}: {name or header.architecture} was not trained here")
     context = header.context
     return Size(
         name=name,

@@ -11,7 +11,6 @@ of definition (see `facts.Definition`), `@import` or `@whole`; the others give i
 - `@import`: `@module`, `@name`, `@alias`; `@export` where it offers the name to others,
   `@default` where one of both is what a module offers by default, `@all` where it binds
   all that is there;
-- `@inside`: where a row says what is `inner`, what is no definition and may hold some;
 - `@whole`: what belongs to the definition `@target` and stands around it.
 
 Strings and comments are told by a regular expression: to visit all nodes of a tree takes
@@ -74,9 +73,6 @@ class Language:
     inside.  `filler` is a statement of one byte that does nothing; `braces` says whether
     they hold blocks.  Code calls an imported module by what follows the last `separator`,
     if it has one.
-    `inner` matches what is in the body of a function that defines or imports something; each
-    starts with letters of its own, as that is what makes it fast.  With none, all bodies are
-    gone through.
 
     Of an `outline` only the definitions are kept: its names are in no look-up by name, as
     they are not what code refers to, or not told apart well enough for that.  `names` are
@@ -93,17 +89,11 @@ class Language:
     filler: bytes = b";"
     braces: bool = True
     separator: str = ""
-    inner: tuple[re.Pattern[bytes], ...] = ()
     outline: bool = False
     names: tuple[str, ...] = ()
 
 
 _NOTHING = re.compile(rb"(?!)")
-
-
-def _patterns(*texts: bytes) -> tuple[re.Pattern[bytes], ...]:
-    return tuple(map(re.compile, texts))
-
 
 _ROWS = (
     Language(
@@ -116,7 +106,6 @@ _ROWS = (
         comment=b"",
         filler=b"0",
         braces=False,
-        inner=_patterns(rb"def\b", rb"class\b", rb"import\b", rb"self\s*\.\s*\w+\s*(?::|=[^=])"),
     ),
     Language(
         "javascript",

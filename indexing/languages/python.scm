@@ -53,24 +53,3 @@
 (import_from_statement
   module_name: (_) @module
   (wildcard_import) @name) @import
-
-(module
-  [
-    (if_statement)
-    (try_statement)
-    (with_statement)
-    (for_statement)
-    (while_statement)
-    (match_statement)
-  ] @inside)
-
-(class_definition
-  body: (block
-    [
-      (if_statement)
-      (try_statement)
-      (with_statement)
-      (for_statement)
-      (while_statement)
-      (match_statement)
-    ] @inside))

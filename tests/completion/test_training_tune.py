@@ -64,20 +64,23 @@ def user() -> Iterator[User]:
 
 @NEEDS_TORCH
 def test_a_model_is_tuned_measured_and_used(user: User) -> None:
+    base = user.folder / "ours.gguf"
+    base.write_bytes((ROOT / "completion/models/wicket-base-q8_0.gguf").read_bytes())
     words = ("model", "tune", "repo", "--minutes", "0.02", "--holes", "3", "--name", "mine")
+    words = (*words, "--base", str(base))
     done = user.wicket(*words, "--use", "--json")
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[0])
     assert (said["trained"], said["held"]) == (6, 2)
     assert 1 < said["loss"][1] < 4
-    assert {"earlier", "wicket-base", "mine", "wicket with mine"} <= set(said["exact"])
+    assert {"earlier", "ours", "mine", "wicket with mine"} <= set(said["exact"])
     assert said["exact"]["mine"]["count"] == said["model"]["count"] > 4
     assert said["verdict"] in ("alike", "better")
     # Its card says what it is made of, what it knows by heart and what was held out.
     told = (user.models / "mine.md").read_text()
     held = [path for path in sorted(os.listdir(user.folder / "repo")) if path in told]
     assert len([path for path in held if f"Held out: {path}" in told or f", {path}" in told]) >= 2
-    for part in ("wicket-base, Apache-2.0, sha256 b42f32b8", "word for word", "as the repository"):
+    for part in ("| ours, Apache-2.0, sha256 b42f32b8", "word for word", "as the repository"):
         assert part in told
     # It is a model like any other now, and the one in use.
     (row,) = (

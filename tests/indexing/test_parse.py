@@ -322,37 +322,6 @@ def test_the_standard_library_is_understood() -> None:
         assert facts.understood == 1
 
 
-def test_bodies_are_passed_over_only_where_they_define_nothing() -> None:
-    source = """
-        if sys:
-            import one
-        else:
-            class Other:
-                def never(self): pass
-        @decorated
-        class Store:
-            if one:
-                def here(self): pass
-            class Inner:
-                def __init__(self):
-                    self . rows: list = []
-            def plain(self, n):
-                return self.rows[n]
-            async def nests(self):
-                from two import three
-                def found(): pass
-                with three as four:
-                    class Last: pass
-        """
-    outlined = outline(parse("python", dedent(source).encode()))
-    names = " ".join(line.split()[2].rstrip(":") for line in outlined.split("\n"))
-    assert names == (
-        "Other Other.never Store Store.here Store.Inner Store.Inner.__init__ Store.Inner.rows"
-        " Store.plain Store.nests Store.nests.found Store.nests.Last"
-    )
-    assert imports(parse("python", dedent(source).encode())) == "one . as one\ntwo three as three"
-
-
 def test_what_has_no_row_has_no_facts() -> None:
     assert language_of("a/b.PY") == "python"
     assert language_of("Makefile.unknown") is None

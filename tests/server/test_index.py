@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from wicket.indexing.reader import Reader
-from wicket.server import app, index, mounts, processes
+from wicket.server import app, index, index_process, mounts, processes
 from wicket.server.index import Index, Order, order
 from wicket.server.index_process import to_line
 
@@ -167,8 +168,6 @@ async def test_saved_files_are_found(world: World, editors: Callable[[], Any]) -
     assert report["files"] == 1
     reader = world.reader()
     assert reader.definers("one") == ("a.py",)
-    # Once it watches, it has looked a second time.
-    await editor.until("ready")
     world.say("a.py", "uno")
     await eventually(lambda: reader.definers("uno") == ("a.py",))
     (world.root / "d/e").mkdir(parents=True)
@@ -184,6 +183,46 @@ async def test_saved_files_are_found(world: World, editors: Callable[[], Any]) -
     await eventually(lambda: b"later" in text.read_bytes())
 
 
+async def test_a_start_looks_once(world: World, editors: Callable[[], Any]) -> None:
+    """What changes while it looks is hinted at by then, so nobody has to look again."""
+    world.say("a.py", "one")
+    editor = await editors()
+    assert (await editor.until("ready"))["look"] == 1
+    text = world.order.directory / "text"
+    await eventually(text.exists)
+    editor.say("refresh")
+    assert (await editor.until("asked"))["look"] == 2
+
+
+async def test_who_saves_does_not_wait_for_the_text(world: World) -> None:
+    written = threading.Event()
+
+    class Slow(Index):
+        def text(self) -> Callable[[], None]:
+            write = super().text()
+
+            def slowly() -> None:
+                assert written.wait(60)
+                write()
+
+            return slowly
+
+    world.say("a.py", "one")
+    keeper = index_process.Keeper(world.order, Slow)
+    keeping = asyncio.ensure_future(keeper.keep())
+    await eventually(lambda: (world.order.directory / "db").exists())
+    reader = world.reader()
+    await eventually(lambda: reader.refresh() and reader.definers("one") == ("a.py",))
+    for name in ("uno", "eins"):
+        world.say("a.py", name)
+        await eventually(lambda name=name: reader.definers(name) == ("a.py",))
+    assert not (world.order.directory / "text").exists()
+    written.set()
+    keeper.stop()
+    await keeping
+    assert b"eins" in (world.order.directory / "text").read_bytes(), "it is ended, not torn"
+
+
 async def test_a_switch_of_branches_is_seen(world: World, editors: Callable[[], Any]) -> None:
     for number in range(30):
         world.say(f"d{number}/a.py", f"name{number}")
@@ -193,7 +232,6 @@ async def test_a_switch_of_branches_is_seen(world: World, editors: Callable[[], 
         world.say(f"d{number}/a.py", f"other{number}")
     run_git(world.root, "commit", "-q", "-a", "-m", "two")
     editor = await editors()
-    await editor.until("ready")
     await editor.until("ready")
     reader = world.reader()
     run_git(world.root, "checkout", "-q", "-")
