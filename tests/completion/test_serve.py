@@ -19,7 +19,7 @@ from wicket.completion.serve import serve
 from wicket.completion.wire import Complete, State
 
 MODEL = Path(models_folder.__file__).parent / "wicket-base-q8_0.gguf"
-SOURCE = (Path(__file__).parents[2] / "completion" / "engine.py").read_text()
+SOURCE = Path(__file__).with_name("typed_source.txt").read_text()
 VERSION = "9.9"
 
 
