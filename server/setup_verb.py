@@ -93,6 +93,9 @@ def _provider(startup: Startup, arguments: argparse.Namespace) -> int:
     except Unfit as error:
         raise Given(f"the provider {error}") from None
     key = _key(offer, needed=chosen != "own")
+    if not key and keys.place(startup.paths, offer.name):
+        kept = f"a key named {offer.name} is kept, which may be another's"
+        raise Given(f"{kept}; `wicket key remove {offer.name}` first, or give this one's")
     where = f", its key in the {keys.keep(startup.paths, offer.name, key, None)}" if key else ""
     # A crash here leaves a key that nothing uses; `wicket key list` shows it.
     set_user(startup.paths, f"providers.{offer.name}", row)

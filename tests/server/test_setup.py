@@ -141,7 +141,12 @@ async def test_without_a_terminal(home: Home) -> None:
     assert (code, rows(home)) == (1, {}), "no key on standard input"
     code, said = await home.wicket("setup", "--provider", "none")
     assert code == 0, said
+    home.paths.provider_keys.write_text('home = "sk-of-another-server"\n')
+    home.paths.provider_keys.chmod(0o600)
     given = ("--provider", "own", "--model", "m", "--base-url", "https://box.example/v1")
+    code, _ = await home.wicket("setup", *given)
+    assert (code, rows(home)) == (1, {}), "a key that is kept goes to no new address"
+    home.paths.provider_keys.unlink()
     code, said = await home.wicket("setup", *given)
     assert code == 0, said
     assert rows(home)["home"]["tier"] == "frontier", "nobody said that it is of the house"
