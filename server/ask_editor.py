@@ -22,7 +22,7 @@ from . import approval
 from .ask import Answer, NoAnswer, Piece, Question, Yes, ask
 from .ask_places import inert
 from .documents import file_path
-from .paths import UnsafePath, private_directory, socket_directory
+from .paths import UnsafePath, answers_in, private_directory, socket_directory
 from .protocol import WicketServer
 from .session import Session
 from .settings_checks import plain
@@ -280,9 +280,8 @@ class Desk:
     def _write(self, name: str, text: str) -> Path | None:
         """A file that only its user reads and nobody edits, replaced whole."""
         try:
-            folder = private_directory(
-                socket_directory(self._session.completions.startup.paths) / "answers"
-            )
+            sockets = socket_directory(self._session.completions.startup.paths)
+            folder = private_directory(answers_in(sockets))
             place, fresh = folder / name, folder / f".{name}"
             fresh.unlink(missing_ok=True)
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from .ask import NoAnswer, Piece
 from .control_files import is_obeyed
+from .settings_checks import plain
 
 # Of a file that goes along whole; of a longer one, as much around what is selected.
 WHOLE_LINES, AROUND_LINES = 500, 120
@@ -145,7 +146,9 @@ def diff(found: Sequence[Change]) -> str:
     rows: list[str] = []
     for one in found:
         old, new = _lines(one.before), _lines(one.after)
-        for row in unified_diff(old, new, f"a/{one.path}", f"b/{one.path}"):
+        # A name of several lines would pass for lines of the diff.
+        path = plain(one.path, 4096)
+        for row in unified_diff(old, new, f"a/{path}", f"b/{path}"):
             rows.append(row if row.endswith("\n") else f"{row}\n\\ No newline at end of file\n")
     return "".join(rows)
 

@@ -151,6 +151,8 @@ class _Offer:
         self._server, self._document, self._desk = server, document, desk
         self._change: Change = proposal.changes[0]
         self._proposal = proposal
+        # They name the file, and a repository may bring names of several lines.
+        self._notes = [plain(note, 400) for note in proposal.notes]
         self._edits = text_edits(document, self._change, server.documents.encoding)
 
     async def made(self) -> str:
@@ -171,7 +173,7 @@ class _Offer:
             "version": self._document.version,
             "edits": self._edits,
             "diff": approval.visible(change.diff(self._proposal.changes)),
-            "notes": [approval.visible(note) for note in self._proposal.notes],
+            "notes": self._notes,
             "label": self._label,
         }
 
@@ -194,18 +196,19 @@ class _Offer:
                 document_changes=[types.TextDocumentEdit(identifier, edits)]
             )
         if confirmed:
-            note = "; ".join(self._proposal.notes) or None
+            note = "; ".join(self._notes) or None
             whole.change_annotations = {"wicket": types.ChangeAnnotation(self._label, True, note)}
         params = types.ApplyWorkspaceEditParams(whole, self._label)
         return (await self._server.workspace_apply_edit_async(params)).applied
 
     async def _confirmed(self) -> bool:
         """Ask with the diff's size, and show the diff on demand."""
-        inner, notes = self._desk.inner, "".join(f"\n{note}" for note in self._proposal.notes)
+        inner, path = self._desk.inner, plain(self._change.path)
+        notes = "".join(f"\n{note}" for note in self._notes)
         text = change.diff(self._proposal.changes)
         rows = text.split("\n")[2:]
         more, less = (sum(row.startswith(sign) for row in rows) for sign in "+-")
-        question = f"{self._label}: {more} lines more, {less} less in {self._change.path}{notes}"
+        question = f"{self._label}: {more} lines more, {less} less in {path}{notes}"
         while True:
             said = await inner.choose(question, APPLY, SHOW, DISCARD)
             if said != SHOW:

@@ -4,10 +4,12 @@ Told by what the file system says and by a few small files, without running git:
 a repository brings is obeyed, no link is followed, and nothing outside of it is touched.
 """
 
+import ctypes
 import hashlib
 import os
 import re
 import stat
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from .settings import REPOSITORY_FILE
 
 # Of a repository's configuration, and of the other small files that are read.
 MOST_BYTES = 1 << 18
+# Of Linux's include/uapi/linux/stat.h and fcntl.h, in which `stx_btime` stands at byte 80.
+AT_FDCWD, AT_SYMLINK_NOFOLLOW, STATX_BTIME = -100, 0x100, 0x800
 _REMOTE = re.compile(rb"\s*(?:url|pushurl|insteadOf)\s*=", re.IGNORECASE)
 
 
@@ -42,8 +46,8 @@ def _parts(folder: Path) -> Iterator[bytes]:
         yield _inode(place)
         yield _inode(git)
         yield _inode(git / "objects")
-        # Git writes it when it makes a repository, and never again; numbers of files are
-        # given anew after a deletion, moments are not.
+        # Git writes it when it makes a repository, and never again: for file systems that do
+        # not tell when something was made.
         yield _inode(git / "description", moment=True)
         # A work tree or a submodule: a file that names its repository.
         yield b"" if stat.S_ISDIR(_mode(git)) else _inode(git, moment=True) + _content(git)
@@ -66,7 +70,22 @@ def _inode(path: Path, moment: bool = False) -> bytes:
         return f"error {error.errno}".encode()
     # Not the device: btrfs and network file systems number theirs anew at every mount.
     when = found.st_ctime_ns if moment else 0
-    return f"{found.st_ino} {stat.S_IFMT(found.st_mode)} {when}".encode()
+    return f"{found.st_ino} {_born(path)} {stat.S_IFMT(found.st_mode)} {when}".encode()
+
+
+def _born(path: Path) -> str:
+    """When it was made, empty where nobody tells: numbers of files are given anew after a
+    deletion, moments are not."""
+    answer = ctypes.create_string_buffer(256)
+    try:
+        ask = ctypes.CDLL(None).statx
+    except AttributeError:
+        return ""
+    if ask(AT_FDCWD, os.fsencode(path), AT_SYMLINK_NOFOLLOW, STATX_BTIME, answer) != 0:
+        return ""
+    (told,) = struct.unpack_from("=I", answer, 0)
+    seconds, nanoseconds = struct.unpack_from("=qI", answer, 80)
+    return f"{seconds}.{nanoseconds:09}" if told & STATX_BTIME else ""
 
 
 def _content(path: Path) -> bytes:

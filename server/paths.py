@@ -157,7 +157,18 @@ def socket_directory(paths: Paths) -> Path:
     Raises UnsafeDirectory.
     """
     fitting = (place for place in _socket_places(paths) if _socket_fits(place))
-    return private_directory(next(fitting, Path(f"/tmp/wicket-{os.getuid()}")))  # noqa: S108 - checked
+    return private_directory(next(fitting, _last_place()))
+
+
+def answers_in(sockets: Path) -> Path:
+    """Where documents of answers are, for editors that do not show them by themselves."""
+    return sockets / "answers"
+
+
+def all_answers(paths: Paths) -> tuple[Path, ...]:
+    """The same wherever sockets were until now; nothing is created, and no link followed."""
+    every = (paths.runtime, paths.state / "run", _last_place())
+    return tuple(answers_in(place) for place in every if place and _is_our_directory(place))
 
 
 def private_directory(path: Path) -> Path:
@@ -264,6 +275,19 @@ def _socket_places(paths: Paths) -> Iterator[Path]:
 
 def _socket_fits(directory: Path) -> bool:
     return len(os.fsencode(directory / LONGEST_SOCKET_NAME)) <= SOCKET_PATH_LIMIT
+
+
+def _last_place() -> Path:
+    # Anybody may have made it: who uses it checks that.
+    return Path(f"/tmp/wicket-{os.getuid()}")  # noqa: S108
+
+
+def _is_our_directory(place: Path) -> bool:
+    try:
+        found = os.lstat(place)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 
 def _is_ours(directory: Path) -> bool:

@@ -16,11 +16,15 @@ from .app import Startup, start
 from .ask import NoAnswer
 from .ask_verb import RANGE, BadQuestion, Refused, Terminal, piece, typed
 from .change import Change, Target
+from .control_files import is_obeyed
 from .edit import Proposal, Wanted
 from .paths import UnsafePath
 from .repositories import repository
+from .settings_checks import plain
 
 UNDO = "wicket revert"
+# Characters of a line that may hold the names of many files.
+LINE = 4096
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -38,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
             for one in targets:
                 refuse_uncommitted(folder, one)
     except (BadQuestion, NoGit, OSError, UnsafePath) as error:
-        print(f"wicket refactor: {approval.visible(str(error))}", file=sys.stderr)
+        print(f"wicket refactor: {plain(str(error), LINE)}", file=sys.stderr)
         return 2 if isinstance(error, BadQuestion) else 1
     wanted = Wanted(
         targets, folder, arguments.kind, arguments.instruction or "", arguments.provider
@@ -47,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return asyncio.run(_refactor(wanted, startup, desk, arguments))
     except (NoAnswer, Refused, undo.Changed, OSError, UnsafePath) as error:
-        print(f"wicket refactor: {approval.visible(str(error))}", file=sys.stderr)
+        print(f"wicket refactor: {plain(str(error), LINE)}", file=sys.stderr)
         return 1
 
 
@@ -76,7 +80,7 @@ async def _refactor(
     elif applied:
         print(f"applied; to undo it: {UNDO}", file=sys.stderr)
     else:
-        print(f"not applied: {approval.visible(str(why))}", file=sys.stderr)
+        print(f"not applied: {plain(str(why), LINE)}", file=sys.stderr)
     return 0 if applied or arguments.dry_run else 1
 
 
@@ -102,7 +106,7 @@ async def _apply(proposal: Proposal, folder: Path, startup: Startup) -> edit.Unr
 
 async def _settle(startup: Startup, verb: str) -> None:
     for line in await unfinished.settled(startup):
-        print(f"wicket {verb}: {approval.visible(line)}", file=sys.stderr)
+        print(f"wicket {verb}: {plain(line, LINE)}", file=sys.stderr)
 
 
 async def _hindrance(proposal: Proposal, arguments: argparse.Namespace) -> str | None:
@@ -120,7 +124,7 @@ async def _hindrance(proposal: Proposal, arguments: argparse.Namespace) -> str |
     said = await typed("apply it? [y]es, [n]o: ")
     if said not in ("y", "yes"):
         return "you said no"
-    for path in map(approval.visible, proposal.obeyed):
+    for path in map(plain, proposal.obeyed):
         if await typed(f"programs obey {path}; change it all the same? type yes: ") != "yes":
             return f"there was no yes for {path}"
     return None
@@ -132,7 +136,7 @@ def revert(arguments: argparse.Namespace) -> int:
         return asyncio.run(_revert(startup, arguments))
     except (undo.Changed, OSError, UnsafePath, ValueError) as error:
         fix = "; --force writes it all the same" if isinstance(error, undo.Changed) else ""
-        print(f"wicket revert: {approval.visible(str(error))}{fix}", file=sys.stderr)
+        print(f"wicket revert: {plain(str(error), LINE)}{fix}", file=sys.stderr)
         return 1
 
 
@@ -143,6 +147,8 @@ async def _revert(startup: Startup, arguments: argparse.Namespace) -> int:
         if kept is None:
             print("wicket revert: there is nothing to undo", file=sys.stderr)
             return 1
+        if kept.by_editor:
+            _refuse_foreign(kept, repository(Path.cwd() / "any"), arguments.force)
         if kept.by_editor and kept.stand == "before" and not arguments.force:
             why = "is on the disk as it was before the edit: your editor holds it unsaved"
             raise undo.Changed(f"{kept.files} {why}, or has undone it; undo it there")
@@ -163,10 +169,25 @@ async def _revert(startup: Startup, arguments: argparse.Namespace) -> int:
         print(json.dumps({"exchange": kept.exchange, "files": files}))
     else:
         for file in files:
-            print(f"as it was: {approval.visible(file)}")
+            print(f"as it was: {plain(file, LINE)}")
         if kept.by_editor:
             print("if it is open in an editor, load it there again", file=sys.stderr)
     return 0
+
+
+def _refuse_foreign(kept: undo.Kept, here: Path, force: bool) -> None:
+    """What a language server has kept is believed of the repository `here`, and not of files that
+    programs obey: who took that process over could have kept an edit that never was, to have it
+    written by this one, which may write anywhere.
+
+    Raises UnsafePath and Changed.
+    """
+    for one in kept.changes:
+        place = kept.folder / one.path
+        if not place.is_relative_to(here):
+            raise UnsafePath(f"{place} was edited in an editor, outside of {here}; undo it there")
+        if not force and is_obeyed(place.relative_to(here).as_posix()):
+            raise undo.Changed(f"{place} was edited in an editor, and programs obey it")
 
 
 def target(said: str, here: Path, folder: Path) -> Target:
@@ -199,7 +220,7 @@ def show(proposal: Proposal) -> None:
         out.print(Text(approval.visible(line), style), soft_wrap=True)
     error = Console(stderr=True, highlight=False)
     for note in (*proposal.notes, *filter(None, [proposal.broken])):
-        error.print(Text(f"beware: {approval.visible(note)}", "yellow"), soft_wrap=True)
+        error.print(Text(f"beware: {plain(note, LINE)}", "yellow"), soft_wrap=True)
 
 
 def as_json(proposal: Proposal, applied: bool, why: str | None) -> dict[str, Any]:

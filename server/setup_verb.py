@@ -15,7 +15,7 @@ from ..escalation.providers import prices
 from . import doctor, key_verb, keys, processes
 from .app import Startup, start
 from .paths import UnsafePath
-from .settings_checks import Unfit, plain
+from .settings_checks import Unfit, endpoint, is_loopback, plain
 from .settings_file import Unwritten, set_user
 from .settings_rows import provider_source
 
@@ -85,9 +85,10 @@ def _provider(startup: Startup, arguments: argparse.Namespace) -> int:
             f"[providers.{offer.name}] is there; change it in {startup.paths.user_settings}"
         )
     base_url = arguments.base_url or (_address(offer) if chosen == "own" else offer.base_url)
-    row = {"kind": offer.kind, "base_url": base_url, "model": arguments.model or _model(base_url)}
-    row |= {"tier": _tier(base_url) if chosen == "own" else offer.tier}
     try:
+        host = urlsplit(endpoint(base_url)).hostname or ""
+        row = {"kind": offer.kind, "base_url": base_url, "model": arguments.model or _model(host)}
+        row |= {"tier": _tier(host) if chosen == "own" else offer.tier}
         provider_source(row)
     except Unfit as error:
         raise Given(f"the provider {error}") from None
@@ -107,8 +108,8 @@ def _address(offer: Offer) -> str:
     return Prompt.ask("Its address", default=offer.base_url)
 
 
-def _model(base_url: str) -> str:
-    known = prices.models(urlsplit(base_url).hostname or "")
+def _model(host: str) -> str:
+    known = prices.models(host)
     shown = f" (with known prices: {', '.join(known)})" if known else ""
     if not sys.stdin.isatty():
         raise Given("say which --model")
@@ -117,9 +118,9 @@ def _model(base_url: str) -> str:
     raise Given("a provider needs a model")
 
 
-def _tier(base_url: str) -> str:
+def _tier(host: str) -> str:
     """Where the own server stands decides who may get what; a guess would be a leak."""
-    if (urlsplit(base_url).hostname or "") in ("127.0.0.1", "localhost", "::1"):
+    if is_loopback(host):
         return "on-prem"
     if not sys.stdin.isatty():
         return "frontier"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import index, undo
-from .paths import Paths
+from .paths import Paths, all_answers
 
 PURGE, PURGE_LOG, YOURS = "wicket purge", "wicket purge --audit", "you"
 
@@ -43,6 +43,7 @@ def rows(paths: Paths) -> tuple[Kept, ...]:
     return (
         Kept("index", "names, outlines and text of your code", (paths.cache / "index",)),
         Kept("undo", "files as they were before and after edits", _undo(paths), but=("editor",)),
+        Kept("answers", "answers, and what was sent for them", all_answers(paths)),
         Kept("evaluation", "answers of models to holes in code", (paths.cache / "evaluation",)),
         Kept("tune", "half-made models and the code for them", (paths.cache / "tune",)),
         Kept("views", "the audit log's records once more, to search", (paths.cache / "audit",)),

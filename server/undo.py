@@ -97,7 +97,9 @@ def marked(kept: Kept, state: State) -> Kept:
     """The same, and its name says so."""
     stem = kept.place.name.partition(".")[0]
     place = kept.place.with_name(f"{stem}.json" if state == "applied" else f"{stem}.{state}.json")
-    kept.place.rename(place)
+    # Who looks after what was left, and a purge, may have been quicker.
+    with suppress(FileNotFoundError):
+        kept.place.rename(place)
     return replace(kept, place=place)
 
 
@@ -121,12 +123,21 @@ def _read(place: Path, by_editor: bool) -> Kept | None:
         content = file.read()
     try:
         body: dict[str, Any] = json.loads(content)
-        rows = tuple(Change(r["path"], r["before"], r["after"]) for r in body["files"])
-        folder = Path(body["folder"])
-        return Kept(place, body["exchange"], body["digest"], folder, rows, by_editor)
-    except (ValueError, KeyError, TypeError):
+        changes = tuple(
+            Change(_text(row["path"]), _text(row["before"]), _text(row["after"]))
+            for row in body["files"]
+        )
+        exchange, digest, folder = (_text(body[name]) for name in ("exchange", "digest", "folder"))
+        return Kept(place, exchange, digest, Path(folder), changes, by_editor)
+    except (ValueError, KeyError, TypeError, RecursionError):
         # A crash while it was kept: nothing of it had been written yet.
         return None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 @contextmanager
@@ -199,4 +210,5 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _fresh(path: Path) -> Path:
-    return path.with_name(f".{path.name[:80]}.{FRESH}")
+    # A name has 255 bytes at most, and a character up to four.
+    return path.with_name(f".{path.name[:60]}.{FRESH}")

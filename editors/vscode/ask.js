@@ -87,10 +87,11 @@ function write(uri, text, grown = false) {
   const lines = text.split("\n").map((line, row) => {
     let [made, end] = ["", 0];
     for (const { 0: whole, 1: label, 2: target, index } of line.matchAll(LINK)) {
-      if (!ours(uri, vscode.Uri.parse(target))) continue;
+      const place = ours(uri, target);
+      if (!place) continue;
       made += line.slice(end, index);
       const range = new vscode.Range(row, made.length, row, made.length + label.length);
-      links.push(new vscode.DocumentLink(range, vscode.Uri.parse(target)));
+      links.push(new vscode.DocumentLink(range, place));
       [made, end] = [made + label, index + whole.length];
     }
     return made + line.slice(end);
@@ -99,10 +100,18 @@ function write(uri, text, grown = false) {
   changed.fire(uri);
 }
 
-// Whatever a model writes, a link leads to an open folder or to what was sent for this answer.
-function ours(page, target) {
-  const sent = page.path.replace(/\.md$/, "-sent.txt");
-  return vscode.workspace.getWorkspaceFolder(target) || target.path.endsWith(`/answers${sent}`);
+// Whatever a model writes, a link leads to an open folder or to what was sent for this answer,
+// on this machine.
+function ours(page, written) {
+  let target;
+  try {
+    target = vscode.Uri.parse(written);
+  } catch {
+    return null; // file:////x, say: the answer is shown all the same.
+  }
+  const sent = `/answers${page.path.replace(/\.md$/, "-sent.txt")}`;
+  const wasSent = !target.authority && target.path.endsWith(sent);
+  return wasSent || vscode.workspace.getWorkspaceFolder(target) ? target : null;
 }
 
 async function show(uri) {

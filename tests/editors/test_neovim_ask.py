@@ -91,6 +91,9 @@ def test_asked_in_neovim(version: str) -> None:
             editor.type("1")
             assert editor.lua("return vim.g.asked") == [], "whoever types is asked afterwards"
             assert "1" in [line.strip() for line in editor.lines]
+            editor.press("<Esc>o")
+            editor.type("1")
+            assert editor.lua("return vim.g.asked") == [], "nor in between"
             editor.press("<Esc>")
             editor.nvim.command("messages clear")
             editor.until("an answer", lambda: ended(editor, "# What is this?"), ASKING_SECONDS)

@@ -17,7 +17,10 @@ from .vscode import WICKET, Editor
 SOURCE = "def open_store(path):\n    return path\n\n\nopen_store('x')\n"
 TYPED = "# on"
 WORDS = "Who opens the store?"
-SAID = "It is `open_store`. [a](file:///etc/passwd) ![b](http://evil/?q)\n\n```\n[c](file:///etc/passwd)\n```\n"
+SAID = (
+    "It is `open_store`. [a](file:///etc/passwd) ![b](http://evil/?q)\n\n"
+    "```\n[c](file:///etc/passwd) [d](file:////etc/passwd)\n```\n"
+)
 ANSWERS["speaks of a store"] = [
     anthropic_wire.HEAD + anthropic_wire.start() + anthropic_wire.text(0, SAID),
     anthropic_wire.end(),

@@ -84,6 +84,11 @@ def test_hunks_make_the_one_text_of_the_other(old: list[str], new: list[str]) ->
     assert "".join(lines) == after
 
 
+def test_a_name_of_several_lines_is_one_line_of_the_diff() -> None:
+    text = diff([Change("x\n+++ b/evil\n@@ -1 +1 @@\n-fake", "a\n", "b\n")])
+    assert [row[:3] for row in text.splitlines()] == ["---", "+++", "@@ ", "-a", "+b"]
+
+
 def test_several_files_are_one_diff_with_one_digest() -> None:
     one, two = Target("a.py", "x = 1\n", 1, 1), Target("b.py", "y = 1", 1, 1)
     found = changes([one, two], [edit(one, "1", "2"), edit(two, "1", "2", 1, "b.py")])

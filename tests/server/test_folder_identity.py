@@ -148,6 +148,20 @@ def test_no_repository_and_hostile_ones(tmp_path: Path) -> None:
     assert len(identity(tmp_path / "nowhere")) == 64
 
 
+@pytest.mark.parametrize("made", [(), ("init", "--quiet", "--template=")])
+def test_a_folder_made_anew_is_another_one(tmp_path: Path, made: tuple[str, ...]) -> None:
+    """Where nothing but the file system tells: with no repository, and in one that has no
+    description, as other programs than git make them."""
+    seen: set[str] = set()
+    for _ in range(3):
+        (tmp_path / "plain").mkdir()
+        if made:
+            git(tmp_path / "plain", *made)
+        seen.add(identity(tmp_path / "plain"))
+        shutil.rmtree(tmp_path / "plain")
+    assert len(seen) == 3
+
+
 def test_no_program_is_run(folder: Path) -> None:
     """A configuration may name programs, which git would start."""
     ran = folder.parent / "ran"

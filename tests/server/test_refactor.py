@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wicket.server import processes
+from wicket.server import processes, undo
+from wicket.server.change import Change
 
 from ..escalation import anthropic_wire
 from ..escalation.provider import ANSWERS, ProviderServer
@@ -127,6 +128,39 @@ async def test_asked_shown_asked_applied_and_undone(desk: Desk, server: Provider
     one, other = desk.home.records("applied")
     assert one["data"]["commit"] == other["data"]["commit"]
     assert sum(row["removed"] for row in one["data"]["edits"]) == 3
+
+
+OUTSIDE = "outside of {repo}; undo it there"
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "words", "said"),
+    [
+        ("repo", "src/store.py", (), None),
+        ("repo/src", "store.py", (), None),
+        ("repo", ".git/config", (), "programs obey it; --force"),
+        ("repo/.git", "config", (), "programs obey it; --force"),
+        ("repo", ".git/config", ("--force",), None),
+        ("", "other.txt", ("--force",), OUTSIDE),
+        ("", "repo/../other.txt", ("--force",), "leads out of"),
+        ("", "repo/src/store.py", (), None),
+    ],
+)
+async def test_what_a_language_server_says_it_did_is_undone_where_one_stands(
+    desk: Desk, folder: str, path: str, words: tuple[str, ...], said: str | None
+) -> None:
+    """It may write what undoes edits and little else; this process may write anywhere."""
+    place = desk.folder.parent.resolve()
+    (place / "other.txt").write_text("mine\n")
+    file = place / folder / path
+    before = file.read_text()
+    change = Change(path, "crafted\n", before)
+    undo.marked(undo.keep(desk.home.paths, "ab" * 16, "0" * 64, place / folder, [change], True),
+                "applied")  # fmt: skip
+    code, _, error = await revert(desk, *words)
+    assert file.read_text() == (before if said else "crafted\n"), error
+    assert code == (1 if said else 0), error
+    assert (said or "load it there again").format(repo=desk.folder.resolve()) in error
 
 
 @pytest.mark.parametrize(

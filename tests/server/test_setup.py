@@ -114,6 +114,15 @@ async def test_a_server_of_ones_own_works_at_once(home: Home, server: ProviderSe
             {},
             id="an open line",
         ),
+        *(
+            pytest.param(
+                [("compatible server", "own"), ("Its address", address)],
+                "setup: the provider must have an endpoint like http",
+                {},
+                id=address,
+            )
+            for address in ("http://[::1", "box", "https://u:p@box", "https://box:x")
+        ),
         pytest.param([("compatible server", "\x04")], "nothing more is written", {}, id="end"),
     ],
 )  # fmt: skip

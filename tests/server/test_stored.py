@@ -8,6 +8,13 @@ from typing import Any
 import pytest
 from wicket.server import processes, stored, undo
 from wicket.server.change import Change
+from wicket.server.paths import (
+    Paths,
+    all_answers,
+    answers_in,
+    private_directory,
+    socket_directory,
+)
 from wicket.server.stored_verb import Held, refuse_held
 
 from ..escalation.provider import ProviderServer
@@ -23,6 +30,9 @@ async def home(tmp_path: Path, server: ProviderServer) -> AsyncIterator[Home]:
     """Somebody who has indexed a folder, edited in it, frozen, and whose gate runs."""
     made = Home(tmp_path / "home", server.port)
     await work_in(made, "one")
+    answer = answers_in(socket_directory(made.paths)) / "answer-1.md"
+    private_directory(answer.parent)
+    answer.write_text("# What is this?")
     await made.start()
     await made.wicket("gate", "freeze", "--provider", "home")
     yield made
@@ -52,7 +62,7 @@ async def test_every_file_has_a_row(home: Home) -> None:
     code, said = await home.wicket("complete", f"{home.root.parent}/one/a.py:2:12", "--json")
     assert code == 0, said
     found = await told(home)
-    assert found.keys() >= LEFT | {"index", "undo", "logs"}
+    assert found.keys() >= LEFT | {"index", "undo", "logs", "answers"}
     paths = home.paths
     every = {
         file
@@ -60,6 +70,7 @@ async def test_every_file_has_a_row(home: Home) -> None:
         for file in folder.rglob("*")
         if file.is_file() and not file.is_relative_to(paths.state / "run")
     }
+    every |= set(answers_in(socket_directory(paths)).iterdir())
     named = {
         entry if entry.is_file() else inner
         for row in stored.rows(paths)
@@ -126,6 +137,17 @@ async def test_links_are_removed_and_not_what_they_lead_to(home: Home, tmp_path:
     assert (mine / "thesis.txt").read_text() == "years of work"
     assert (home.paths.state / "notes.txt").exists()
     assert not home.paths.pulled_models.is_symlink()
+
+
+def test_no_link_leads_to_answers(tmp_path: Path) -> None:
+    paths = Paths.of({"HOME": str(tmp_path)})
+    (tmp_path / "mine/answers").mkdir(parents=True)
+    paths.state.mkdir(parents=True)
+    (paths.state / "run").symlink_to(tmp_path / "mine")
+    assert paths.state / "run/answers" not in all_answers(paths)
+    (paths.state / "run").unlink()
+    (paths.state / "run").mkdir()
+    assert paths.state / "run/answers" in all_answers(paths)
 
 
 async def test_a_hold_or_the_administrator_keeps_the_log(home: Home) -> None:

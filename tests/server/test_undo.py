@@ -41,7 +41,18 @@ def test_nothing_is_written_outside_of_the_folder(folder: Path, how: str, force:
     assert (folder / "b.py").read_text() == "x", "all or nothing"
 
 
-@pytest.mark.parametrize("torn", [b"", b"{", b"null", b"{}", b"\xff", b'{"files": [3]}'])
+@pytest.mark.parametrize("name", ["n" * 255, "\N{SNAKE}" * 63])
+def test_the_longest_names_are_written(folder: Path, name: str) -> None:
+    (folder / name).write_text("x")
+    undo.write(folder, [Change(name, "x", "y")])
+    assert (folder / name).read_text() == "y"
+
+
+@pytest.mark.parametrize("torn", [
+    *(b"", b"{", b"null", b"{}", b"\xff", b'{"files": [3]}', b"[" * 100_000),
+    b'{"exchange": "e", "digest": "d", "folder": "/", "files": '
+    b'[{"path": "a", "before": null, "after": "x"}]}',
+])  # fmt: skip
 def test_what_a_crash_left_half_kept_is_passed_over(
     tmp_path: Path, folder: Path, torn: bytes
 ) -> None:
@@ -71,6 +82,9 @@ def test_how_far_it_is_stands_in_its_name_and_on_the_disk(
         kept = undo.marked(kept, state)
         assert undo.latest(paths) == kept
         assert (kept.state, kept.by_editor) == (state, True)
+    kept.place.rename(folder / "elsewhere")
+    assert undo.marked(kept, "applied").state == "applied", "a purge was quicker"
+    (folder / "elsewhere").rename(kept.place)
     later = undo.keep(paths, "e0", "d", folder, changes)
     assert undo.latest(paths) == later, "the last one, wherever it was applied"
     (folder / ".a.py.wicket-new").write_text("y")

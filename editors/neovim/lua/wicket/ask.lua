@@ -53,7 +53,8 @@ local NORMAL = { n = true, nt = true }
 --- A question of the server's waits until nobody types any more: Neovim's own prompt would take
 --- the keys, and a digit among them for a yes.
 function M.choose(...)
-  if not NORMAL[vim.api.nvim_get_mode().mode] then
+  -- Once more after each wait: `<Esc>o` is back in insert mode by then.
+  while not NORMAL[vim.api.nvim_get_mode().mode] do
     local waiting = coroutine.running()
     vim.api.nvim_create_autocmd('ModeChanged', {
       pattern = { '*:n', '*:nt' },
