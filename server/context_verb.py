@@ -21,6 +21,7 @@ from .index import order
 from .lookup import LARGEST, texts
 from .paths import UnsafePath
 from .repositories import opened, reading, repository
+from .settings_checks import plain
 
 
 class NoContext(Exception):
@@ -92,7 +93,7 @@ def shown(said: dict[str, Any]) -> str:
     """The items for people, those of a file together."""
     lines = [f"{said['tokens']} of {said['budget']} tokens in {said['ms']} ms"]
     for path, group in groupby(said["items"], key=lambda item: item["path"]):
-        lines += ["", path]
+        lines += ["", plain(path, 4096)]
         names: dict[str, list[str]] = {}
         for item in group:
             if alone(Item(**item)):
@@ -104,11 +105,12 @@ def shown(said: dict[str, Any]) -> str:
         for why, every in names.items():
             lines += [f"  {', '.join(every)}", f"      -- {why}"]
     for item in said.get("repositories", ()):
-        lines += ["", f"{item['repository']}: {item['path']}"]
+        lines += ["", f"{item['repository']}: {plain(item['path'], 4096)}"]
         lines += [f"  {item['lines'][0]}: {item['text']}", f"      -- {item['why']}"]
     for place in said.get("unindexed", ()):
         lines += ["", f"{place} has no index yet; `wicket index {place}` makes one"]
-    return "\n".join(lines)
+    rows = "\n".join(lines).expandtabs(4).split("\n")
+    return "\n".join(plain(row, 4096) for row in rows)
 
 
 def _as_json(item: Item) -> dict[str, Any]:

@@ -171,3 +171,12 @@ def test_other_repositories_are_asked_as_well(home: Home, tmp_path: Path) -> Non
     assert "shopclient: src/shopclient/errors.py" in people
     assert "-- imported on line 5" in people
     assert "has no index yet; `wicket index" in people
+
+
+def test_names_of_files_forge_no_line(home: Home) -> None:
+    home.file("repository/shop/a\nb\x1b[2J.py", "def forged(name): ...\n")
+    place = home.file("repository/shop/use.py", "forg\n") + ":1:5"
+    assert home.wicket("index", "repository").returncode == 0
+    shown = home.wicket("context", place).stdout
+    assert "shop/a\\nb\\x1b[2J.py" in shown.split("\n")
+    assert "\x1b" not in shown
