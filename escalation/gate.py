@@ -384,7 +384,7 @@ class Gate:
         if self._log.trouble is not None:
             raise Closed(self._log.trouble, "mend the cause, then: wicket stop gate")
         if not self.house.providers:
-            raise Closed("no provider is set up", "wicket setup")
+            raise Closed("no provider is set up", "wicket setup adds one")
         if why := everything(self.house.frozen()):
             raise Closed(f"the gate is frozen: {why}", "wicket gate thaw")
         if (hindrance := self.house.hindrance()) is not None:

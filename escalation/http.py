@@ -37,7 +37,7 @@ def application(gate: Gate) -> ASGIApp:
     async def route(request: Request) -> Response:
         said = _object(await _body(request, task.LARGEST_TASK))
         if type(size := said.get("size", 0)) is not int or size < 0:
-            raise task.Malformed("size must be a whole number")
+            raise task.Malformed("size must be a whole number of bytes, from 0")
         return JSONResponse(gate.route(task.read(said), size))
 
     async def probe(request: Request) -> Response:

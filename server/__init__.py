@@ -7,7 +7,8 @@ Invariant: no model runs here and `llama_cpp` is never imported; tokens come fro
 engine process over a unix socket.
 Invariant: a process limits itself to its row in `limits` before it reads what others wrote,
 and from then on only its launcher starts processes for it.
-Invariant: no provider key is read here, and the only sockets opened are unix sockets,
-but for `wicket model pull`, which reaches the hub in the settings and where that sends it.
+Invariant: a provider's key is in memory where it is typed (`wicket setup`, `wicket key`) and in
+the gate's process, nowhere else; sockets other than unix sockets are opened by the verbs alone
+that say `reaches` in `verbs.py`.
 Invariant: source code is written to no log and nothing but LSP goes to stdout.
 """

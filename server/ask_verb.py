@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -257,6 +257,20 @@ async def typed(prompt: str, *, lower: bool = True) -> str:
     """A line of the person's, empty at the end of the input."""
     with contextlib.suppress(EOFError):
         print(prompt, end="", file=sys.stderr, flush=True)
-        said = (await asyncio.to_thread(sys.stdin.readline)).strip()
+        await _readable(sys.stdin)
+        said = sys.stdin.readline().strip()
         return said.lower() if lower else said
     return ""
+
+
+async def _readable(file: TextIO) -> None:
+    """Until something can be read from it: a thread that reads already cannot be interrupted."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        loop.add_reader(file, ready.set)
+    except OSError:
+        return  # A file, in which nobody has to be waited for.
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(file)

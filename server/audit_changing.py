@@ -71,7 +71,8 @@ def hold(arguments: argparse.Namespace) -> int:
     found = holdings(place.directory)
     if not arguments.what:
         shown = {name: list(seqs) for name, seqs in found.holds.items()}
-        return _preview(arguments, {"holds": shown}, f"{len(shown)} holds: {', '.join(shown)}")
+        said = f"{len(shown)} holds: {', '.join(shown)}" if shown else "no holds"
+        return _preview(arguments, {"holds": shown}, said)
     name, seqs = arguments.what[0], tuple(numbers(arguments.what[1:]))
     if arguments.lift and name not in found.holds:
         raise NotALog(f"there is no hold {name}")
@@ -178,5 +179,5 @@ def _preview(arguments: argparse.Namespace, shown: Mapping[str, object], text: s
 
 
 def _count(seqs: list[int]) -> str:
-    some = ", ".join(str(seq) for seq in seqs[:12])
-    return f"{len(seqs)} payloads ({some}{', ...' if len(seqs) > 12 else ''})"
+    some = ", ".join(str(seq) for seq in seqs[:12]) + (", ..." if len(seqs) > 12 else "")
+    return f"{len(seqs)} payloads ({some})" if seqs else "no payloads"

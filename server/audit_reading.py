@@ -24,6 +24,9 @@ from .paths import Paths, private_directory, private_file
 # What a line of `tail` says of a record, where it has it.
 SUMMARY = ("purpose", "model", "status", "reason", "http_status", "cost", "error", "key", "name")
 
+# Of one range on the command line: a slip of the finger does not fill the memory.
+MOST_NUMBERS = 1_000_000
+
 
 def show(arguments: argparse.Namespace) -> int:
     """Records by number; with --payload also their content, which is put on record."""
@@ -86,11 +89,16 @@ def put_access_on_record(place: Place, seqs: tuple[int, ...], purpose: str) -> N
 
 
 def numbers(texts: list[str]) -> list[int]:
-    """`3 7-9` to 3, 7, 8, 9.  Raises ValueError."""
+    """`3 7-9` to 3, 7, 8, 9.  Raises ValueError, whose message is one line."""
     found: list[int] = []
     for text in texts:
         first, _, last = text.partition("-")
-        found += range(int(first), int(last or first) + 1)
+        if not (first.isdecimal() and (last or first).isdecimal()):
+            raise ValueError(f"{text!r} is no record such as 12 or 12-15")
+        named = range(int(first), int(last or first) + 1)
+        if len(named) > MOST_NUMBERS:
+            raise ValueError(f"{text!r} names more than {MOST_NUMBERS:,} records")
+        found += named
     return found
 
 
@@ -115,6 +123,10 @@ def summary(leaf: Leaf) -> str:
         words.insert(0, f"user={json.dumps(actor['user'])}")
     if isinstance(decision := data.get("decision"), dict):
         words.append(f"decision={json.dumps(decision['decision'])}")
+    if isinstance(frozen := data.get("frozen"), bool):
+        words.insert(0, "frozen" if frozen else "thawed")
+    if isinstance(decision := data.get("decision"), str):
+        words.insert(0, decision)
     about = "" if its.ref is None else f" of {its.ref}"
     return f"{its.seq:8} {its.ts} {its.type}{about}  {' '.join(words)}"
 
@@ -130,6 +142,8 @@ def search(arguments: argparse.Namespace) -> int:
     else:
         for leaf in found:
             print(summary(leaf))
+        if not found:
+            print("wicket audit search: no record is like that", file=sys.stderr)
     return 0 if found else 1
 
 

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except ValueError as error:
-        print(f"wicket audit {arguments.action}: not a record: {error}", file=sys.stderr)
+        print(f"wicket audit {arguments.action}: {error}", file=sys.stderr)
         return USAGE
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""

@@ -17,7 +17,7 @@ from lsprotocol import types
 from ..completion.client import EngineGone
 from ..completion.cursor import Cursor, Snippet, Suggestion
 from ..completion.wire import State
-from . import grammar, index
+from . import explanations, grammar, index
 from .app import Completions, Startup, refusal, start
 from .contexts import Contexts
 from .documents import Documents
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif suggestion.text:
         print(suggestion.text)
     else:
-        why = suggestion.filtered or "the model has nothing to offer"
+        why = explanations.refusal(suggestion.filtered)
         print(f"wicket complete: no suggestion: {why}", file=sys.stderr)
     return 0
 

@@ -10,6 +10,7 @@ import inspect
 import logging
 import os
 import re
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
         place = choose(path, path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        console.print(f"wicket demo: cannot read {path}: {reason}", style="red")
+        print(f"wicket demo: cannot read {path}: {reason}", file=sys.stderr)
         return 1
     try:
         return asyncio.run(type_into(place, console))
     except (OSError, TimeoutError, RuntimeError) as error:
-        console.print(f"wicket demo: {error}; `wicket doctor` says more", style="red")
+        print(f"wicket demo: {error}; `wicket doctor` says more", file=sys.stderr)
         return 1
 
 

@@ -52,7 +52,7 @@ def policy(globs: tuple[str, ...]) -> Callable[[str], str | None]:
         if any(map(_is_secret, path.lower().split("/"))):
             return "the list of secret files"
         if chosen is not None and chosen.match_file(path):
-            return "completion.exclude"
+            return "completion.exclude or the policy"
         return None
 
     return rule

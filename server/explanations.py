@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..completion.complete import UNSURE
 from ..completion.cursor import Cursor, Suggestion
 
 # The request by which an editor asks; its parameter `id` may be left out for the latest.
@@ -49,6 +50,31 @@ SOURCES = {
 }
 
 
+# What a rule refused, by its name in `completion/trim.py`; and what was too unlikely.
+REFUSALS = {
+    "stop": "the model ended at once, or wrote what is no text",
+    "typed": "it only repeats what stands before the cursor",
+    "indentation": "it does not fit the indentation",
+    "unfinished": "the model did not come to an end",
+    "lines": "nothing of it is in the lines that were wanted",
+    "suffix": "it stands behind the cursor already",
+    "brackets": "its brackets do not fit",
+    "syntax": "with it the grammar would have more trouble with the file than without",
+    "repetition": "it goes round in circles",
+    "duplicate": "it says the same as the lines around it",
+    "unchanged": "it would change nothing",
+    "empty": "the model has nothing to offer",
+    UNSURE: "it is too unlikely to be right (completion.least_chance)",
+}
+
+
+def refusal(filtered: str | None) -> str:
+    """Why there is no suggestion, in words; what is no rule's name is words already.  Pure."""
+    if filtered in REFUSALS:
+        return f"{REFUSALS[filtered]} [{filtered}]"
+    return filtered or REFUSALS["empty"]
+
+
 def page(said: dict[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
     """An explanation for a person: its `lines`, and the `links` that stand in them.
 
@@ -71,7 +97,7 @@ def page(said: dict[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
         rows.append(("source", SOURCES[said["source"]]))
         rows.append(("chance", f"{100 * said['chance']:.0f} % to be right"))
     else:
-        rows.append(("nothing", said["filtered"] or "the model has nothing to offer"))
+        rows.append(("nothing", refusal(said["filtered"])))
     if said["copied_from"]:
         rows.append(("copied from", place(said["copied_from"], said["copied_line"])))
     rows.append(("rules", ", ".join(said["rules"]) or "none changed it"))

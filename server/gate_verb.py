@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from ..completion.client import EngineGone
 from ..escalation import freezes
 from ..escalation.client import Declined, GateClient, Lost
-from . import freezing, gate, gate_client, keys, processes, standing
+from ..escalation.routing import EVERY
+from . import freezing, gate, gate_client, keys, processes, settings, standing
 from .paths import Paths, UnsafePath
 from .settings_checks import plain
 
@@ -59,8 +60,21 @@ def _scope(arguments: argparse.Namespace) -> dict[str, str]:
     return {name: value for name, value in said.items() if value}
 
 
+def _unknown(paths: Paths, scope: Mapping[str, str]) -> str:
+    """What of a scope nobody knows, as after a slip of the finger; "" if nothing is."""
+    if (kind := scope.get("kind")) and kind not in EVERY:
+        return f"there is no kind {plain(kind)}; there are {', '.join(EVERY)}"
+    name = scope.get("provider")
+    if name and name not in settings.load(paths, None, ()).settings.providers:
+        return f"your settings have no provider {plain(name)}"
+    return ""
+
+
 def _brake(paths: Paths, frozen: bool, reason: str, scope: Mapping[str, str]) -> int:
     """Freeze or thaw, and wait until a gate that runs has noticed."""
+    if frozen and (doubt := _unknown(paths, scope)):
+        # It is frozen all the same: settings may change, and a brake asks no questions.
+        print(f"wicket gate: {doubt}", file=sys.stderr)
     freezing.change(paths, frozen, reason, scope)
     running = any(
         found.path == gate_client.socket_path(paths)

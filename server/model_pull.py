@@ -177,6 +177,8 @@ def remove(name: str, paths: Paths) -> int:
 
     Raises BadModel.
     """
+    if name == SHIPPED.name:
+        raise CannotImport(f"{name} ships with Wicket and stays")
     directory = paths.pulled_models
     target = directory / f"{allowed_name(name)}.gguf"
     part = directory / f"{target.name}{PART}"

@@ -145,17 +145,23 @@ def _binding(arguments: argparse.Namespace) -> policies.Policies:
 
 
 def _explained(binding: Sequence[Policy], given: str, to: Destination) -> dict[str, Any]:
-    path = PurePosixPath(given)
-    if path.is_absolute() or ".." in path.parts:
-        # Rules are about places in a repository.
-        real = Path(given).resolve()
-        path = PurePosixPath(real.relative_to(repository(real).resolve()))
+    path = _in_repository(given)
     if rule := exclusions.excluded(str(path), ()):
         found = Decision("never", rule, str(path), f"{path}: never by {rule}")
     else:
         found = policy.decide(binding, [str(path)], to)
     said = ("verdict", "rule", "path", "reason", "classifications")
     return {name: getattr(found, name) for name in said}
+
+
+def _in_repository(given: str) -> PurePosixPath:
+    """A path as rules see it: from the root of the repository, wherever in it one stands."""
+    here = repository(Path.cwd() / "x")
+    path = Path(os.path.normpath(Path.cwd() / given))
+    if not path.is_relative_to(here):
+        path = path.resolve()
+        here = repository(path)
+    return PurePosixPath(path.relative_to(here))
 
 
 def _destination(arguments: argparse.Namespace) -> Destination:

@@ -57,6 +57,8 @@ def stop(arguments: argparse.Namespace) -> int:
             gone = processes.stop(process)
             print(f"{process.process} {process.pid} {'stopped' if gone else 'stays'}")
             code = code if gone else 1
+    if not any(arguments.process in (None, process.process) for process in found):
+        print("Nothing runs." if arguments.process is None else f"No {arguments.process} runs.")
     return code
 
 

@@ -23,6 +23,10 @@ from .settings import for_folder
 from .settings_checks import plain
 
 
+class Unnamed(Exception):
+    """A file on the command line is not there; the message is one line."""
+
+
 def run(arguments: argparse.Namespace) -> int:
     kind = routing.EVERY.get(arguments.kind)
     if kind is None:
@@ -36,6 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         found = _local(kind) if kind.name not in KINDS else None
         found = found or asyncio.run(_asked(startup, _task(kind, startup, folder, arguments)))
+    except Unnamed as error:
+        print(f"wicket route: {error}", file=sys.stderr)
+        return 2
     except (Declined, Lost, EngineGone, UnsafePath, OSError) as error:
         print(f"wicket route: {plain(str(error), 4096)}", file=sys.stderr)
         return 1
@@ -73,6 +80,13 @@ def budget_lines(budget: Mapping[str, Mapping[str, int | None]]) -> list[str]:
     return found
 
 
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError as error:
+        raise Unnamed(f"cannot read {plain(path, 4096)}: {error.strerror}") from None
+
+
 def _local(kind: Kind) -> dict[str, Any]:
     return routing.decide(kind, 0, ()).as_json()
 
@@ -91,7 +105,7 @@ def _task(
         "prefer": arguments.prefer,
         "folder": os.path.realpath(folder),
         "budget": spending.tightened(wanted),
-        "size": arguments.size or sum(Path(path).stat().st_size for path in arguments.path),
+        "size": arguments.size or sum(map(_size, arguments.path)),
     }
 
 

@@ -60,8 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"ok  provider: {', '.join(names)}; `wicket doctor` looks at them")
             return 0
         return _provider(startup, arguments)
-    except (EOFError, KeyboardInterrupt):
+    except (EOFError, KeyboardInterrupt) as ended:
         print("\nwicket setup: nothing more is written", file=sys.stderr)
+        return 130 if isinstance(ended, KeyboardInterrupt) else 1
     except (Given, Unwritten, UnsafePath) as error:
         print(f"wicket setup: {error}", file=sys.stderr)
     except keys.NoKey as error:
@@ -83,9 +84,7 @@ def _provider(startup: Startup, arguments: argparse.Namespace) -> int:
         raise Given(
             f"[providers.{offer.name}] is there; change it in {startup.paths.user_settings}"
         )
-    base_url = arguments.base_url or (
-        Prompt.ask("Its address", default=offer.base_url) if chosen == "own" else offer.base_url
-    )
+    base_url = arguments.base_url or (_address(offer) if chosen == "own" else offer.base_url)
     try:
         host = urlsplit(endpoint(base_url)).hostname or ""
         row = {"kind": offer.kind, "base_url": base_url, "model": arguments.model or _model(host)}
@@ -101,6 +100,12 @@ def _provider(startup: Startup, arguments: argparse.Namespace) -> int:
     print(f"ok  provider: {offer.name} is in {startup.paths.user_settings}{where}")
     print(f'      -> wicket ask --provider {offer.name} "What does this project do?"')
     return 0
+
+
+def _address(offer: Offer) -> str:
+    if not sys.stdin.isatty():
+        raise Given("say which --base-url")
+    return Prompt.ask("Its address", default=offer.base_url)
 
 
 def _model(host: str) -> str:

@@ -20,9 +20,30 @@ def test_the_reference_is_up_to_date() -> None:
         assert path.read_text() == text, f"{path.name} is old: run `make docs`"
 
 
-@pytest.mark.parametrize(
-    "page", [p for p in ROOT.glob("*.md")] + sorted(ROOT.glob("docs/*.md")), ids=lambda p: p.name
-)
+PAGES = [*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/*.md")), *ROOT.glob("editors/*/README.md")]
+
+
+def links(page: Path) -> list[tuple[Path, str]]:
+    """Where a page points to in this repository, and to which heading there."""
+    found = re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", page.read_text())
+    return [(page.parent / path if path else page, heading) for path, heading in found]
+
+
+def headings(page: Path) -> set[str]:
+    """As links name them: lower case, words joined by dashes, without other signs."""
+    text = re.sub(r"(?s)```.*?```", "", page.read_text())
+    named = re.findall(r"(?m)^#+ (.*)$", text)
+    return {re.sub(r"[^\w -]", "", name).strip().lower().replace(" ", "-") for name in named}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-        assert (page.parent / target).exists(), f"{page.name} points to {target}"
+    for target, heading in links(page):
+        assert target.exists(), f"{page.name} points to {target}"
+        assert not heading or heading in headings(target), f"{page.name}: {target}#{heading}"
+
+
+def test_every_page_and_picture_is_shown_by_another() -> None:
+    shown = {target.resolve() for page in PAGES for target, _ in links(page) if target != page}
+    there = [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/pictures/*")]
+    assert [path.name for path in there if path not in shown] == []

@@ -141,12 +141,14 @@ def environment(folder: Path) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
 
 
-def wicket(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def wicket(
+    folder: Path, *arguments: str, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """The command line, by a user whose home is `folder`."""
     done = subprocess.run(
         [sys.executable, "-I", "-m", "wicket.server", *arguments],
         env=environment(folder),
-        cwd=folder,
+        cwd=cwd or folder,
         capture_output=True,
         text=True,
         timeout=120,

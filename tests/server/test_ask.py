@@ -279,6 +279,14 @@ async def test_a_yes_that_holds_on(desk: Desk, server: ProviderServer) -> None:
     assert (code, server.connections) == (1, 3), heard
 
 
+async def test_ctrl_c_at_a_question_ends_it(desk: Desk, server: ProviderServer) -> None:
+    """Nothing waits for a line that will not come."""
+    code, _ = await desk.typed("Why?", says=[("send it?", "^C")])
+    assert (code, server.connections, desk.home.records("intent")) == (130, 0, [])
+    code, _ = await desk.typed("Why?", says=[("send it?", "y"), ("ask again", "^C")])
+    assert (code, len(desk.home.records("intent"))) == (130, 1)
+
+
 async def test_no_is_no_and_ctrl_c_cancels(desk: Desk, server: ProviderServer) -> None:
     code, _ = await desk.typed("Why?", says=[("send it?", "n")])
     assert (code, server.connections, desk.home.records("intent")) == (1, 0, [])

@@ -84,7 +84,7 @@ def test_ps_and_stop(home: Home) -> None:
     (row,) = json.loads(home.wicket("ps", "--json").stdout)["processes"]
     assert row["process"] == "engine"
     assert row["memory_mb"] > 20
-    assert home.wicket("stop", "gate").stdout == ""
+    assert home.wicket("stop", "gate").stdout == "No gate runs.\n"
     assert f"engine {row['pid']} stopped" in home.wicket("stop").stdout
     assert json.loads(home.wicket("ps", "--json").stdout)["processes"] == []
 
@@ -160,7 +160,11 @@ def test_a_model_is_imported_used_and_verified(home: Home) -> None:
         (("engine", "use", "ftp://x"), "is not a URL"),
         (("engine", "--model", "nothing"), "no model is called nothing"),
         (("demo", "missing.py"), "cannot read"),
-        (("fly",), "invalid choice"),
+        ((), "`wicket setup` to begin with"),
+        (("fly",), "there is no `fly`; `wicket --help` lists all"),
+        (("comlete", "a.py:1:1"), "did you mean `wicket complete`?"),
+        (("model", "remove", "wicket-base"), "wicket-base ships with Wicket"),
+        (("route", "ask", "missing.py"), "cannot read missing.py"),
         (("ps", "--fly"), "unknown arguments"),
     ],
 )
@@ -242,6 +246,18 @@ def test_a_reader_that_leaves_is_no_error(home: Home) -> None:
         check=False,
     )
     assert done.stderr == ""
+
+
+def test_a_closed_standard_input_is_an_empty_one(home: Home) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -I -m wicket.server setup <&-"],
+        env=home.environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "answers come from a terminal" in done.stderr
 
 
 def test_interrupting_is_quiet(home: Home) -> None:

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+from wicket.completion.complete import UNSURE
 from wicket.completion.cursor import Cursor, Snippet, Suggestion
-from wicket.server.explanations import Explanations, explain, page
+from wicket.completion.trim import RULES
+from wicket.server.explanations import REFUSALS, Explanations, explain, page
 
 CURSOR = Cursor("src/here.py", "python", "x = \n", 4)
 COPY = Suggestion(
@@ -69,3 +71,9 @@ def test_every_source_is_put_into_words() -> None:
     said = [pages(replace(COPY, source=s))[0][2] for s in ("model", "model-free", "cache", "mixed")]
     assert len(set(said)) == 4
     assert not any(line.endswith(("model-free", "cache", "mixed")) for line in said)
+
+
+def test_every_rule_that_may_refuse_is_put_into_words() -> None:
+    assert set(REFUSALS) == {*(rule.name for rule in RULES), UNSURE}
+    lines, _ = pages(Suggestion("", filtered="syntax"))
+    assert lines[0].endswith("than without [syntax]")

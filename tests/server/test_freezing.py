@@ -12,6 +12,7 @@ from wicket.server.paths import Paths, UnsafePath
 
 from ..escalation.provider import ProviderServer
 from .gate_home import PROVIDER, TASK, Home, events
+from .home import Home as PlainHome
 
 
 @pytest.fixture
@@ -129,6 +130,22 @@ def test_what_a_row_holds(row: Frozen, stopped: bool) -> None:
     assert row.holds("cloud", "ask", "/home/ada/bank", "ada") == stopped
     if row.repository:
         assert row.holds("cloud", "ask", None, "ada"), "no folder may be any folder"
+
+
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        (("--provider", "claud"), "wicket gate: your settings have no provider claud\n"),
+        (("--kind", "aks"), "wicket gate: there is no kind aks; there are complete, ask, "),
+        (("--kind", "ask"), ""),
+    ],
+)
+def test_a_slip_of_the_finger_is_frozen_and_said(
+    plain_home: PlainHome, scope: tuple[str, ...], said: str
+) -> None:
+    done = plain_home.wicket("gate", "freeze", *scope)
+    assert (done.returncode, done.stderr[: len(said) or None]) == (0, said)
+    assert f"nothing of {scope[0].strip('-')} {scope[1]} is sent" in done.stdout
 
 
 TWO = PROVIDER + PROVIDER.replace("home", "other")

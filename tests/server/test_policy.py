@@ -170,6 +170,15 @@ def test_the_verb(user: Path, arguments: list[str], code: int, said: str) -> Non
     assert done.returncode == code
 
 
+def test_a_file_is_named_from_where_one_stands(user: Path) -> None:
+    write(user, HOUSE)
+    (user / ".git").mkdir()
+    (user / "core").mkdir()
+    for given in ("a.py", "./a.py", str(user / "core/a.py")):
+        done = wicket(user, "policy", "explain", given, cwd=user / "core")
+        assert done.stdout == "core/a.py: never by the policy's rule 'crown'\n"
+
+
 def test_the_verb_answers_in_json(user: Path) -> None:
     write(user, HOUSE)
     checked = json.loads(wicket(user, "policy", "check", "--json").stdout)
