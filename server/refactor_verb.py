@@ -67,7 +67,12 @@ async def _refactor(
     if not desk.json:
         desk.finish(proposal.answer)
         show(proposal)
-    why = await _hindrance(proposal, arguments)
+    try:
+        why = await _hindrance(proposal, arguments)
+    except asyncio.CancelledError:
+        # Ctrl-C is a no, and goes on being a Ctrl-C.
+        await edit.record(proposal, "rejected", startup)
+        raise
     applied = why is None
     if applied:
         unrecorded = await _apply(proposal, wanted.folder, startup)

@@ -168,6 +168,7 @@ async def test_what_a_language_server_says_it_did_is_undone_where_one_stands(
     [
         ("renames", (), [("send it?", "n")], 1, "send it?"),
         ("renames", (), [("send it?", "y"), ("apply it?", "n")], 1, "not applied: you said no"),
+        ("renames", (), [("send it?", "y"), ("apply it?", "^C")], 130, "apply it?"),
         ("renames", ("--dry-run",), [("send it?", "y")], 0, "dry run"),
         ("breaks", (), [("send it?", "y")], 1, "would have a syntax error that it has not now"),
         ("hides", ("--yes",), [], 1, "cannot be seen: U+202E; look at it without --yes"),
@@ -183,6 +184,7 @@ async def test_nothing_is_applied_by_mistake(
     assert (found, said in heard) == (code, True), heard
     assert text(desk) == FILES["src/store.py"]
     assert set(decisions(desk)) <= {"rejected"}
+    assert decisions(desk) or "apply it?" not in dict(says), "whatever was answered is on record"
     assert not list((desk.home.paths.state / "undo").glob("*"))
 
 
